@@ -5,7 +5,8 @@ export interface Sink {
   write(view: Buffer, release: () => void): void;
 }
 
-const CAPACITY = 64 * 1024;
+/** Room for four literal tokens of the usual 32 KiB with their lengths, and a few small values. */
+const CAPACITY = 4 * (32 * 1024 + 4) + 64;
 const POOL_LIMIT = 8;
 
 /** One buffer of the pool: it is free again when it was handed out whole and every view of it has been sent. */

@@ -1,0 +1,173 @@
+import fs from 'node:fs';
+import type { ByteWriter } from '../../protocol/bytes/writer.js';
+import { CHUNK_SIZE } from '../../protocol/constants.js';
+import { type BlockSums, flength } from '../../protocol/delta/blocks.js';
+import { BlockSearch } from '../../protocol/delta/search.js';
+import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
+import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
+
+/** How one file is to be sent. */
+export interface SendMode {
+  /** --append of this file: 0 no, 1 sum of the sent part only, 2 sum of the whole file (9.7). */
+  append: number;
+  /** The receiver writes into its basis (9.8). */
+  updating: boolean;
+}
+
+/** Bytes that one step sends at most. */
+const STEP = 4 * CHUNK_SIZE;
+
+/** Counts what a run's statistics want to know and passes tokens on. */
+class CountingSink implements TokenSink {
+  literalBytes = 0;
+  matchedBytes = 0;
+
+  constructor(private readonly tokens: TokenWriter) {}
+
+  literal(data: Uint8Array, from: number, to: number): void {
+    this.literalBytes += to - from;
+    this.tokens.literal(data, from, to);
+  }
+
+  match(block: number, data: Uint8Array, from: number, to: number): void {
+    this.matchedBytes += to - from;
+    this.tokens.match(block, data, from, to);
+  }
+}
+
+/**
+ * Sends the content of one open file after another: literal or as differences to the receiver's blocks, then the sum
+ * of the whole file. `begin`, then `step` until it says true; between steps the caller may wait for the peer.
+ */
+export class FileSender {
+  /** Bytes of the current file that have been dealt with, and bytes read from the disk at its last step. */
+  offset = 0;
+  readonly counts: CountingSink;
+  /** The whole-file sum of the last finished file, `sumLength` bytes. */
+  readonly fileSum: Buffer;
+  /** Errno-like error of a failed read; the sum sent is then wrong on purpose (9.9). */
+  readError: NodeJS.ErrnoException | null = null;
+  private search: BlockSearch | null = null;
+  private fd = -1;
+  private size = 0;
+  private mode: 'whole' | 'delta' | 'skip' = 'whole';
+  private skipLeft = 0;
+  private scratch: Buffer | null = null;
+  private readonly plain: PlainTokenWriter | null;
+
+  constructor(
+    private readonly writer: ByteWriter,
+    private readonly tokens: TokenWriter,
+    private readonly block: BlockDigest,
+    private readonly digest: Digest,
+  ) {
+    this.counts = new CountingSink(tokens);
+    this.plain = tokens instanceof PlainTokenWriter ? tokens : null;
+    this.fileSum = Buffer.alloc(digest.length);
+  }
+
+  begin(fd: number, size: number, sums: BlockSums, how: SendMode): void {
+    this.fd = fd;
+    this.size = size;
+    this.offset = 0;
+    this.readError = null;
+    this.tokens.start();
+    const head = sums.head;
+    if (how.append > 0) {
+      this.digest.init();
+      this.skipLeft = flength(head);
+      this.mode = how.append === 2 ? 'skip' : 'whole';
+      if (how.append === 1) this.offset = this.skipLeft;
+    } else if (head.count > 0) {
+      this.mode = 'delta';
+      this.search ??= new BlockSearch(this.block, this.digest);
+      this.search.start(sums, size, how.updating);
+    } else {
+      this.digest.init();
+      this.mode = 'whole';
+    }
+  }
+
+  get matches(): number {
+    return this.search?.matches ?? 0;
+  }
+
+  get hashHits(): number {
+    return this.search?.hashHits ?? 0;
+  }
+
+  get falseAlarms(): number {
+    return this.search?.falseAlarms ?? 0;
+  }
+
+  private readonly readNext = (target: Uint8Array, at: number, length: number): number => {
+    // What was appended since the file was opened is left to the next run, as the receiver expects `size` bytes.
+    const wanted = Math.min(length, this.size - this.offset);
+    if (wanted <= 0 || this.readError !== null) return 0;
+    try {
+      const n = fs.readSync(this.fd, target, at, wanted, this.offset);
+      this.offset += n;
+      return n;
+    } catch (error) {
+      this.readError = error as NodeJS.ErrnoException;
+      return 0;
+    }
+  };
+
+  /** Goes on with the current file; true when its tokens and its sum are written. */
+  step(): boolean {
+    let finished: boolean;
+    if (this.mode === 'skip') finished = this.skipStep();
+    else if (this.mode === 'delta') finished = this.search!.step(this.readNext, this.counts);
+    else finished = this.plain !== null ? this.plainStep(this.plain) : this.compressedStep();
+    if (!finished) return false;
+    this.tokens.end();
+    this.writeSum();
+    return true;
+  }
+
+  private writeSum(): void {
+    this.digest.final(this.fileSum, 0);
+    if (this.readError !== null) {
+      const allZero = this.fileSum.every((b) => b === 0);
+      this.fileSum.fill(0);
+      if (allZero) this.fileSum[this.fileSum.length - 1] = 1;
+    }
+    this.writer.bytes(this.fileSum);
+  }
+
+  /** File data goes straight into the outgoing page, behind room for the token's length. */
+  private plainStep(plain: PlainTokenWriter): boolean {
+    for (let sent = 0; sent < STEP; ) {
+      const at = plain.reserve(CHUNK_SIZE);
+      const { buf } = this.writer;
+      const n = this.readNext(buf, at, CHUNK_SIZE);
+      if (n === 0) return true;
+      this.digest.update(buf, at, at + n);
+      plain.commit(n);
+      this.counts.literalBytes += n;
+      sent += n;
+      if (this.offset >= this.size) return true;
+    }
+    return false;
+  }
+
+  private compressedStep(): boolean {
+    this.scratch ??= Buffer.allocUnsafeSlow(STEP);
+    const n = this.readNext(this.scratch, 0, STEP);
+    if (n === 0) return true;
+    this.digest.update(this.scratch, 0, n);
+    this.counts.literal(this.scratch, 0, n);
+    return false;
+  }
+
+  /** append-verify: the part that the receiver has is only summed up. */
+  private skipStep(): boolean {
+    this.scratch ??= Buffer.allocUnsafeSlow(STEP);
+    const n = this.readNext(this.scratch, 0, Math.min(STEP, this.skipLeft));
+    this.digest.update(this.scratch, 0, n);
+    this.skipLeft -= n;
+    if (this.skipLeft === 0 || n === 0) this.mode = 'whole';
+    return false;
+  }
+}

@@ -1,0 +1,149 @@
+import { NDX_FLIST_EOF, NDX_FLIST_OFFSET } from '../../protocol/constants.js';
+import type { EntryEncoder } from '../../protocol/flist/encode.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { finishSegment } from '../../protocol/flist/sort.js';
+import type { ByteString } from '../../protocol/options.js';
+import { Pace } from '../session/pace.js';
+import type { Session } from '../session/session.js';
+import type { Scanner } from './scan.js';
+
+/** Entries that should lie beyond the list being worked on (8.4): at least, and while there is nothing else to do. */
+const LOOKAHEAD = 1000;
+const IDLE_LOOKAHEAD = 10000;
+
+/** Lists the sources and sends the lists: all at once, or directory by directory with incremental recursion (section 8). */
+export class ListSender {
+  /** Rows of directories that have no list yet: depth first, the next one last. Equal names form one group. */
+  private readonly waiting: number[][] = [];
+  private readonly pace = new Pace();
+  /** True once every list has been announced. */
+  complete = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly scanner: Scanner,
+    private readonly encoder: EntryEncoder,
+  ) {}
+
+  /** Sends the first list: the arguments, and everything below them without incremental recursion. */
+  async sendFirst(sources: readonly ByteString[], names: AsyncIterable<ByteString> | null): Promise<void> {
+    const { session, scanner } = this;
+    const started = performance.now();
+    let row = 0;
+    if (names !== null) {
+      for await (const name of names) {
+        scanner.addName(name);
+        row = await this.encodeFrom(row);
+      }
+    } else {
+      for (const source of sources) {
+        scanner.addArgument(source);
+        row = await this.encodeFrom(row);
+      }
+    }
+    while (!session.incremental && scanner.step()) row = await this.encodeFrom(row);
+    const segment = this.closeSegment(0, -1);
+    session.stats.listBuildMs = Math.max(1, Math.round(performance.now() - started));
+    if (session.incremental) {
+      this.pushDirectories(segment);
+      // A receiver must know more than one entry before it decides what its destination is (8.3).
+      if (segment.count === 1 || this.waiting.length === 0) this.sendNext();
+    } else {
+      if (!session.options.numericIds) this.encoder.writeIdLists(session.connection.writer);
+      if (session.protocol < 30) session.connection.writer.i32(session.options.ignoreErrors ? 0 : scanner.ioError);
+      this.complete = true;
+    }
+    session.stats.listSize = session.connection.writer.total + session.connection.writer.unflushed;
+  }
+
+  private async encodeFrom(from: number): Promise<number> {
+    const { list, connection } = this.session;
+    let row = from;
+    while (row < list.count) {
+      this.encoder.encode(connection.writer, row++);
+      if (connection.congested) await connection.drain();
+      if (this.pace.due()) await this.pace.rest();
+    }
+    return row;
+  }
+
+  private closeSegment(start: number, parentRow: number): Segment {
+    const { session, scanner } = this;
+    const { list, options: o } = session;
+    const segment: Segment = {
+      firstNdx: list.nextNdx(session.incremental),
+      start,
+      count: list.count - start,
+      order: null,
+      parentRow,
+    };
+    list.segments.push(segment);
+    finishSegment(list, segment, {
+      protocol: session.protocol,
+      removeDuplicates: false,
+      incremental: session.incremental,
+      pruneEmptyDirs: false,
+    });
+    this.encoder.end(session.connection.writer, o.ignoreErrors ? 0 : scanner.ioError);
+    session.ioError |= scanner.ioError;
+    return segment;
+  }
+
+  /** Puts the directories of a list in front of those that wait, so that the order is depth first. */
+  private pushDirectories(segment: Segment): void {
+    const { list } = this.session;
+    const groups: number[][] = [];
+    let last = '';
+    for (let i = 0; i < segment.count; i++) {
+      const row = FileList.rowAt(segment, i);
+      if (!list.isDir(row)) continue;
+      const path = list.path(row);
+      if (groups.length > 0 && path === last) groups[groups.length - 1].push(row);
+      else groups.push([row]);
+      last = path;
+    }
+    for (let i = groups.length - 1; i >= 0; i--) this.waiting.push(groups[i]);
+  }
+
+  /** Announces and sends the list of the next directory, or the end of all lists. */
+  private sendNext(): void {
+    const { session, scanner } = this;
+    const { list, connection, ndxOut } = session;
+    const { writer } = connection;
+    const rows = this.waiting.pop();
+    if (rows === undefined) {
+      ndxOut.write(writer, NDX_FLIST_EOF);
+      this.complete = true;
+      return;
+    }
+    const start = list.count;
+    ndxOut.write(writer, NDX_FLIST_OFFSET - list.extra[rows[0]]);
+    for (const row of rows) {
+      if (list.flags[row] & EntryFlag.CONTENT_DIR) scanner.scanDirectory(row);
+    }
+    for (let row = start; row < list.count; row++) this.encoder.encode(writer, row);
+    this.pushDirectories(this.closeSegment(start, rows[0]));
+    if (this.waiting.length === 0) this.sendNext();
+  }
+
+  /** Entries announced beyond the segment that is being worked on. */
+  private ahead(current: Segment | null): number {
+    const done = current === null ? 0 : current.start + current.count;
+    return this.session.list.count - done;
+  }
+
+  /** Keeps the receiver supplied; `idle` when there is nothing else to do. */
+  async topUp(current: Segment | null, idle: boolean): Promise<void> {
+    const { connection } = this.session;
+    const goal = idle ? IDLE_LOOKAHEAD : LOOKAHEAD;
+    while (!this.complete && this.ahead(current) < goal) {
+      this.sendNext();
+      if (connection.congested) await connection.drain();
+      if (this.pace.dueNow()) {
+        connection.flush();
+        await this.pace.rest();
+        if (idle && connection.reader.buffered > 0) return;
+      }
+    }
+  }
+}

@@ -1,0 +1,296 @@
+import fs from 'node:fs';
+import { Basis, Compat, Exit, IoError, Item, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
+import { BlockSums, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
+import { ProtocolError, RsyncError } from '../../protocol/errors.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
+import { readDelStats, writeDelStats } from '../../protocol/stats.js';
+import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
+import { escapeName } from '../report/escape.js';
+import { errnoText } from '../report/errno.js';
+import type { Progress } from '../report/progress.js';
+import type { ItemLog } from '../session/item-log.js';
+import { Pace } from '../session/pace.js';
+import type { Session } from '../session/session.js';
+import { createFileSender } from '../session/transfer-codecs.js';
+import type { FileSender } from './file-sender.js';
+import type { ListSender } from './list-sender.js';
+import type { Scanner } from './scan.js';
+
+/** Answers the requests of a generator: one item after another, in order (section 9). */
+export class Sender {
+  private readonly item = new ItemHeader();
+  private readonly sums = new BlockSums();
+  private readonly stat = new FileStat();
+  private readonly pace = new Pace();
+  private phase = 0;
+  private current: Segment | null = null;
+  private files!: FileSender;
+
+  constructor(
+    private readonly session: Session,
+    private readonly lists: ListSender,
+    private readonly scanner: Scanner,
+    private readonly itemLog: ItemLog,
+    private readonly progress: Progress | null,
+  ) {
+    session.onSuccess = (ndx) => this.removeSource(ndx);
+  }
+
+  /** Runs until the receiving side has finished its last phase. Statistics and goodbye are the caller's. */
+  async run(): Promise<void> {
+    const { session } = this;
+    this.files = await createFileSender(session);
+    session.inTransfer = true;
+    for (;;) {
+      if (session.incremental) await this.lists.topUp(this.current, false);
+      const ndx = await this.nextIndex();
+      if (ndx === NDX_DONE) {
+        if (this.answerDone()) break;
+      } else if (ndx === NDX_DEL_STATS) {
+        await this.passDelStats();
+      } else {
+        await this.answer(ndx);
+      }
+      if (session.connection.congested) await session.connection.drain();
+      if (this.pace.due()) await this.pace.rest();
+    }
+    if (this.lists.complete && session.protocol >= 30 && this.scanner.ioError !== 0) this.reportIoError();
+    session.ndxOut.write(session.connection.writer, NDX_DONE);
+    session.connection.flush();
+  }
+
+  private reportedIoError = 0;
+
+  private reportIoError(): void {
+    const { session } = this;
+    session.ioError |= this.scanner.ioError;
+    if (session.ioError !== this.reportedIoError) session.sendNumber(Msg.IO_ERROR, session.ioError);
+  }
+
+  /** The next index of the request stream; while none is there, more lists are sent ahead. */
+  private async nextIndex(): Promise<number> {
+    const { session } = this;
+    const { connection } = session;
+    for (;;) {
+      connection.reader.begin();
+      const ndx = session.ndxIn.read(connection.reader);
+      if (connection.reader.done()) return ndx;
+      if (session.incremental && !this.lists.complete) {
+        const before = connection.reader.total;
+        await this.lists.topUp(this.current, true);
+        if (connection.reader.total !== before) continue;
+      }
+      await connection.fill();
+    }
+  }
+
+  /** One NDX_DONE: the end of a list or of a phase (13.1). True when it ends the loop. */
+  private answerDone(): boolean {
+    const { session } = this;
+    const { list } = session;
+    const lastList = list.live >= list.segments.length - 1;
+    if (session.incremental && !(lastList && this.lists.complete)) {
+      if (lastList) throw new ProtocolError('NDX_DONE', 'no list is open');
+      list.live++;
+      session.ndxOut.write(session.connection.writer, NDX_DONE);
+      return false;
+    }
+    if (list.live < list.segments.length && session.incremental) list.live++;
+    this.phase++;
+    if (this.phase > session.maxPhase) return true;
+    session.ndxOut.write(session.connection.writer, NDX_DONE);
+    return false;
+  }
+
+  private async passDelStats(): Promise<void> {
+    const { session } = this;
+    const { connection } = session;
+    let counts = readDelStats(connection.reader);
+    while (counts === null) {
+      await connection.fill();
+      counts = readDelStats(connection.reader);
+    }
+    applyDelStats(session, counts);
+    if (session.isServer) writeDelStats(connection.writer, session.ndxOut, counts);
+  }
+
+  private rowOf(ndx: number): number {
+    const { list } = this.session;
+    const segment = list.segmentOf(ndx);
+    if (segment === null) throw new ProtocolError('file index', `${ndx} is in no open list`);
+    this.current = segment;
+    if (ndx === segment.firstNdx - 1) {
+      if (segment.parentRow >= 0) return segment.parentRow;
+      const first = segment.count > 0 ? FileList.rowAt(segment, 0) : -1;
+      if (first < 0 || list.path(first) !== '.') throw new ProtocolError('file index', `${ndx} has no directory`);
+      return first;
+    }
+    return FileList.rowAt(segment, ndx - segment.firstNdx);
+  }
+
+  private async answer(ndx: number): Promise<void> {
+    const { session, item } = this;
+    const { connection, list, protocol } = session;
+    while (!readItemHeader(connection.reader, protocol, item)) await connection.fill();
+    item.ndx = ndx;
+    const row = this.rowOf(ndx);
+    if ((item.iflags & Item.TRANSFER) === 0) {
+      this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
+      this.echo();
+      return;
+    }
+    if (this.phase >= 2 || !list.isRegular(row)) {
+      throw new ProtocolError('request', `index ${ndx} cannot be transferred`);
+    }
+    session.stats.transferredFiles++;
+    session.stats.transferredSize += list.size[row];
+    if (session.options.dryRun) {
+      this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname });
+      this.echo();
+      return;
+    }
+    await this.readSums();
+    await this.sendFile(row);
+  }
+
+  private echo(): void {
+    const { session, item } = this;
+    writeItem(
+      session.connection.writer,
+      session.ndxOut,
+      session.protocol,
+      item.ndx,
+      item.iflags,
+      item.basisType,
+      item.xname,
+    );
+  }
+
+  private async readSums(): Promise<void> {
+    const { session, sums } = this;
+    const { connection } = session;
+    let head = readSumHead(connection.reader, session.protocol, this.files.blockLength);
+    while (head === null) {
+      await connection.fill();
+      head = readSumHead(connection.reader, session.protocol, this.files.blockLength);
+    }
+    sums.start(head);
+    if (this.appendMode() > 0) return;
+    while (!sums.read(connection.reader)) await connection.fill();
+  }
+
+  /** Append is off when a file is asked for again (9.9). */
+  private appendMode(): number {
+    const { session, item } = this;
+    const { append } = session.options;
+    if (append === 0) return 0;
+    const segment = session.list.segmentOf(item.ndx)!;
+    const row = FileList.rowAt(segment, item.ndx - segment.firstNdx);
+    if (session.list.flags[row] & EntryFlag.FILE_SENT) return 0;
+    return session.protocol < 30 ? 2 : append;
+  }
+
+  private async sendFile(row: number): Promise<void> {
+    const { session, item, files } = this;
+    const { connection, list, options: o } = session;
+    const fd = this.open(row);
+    if (fd < 0) return;
+    try {
+      const errno = fstatInto(fd, this.stat);
+      const size = errno === 0 && this.stat.isRegular ? this.stat.size : 0;
+      const append = this.appendMode();
+      list.flags[row] |= EntryFlag.FILE_SENT;
+      if (this.itemLog.beforeTransfer) {
+        this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname });
+      }
+      this.echo();
+      writeSumHead(connection.writer, this.sums.head);
+      const before = connection.writer.total + connection.writer.unflushed;
+      files.begin(fd, size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
+      this.progress?.startFile(size);
+      while (!files.step()) {
+        this.progress?.update(files.offset);
+        if (connection.congested) await connection.drain();
+        if (this.pace.dueNow()) await this.pace.rest();
+      }
+      this.progress?.endFile(size);
+      if (!this.itemLog.beforeTransfer) {
+        const bytesWritten = connection.writer.total + connection.writer.unflushed - before;
+        const fileSum = files.fileSum.toString('hex');
+        this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname, bytesWritten, fileSum });
+      }
+      if (files.readError !== null) this.readFailed(row, files.readError);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  private updating(inplace: boolean, backup: boolean): boolean {
+    const { session, item } = this;
+    if (inplace && (session.protocol >= 29 ? item.basisType === Basis.FNAME : !backup)) return true;
+    return (session.compatFlags & Compat.INPLACE_PARTIAL_DIR) !== 0 && item.basisType === Basis.PARTIAL_DIR;
+  }
+
+  private open(row: number): number {
+    const { session, scanner } = this;
+    const path = scanner.sourcePath(row);
+    try {
+      return fs.openSync(path, session.options.copyLinks ? fs.constants.O_RDONLY : scanner.openFlags(row));
+    } catch (error) {
+      const name = escapeName(scanner.shownPath(row), session.options.eightBit);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        scanner.ioError |= IoError.VANISHED;
+        session.log.warning(`file has vanished: "${name}"\n`);
+      } else {
+        scanner.ioError |= IoError.GENERAL;
+        session.log.xferError(`rsync: [sender] send_files failed to open "${name}": ${errnoText(error)}\n`);
+      }
+      if (session.protocol >= 30) session.sendNumber(Msg.NO_SEND, this.item.ndx);
+      return -1;
+    }
+  }
+
+  private readFailed(row: number, error: NodeJS.ErrnoException): void {
+    this.scanner.ioError |= IoError.GENERAL;
+    const name = escapeName(this.scanner.shownPath(row), this.session.options.eightBit);
+    this.session.log.xferError(`rsync: [sender] read errors mapping "${name}": ${errnoText(error)}\n`);
+  }
+
+  /** --remove-source-files: the receiver has it safely; it goes unless it changed meanwhile (4.3). */
+  private removeSource(ndx: number): void {
+    const { session, scanner } = this;
+    const { list } = session;
+    if (!session.options.removeSourceFiles) {
+      throw new RsyncError(Exit.STREAMIO, 'rsync: unexpected SUCCESS message');
+    }
+    const row = this.rowOf(ndx);
+    const path = scanner.sourcePath(row);
+    const name = escapeName(list.path(row), session.options.eightBit);
+    const errno = lstatInto(path, this.stat);
+    if (errno !== 0 || !this.stat.exists) return;
+    const { stat } = this;
+    if (stat.size !== list.size[row] || stat.mtime !== list.mtime[row]) {
+      session.log.error(`rsync: [sender] Skipping sender remove for changed file: ${name}\n`);
+      return;
+    }
+    try {
+      fs.unlinkSync(path);
+      if (session.options.info.remove >= 1) session.log.info(`sender removed ${name}\n`);
+    } catch (error) {
+      session.log.xferError(`rsync: [sender] sender failed to remove ${name}: ${errnoText(error)}\n`);
+    }
+  }
+}
+
+/** Adds the deletion counts of the peer to the statistics (13.2): files, directories, links, devices, specials. */
+export function applyDelStats(session: Session, counts: readonly number[]): void {
+  const d = session.stats.deleted;
+  d.reg = counts[0];
+  d.dir = counts[1];
+  d.link = counts[2];
+  d.dev = counts[3];
+  d.special = counts[4];
+  d.total = counts.reduce((sum, n) => sum + n, 0);
+}
+

@@ -1,0 +1,88 @@
+import { randomInt } from 'node:crypto';
+import { readVarint, writeVarint } from '../../protocol/bytes/varint.js';
+import { Compat, Exit, MAX_PROTOCOL_VERSION, MIN_PROTOCOL_VERSION } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import {
+  type Algorithms,
+  checksumList,
+  compressList,
+  decideCompatFlags,
+  type NegotiationInput,
+  readNegotiation,
+  writeNegotiation,
+} from '../../protocol/handshake/negotiate.js';
+import type { Options } from '../../protocol/options.js';
+import { availableCompressions } from '../codec/index.js';
+import type { Connection } from '../transport/connection.js';
+import type { Agreement } from './session.js';
+
+const MISMATCH =
+  'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
+
+/** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. */
+export async function exchangeVersions(connection: Connection, own: number): Promise<number> {
+  const { reader, writer } = connection;
+  writer.i32(own);
+  let theirs = 0;
+  for (;;) {
+    reader.begin();
+    theirs = reader.i32();
+    if (reader.done()) break;
+    await connection.fill();
+  }
+  if (theirs < MIN_PROTOCOL_VERSION || theirs > MAX_PROTOCOL_VERSION) throw new RsyncError(Exit.PROTOCOL, MISMATCH);
+  return Math.min(own, theirs);
+}
+
+/**
+ * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
+ * Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
+ */
+export async function agree(connection: Connection, o: Options, isServer: boolean, protocol: number): Promise<Agreement> {
+  const { reader, writer } = connection;
+  let compatFlags = 0;
+  if (protocol >= 30) {
+    if (isServer) {
+      compatFlags = decideCompatFlags(o, protocol);
+      writeVarint(writer, compatFlags);
+    } else {
+      for (;;) {
+        reader.begin();
+        compatFlags = readVarint(reader);
+        if (reader.done()) break;
+        await connection.fill();
+      }
+      if (compatFlags & Compat.INC_RECURSE && (o.incRecursive === false || !o.recurse)) {
+        throw new RsyncError(Exit.SYNTAX, "Incompatible options specified for inc-recursive connection.");
+      }
+    }
+  }
+  const input: NegotiationInput = {
+    options: o,
+    isServer,
+    protocol,
+    compatFlags,
+    checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
+    compressions: compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions()),
+  };
+  writeNegotiation(writer, input);
+  let algorithms: Algorithms | null = readNegotiation(reader, input);
+  while (algorithms === null) {
+    await connection.fill();
+    algorithms = readNegotiation(reader, input);
+  }
+  let seed = 0;
+  if (isServer) {
+    seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
+    writer.i32(seed);
+    writer.flush();
+  } else {
+    for (;;) {
+      reader.begin();
+      seed = reader.i32();
+      if (reader.done()) break;
+      await connection.fill();
+    }
+  }
+  return { protocol, compatFlags, algorithms, seed };
+}

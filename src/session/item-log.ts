@@ -1,0 +1,74 @@
+import { Item, S_IFDIR, S_IFMT, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
+import type { ByteString } from '../../protocol/options.js';
+import { type ItemContext, ItemFormat, type ReportItem } from '../report/item.js';
+import type { Log } from '../report/log.js';
+import type { Session } from './session.js';
+
+/** A second destination of item lines: --log-file of a client, or the transfer log of a daemon. */
+export interface TransferLog {
+  format: string;
+  log: Log;
+}
+
+/** Formats that show what a transfer cost can only be printed after it. */
+const NEEDS_RESULT = /%['-]*\d*[bcC]/;
+
+/** Prints one line for each item of a run, where the options ask for it. Only one role of a side uses it. */
+export class ItemLog {
+  /** True when a transferred file's line is printed before its data. */
+  readonly beforeTransfer: boolean;
+  /** 0, or how often -i was given (for `--out-format` with %i: 1). */
+  private readonly stdoutItemizes: number;
+  private readonly toClient: ItemFormat | null = null;
+  private readonly toFile: ItemFormat | null = null;
+
+  constructor(
+    private readonly session: Session,
+    context: ItemContext,
+    private readonly file: TransferLog | null,
+  ) {
+    const o = session.options;
+    if (!session.isServer && o.outFormat !== '') this.toClient = new ItemFormat(o.outFormat, context);
+    if (file !== null && file.format !== '') this.toFile = new ItemFormat(file.format, context);
+    this.stdoutItemizes = this.toClient?.usesItemize ? Math.max(1, o.itemize) : 0;
+    this.beforeTransfer =
+      !session.isServer && !NEEDS_RESULT.test(o.outFormat) && !NEEDS_RESULT.test(file?.format ?? '');
+  }
+
+  /** An item that was answered without data. */
+  change(item: ReportItem): void {
+    const { session } = this;
+    const significant = (item.iflags & SIGNIFICANT_ITEM_FLAGS) !== 0;
+    const named = item.xname !== null && item.xname.length > 0;
+    const fileItemizes = this.toFile?.usesItemize ?? false;
+    const itemizes = session.isServer ? (fileItemizes ? 1 : 0) : this.stdoutItemizes;
+    const visible =
+      itemizes > 0 && (significant || named || itemizes > 1 || (session.options.info.name >= 2 && !session.isServer));
+    if (session.isServer) {
+      if (visible && !session.options.dryRun && (significant || fileItemizes)) this.writeFile(item);
+      return;
+    }
+    const localChange = (item.iflags & Item.LOCAL_CHANGE) !== 0 && significant;
+    const isDir = (item.list.mode[item.row] & S_IFMT) === S_IFDIR;
+    if (!visible && !localChange && !named && !(isDir && significant)) return;
+    this.writeClient(item);
+    if (significant || fileItemizes) this.writeFile(item);
+  }
+
+  /** A file whose data was (or is about to be) transferred. */
+  transfer(item: ReportItem): void {
+    this.writeClient(item);
+    if (!this.session.options.dryRun || !this.session.isServer) this.writeFile(item);
+  }
+
+  private writeClient(item: ReportItem): void {
+    if (this.toClient === null) return;
+    this.session.log.client(this.toClient.format(item));
+  }
+
+  private writeFile(item: ReportItem): void {
+    if (this.toFile === null) return;
+    const line: ByteString = this.toFile.format(item);
+    this.file?.log.info(line);
+  }
+}

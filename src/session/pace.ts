@@ -1,0 +1,46 @@
+/** Milliseconds that a role may run before it lets the event loop serve the socket and the other role. */
+const SLICE_MS = 4;
+const CHECK_EVERY = 16;
+
+/** Cuts long synchronous work into slices. `due()` is cheap enough to be asked once per file. */
+export class Pace {
+  private calls = 0;
+  private started = performance.now();
+
+  due(): boolean {
+    if (++this.calls % CHECK_EVERY !== 0) return false;
+    return performance.now() - this.started > SLICE_MS;
+  }
+
+  /** The same for steps that are long themselves. */
+  dueNow(): boolean {
+    return performance.now() - this.started > SLICE_MS;
+  }
+
+  rest(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.started = performance.now();
+        resolve();
+      });
+    });
+  }
+}
+
+/** Lets one role wait until another one has changed something that both see. */
+export class Signal {
+  private waiting: (() => void)[] = [];
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+    });
+  }
+
+  raise(): void {
+    if (this.waiting.length === 0) return;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

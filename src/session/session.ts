@@ -1,0 +1,173 @@
+import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
+import { Compat, Exit, IoError, Msg } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { FileList } from '../../protocol/flist/list.js';
+import type { Algorithms } from '../../protocol/handshake/negotiate.js';
+import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import type { Log } from '../report/log.js';
+import type { RunStats } from '../report/stats.js';
+import type { Connection } from '../transport/connection.js';
+import { emptyStats } from './run-stats.js';
+
+/** What the set-up of a connection settled, before the first filter rule is sent (protocol description, sections 1 to 3). */
+export interface Agreement {
+  protocol: number;
+  compatFlags: number;
+  algorithms: Algorithms;
+  /** Checksum seed, a signed 32-bit number. */
+  seed: number;
+}
+
+/** The state of one run that both roles of this side share. */
+export class Session {
+  readonly protocol: number;
+  readonly compatFlags: number;
+  readonly algorithms: Algorithms;
+  readonly seed: number;
+  readonly incremental: boolean;
+  readonly list: FileList;
+  readonly ndxIn: NdxReader;
+  readonly ndxOut: NdxWriter;
+  readonly stats: RunStats = emptyStats();
+  readonly started = performance.now();
+  /** io_error bits of both sides together (4.5). */
+  ioError = 0;
+  /** True once the goodbye stage has begun: errors are not announced to the peer any more (13.3). */
+  inGoodbye = false;
+  /** True while requests are answered; decides how an ERROR_EXIT is answered. */
+  inTransfer = false;
+  /** Roles register here for the messages that concern them. */
+  onSuccess: ((ndx: number) => void) | null = null;
+  onNoSend: ((ndx: number) => void) | null = null;
+  onDeleted: ((path: ByteString) => void) | null = null;
+
+  constructor(
+    readonly connection: Connection,
+    readonly options: Options,
+    readonly log: Log,
+    readonly isServer: boolean,
+    /** This side's role. */
+    readonly isSender: boolean,
+    agreement: Agreement,
+  ) {
+    this.protocol = agreement.protocol;
+    this.compatFlags = agreement.compatFlags;
+    this.algorithms = agreement.algorithms;
+    this.seed = agreement.seed;
+    this.incremental = (this.compatFlags & Compat.INC_RECURSE) !== 0;
+    const sumLength = options.checksum ? DIGEST_LENGTH[this.algorithms.listSum] : 0;
+    this.list = new FileList(options.atimes > 0, sumLength);
+    this.ndxIn = new NdxReader(this.protocol);
+    this.ndxOut = new NdxWriter(this.protocol);
+  }
+
+  /** Number of phases before the goodbye (13.1). */
+  get maxPhase(): number {
+    return this.protocol >= 29 ? 2 : 1;
+  }
+
+  /** The digest settings for block and file sums. */
+  get sumContext() {
+    return {
+      protocol: this.protocol,
+      seed: this.seed,
+      seedFix: (this.compatFlags & Compat.CHKSUM_SEED_FIX) !== 0,
+      explicit: this.algorithms.sumsExplicit,
+    };
+  }
+
+  /** From here on the directions are made of frames, as far as the protocol version says (4.2). */
+  startFrames(): void {
+    const { connection, protocol, isServer } = this;
+    const clientFramed = protocol >= 30 || (!this.isSenderClient() && this.options.removeSourceFiles);
+    const handler = (code: number, payload: Buffer) => this.message(code, payload);
+    if (isServer) {
+      connection.writer.startFrames();
+      if (clientFramed) connection.reader.startFrames(handler);
+    } else {
+      connection.reader.startFrames(handler);
+      if (clientFramed) connection.writer.startFrames();
+    }
+  }
+
+  private isSenderClient(): boolean {
+    return this.isServer ? !this.isSender : this.isSender;
+  }
+
+  /** Takes every frame that is not DATA (4.3 to 4.5, 13.3). */
+  private message(code: number, payload: Buffer): void {
+    switch (code) {
+      case Msg.ERROR_XFER:
+        this.log.xferError(payload.toString('latin1'));
+        break;
+      case Msg.ERROR:
+        this.log.error(payload.toString('latin1'));
+        break;
+      case Msg.WARNING:
+        this.log.warning(payload.toString('latin1'));
+        break;
+      case Msg.INFO:
+        this.log.info(payload.toString('latin1'));
+        break;
+      case Msg.IO_ERROR:
+        if (!this.isSender) this.ioError |= payload.readInt32LE(0) & IoError.MASK;
+        break;
+      case Msg.IO_TIMEOUT:
+        this.adoptTimeout(payload.readInt32LE(0));
+        break;
+      case Msg.ERROR_EXIT:
+        this.peerExit(payload.length === 4 ? payload.readInt32LE(0) : null);
+        break;
+      case Msg.SUCCESS:
+        this.onSuccess?.(payload.readInt32LE(0));
+        break;
+      case Msg.NO_SEND:
+        this.onNoSend?.(payload.readInt32LE(0));
+        break;
+      case Msg.DELETED:
+        this.onDeleted?.(payload.toString('latin1'));
+        break;
+      default:
+        break;
+    }
+  }
+
+  private adoptTimeout(seconds: number): void {
+    if (this.isServer || seconds < 1 || seconds > 86400) return;
+    const own = this.connection.timeoutSeconds;
+    if (own === 0 || seconds < own) this.connection.setTimeout(seconds);
+  }
+
+  private peerExit(code: number | null): void {
+    const { writer } = this.connection;
+    if (writer.framed && this.protocol >= 31 && code !== null) {
+      const answer = Buffer.alloc(!this.isSender && this.inTransfer ? 4 : 0);
+      if (answer.length > 0) answer.writeInt32LE(code);
+      writer.message(Msg.ERROR_EXIT, answer);
+      writer.flush();
+    }
+    this.inGoodbye = true;
+    const own = code ?? Exit.PARTIAL;
+    throw new RsyncError(own > 0 && own < 256 ? own : Exit.STREAMIO, '', true);
+  }
+
+  sendMessage(code: number, payload: Uint8Array): void {
+    this.connection.writer.message(code, payload);
+  }
+
+  sendNumber(code: number, value: number): void {
+    const payload = Buffer.alloc(4);
+    payload.writeInt32LE(value);
+    this.connection.writer.message(code, payload);
+  }
+
+  /** The exit code of a run that came to its end (13.4). */
+  exitCode(): number {
+    let code = this.log.hadXferError ? Exit.PARTIAL : Exit.OK;
+    if (this.ioError & IoError.GENERAL) code = Exit.PARTIAL;
+    else if (this.ioError & IoError.VANISHED) code = code === Exit.OK ? Exit.VANISHED : code;
+    else if (this.ioError & IoError.DEL_LIMIT) code = code === Exit.OK ? Exit.DEL_LIMIT : code;
+    return code;
+  }
+}

@@ -1,0 +1,53 @@
+import { MAX_TEXT_PAYLOAD, Msg } from '../../protocol/constants.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { Log } from '../report/log.js';
+import type { Connection } from '../transport/connection.js';
+
+/**
+ * Where a server's messages go (4.4): to the client as frames once the stream has frames. Before that, and for
+ * errors of a server behind a remote shell that may use its standard error, to `local`.
+ */
+export class WireLog implements Log {
+  hadXferError = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly protocol: () => number,
+    /** The daemon's log, or standard error. */
+    private readonly local: Log,
+    /** True when errors go to the local log only (remote shell), false when they travel (daemon). */
+    private readonly errorsStayLocal: boolean,
+    /** True when travelling messages are written to the local log as well. */
+    private readonly alsoLocal: boolean,
+  ) {}
+
+  private send(code: number, text: ByteString): boolean {
+    const { writer } = this.connection;
+    if (!writer.framed) return false;
+    const wireCode = this.protocol() >= 30 ? code : code === Msg.ERROR ? Msg.ERROR_XFER : code === Msg.WARNING ? Msg.INFO : code;
+    writer.message(wireCode, Buffer.from(text.slice(0, MAX_TEXT_PAYLOAD - 1), 'latin1'));
+    return true;
+  }
+
+  info(text: ByteString): void {
+    if (!this.send(Msg.INFO, text)) this.local.info(text);
+    else if (this.alsoLocal) this.local.info(text);
+  }
+
+  client(text: ByteString): void {
+    if (!this.send(Msg.INFO, text)) this.local.client(text);
+  }
+
+  warning(text: ByteString): void {
+    if (this.errorsStayLocal || !this.send(Msg.WARNING, text) || this.alsoLocal) this.local.warning(text);
+  }
+
+  error(text: ByteString): void {
+    if (this.errorsStayLocal || !this.send(Msg.ERROR, text) || this.alsoLocal) this.local.error(text);
+  }
+
+  xferError(text: ByteString): void {
+    this.hadXferError = true;
+    if (this.errorsStayLocal || !this.send(Msg.ERROR_XFER, text) || this.alsoLocal) this.local.error(text);
+  }
+}

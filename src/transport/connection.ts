@@ -1,0 +1,303 @@
+import { ByteReader } from '../../protocol/bytes/reader.js';
+import { ByteWriter } from '../../protocol/bytes/writer.js';
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+
+/** What a connection needs of the thing that carries its bytes. Input is delivered by calling `received` and `ended`. */
+export interface Carrier {
+  /** Sends a view; `sent` is called when its memory may be used again. */
+  write(view: Buffer, sent: () => void): void;
+  pauseInput(): void;
+  resumeInput(): void;
+  /** No more output; what was written still goes out. */
+  endOutput(): void;
+  destroy(): void;
+}
+
+/** Above this many undecoded bytes the carrier is paused; it is resumed below a quarter of it. */
+const INPUT_HIGH = 256 * 1024;
+/** Above this many unsent bytes a writer should wait for `drain`. */
+const OUTPUT_HIGH = 512 * 1024;
+
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One connection: a reader and a writer over a carrier, and the waiting between them.
+ * Exactly one role waits for input at a time. Waiting always flushes the output first.
+ */
+export class Connection {
+  readonly reader = new ByteReader();
+  readonly writer: ByteWriter;
+  /** Name of the role for messages such as "connection unexpectedly closed (…) [sender]". */
+  role = 'client';
+  private inputWaiter: Waiter | null = null;
+  private drainWaiters: Waiter[] = [];
+  private inputEnded = false;
+  private closed = false;
+  private paused = false;
+  private failure: Error | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private timeoutMs = 0;
+  private lastIn = 0;
+  private lastOut = 0;
+  private limiter: RateLimiter | null = null;
+  /** Set while the peer may not be sent keep-alives (the first file list of a receiver, 4.6). */
+  quiet = false;
+
+  constructor(private readonly carrier: Carrier) {
+    this.writer = new ByteWriter({ write: (view, release) => this.send(view, release) });
+  }
+
+  // --- input -------------------------------------------------------------------------------------------------------
+
+  /** Called by the carrier. */
+  received(chunk: Uint8Array): void {
+    this.reader.push(chunk);
+    this.lastIn = Date.now();
+    if (!this.paused && this.reader.buffered > INPUT_HIGH) {
+      this.paused = true;
+      this.carrier.pauseInput();
+    }
+    if (this.inputWaiter !== null) this.wakeInput(null);
+    else this.pumpMessages();
+  }
+
+  /** A role that waits to send must still see messages: they may tell why the peer reads no further. */
+  private pumpMessages(): void {
+    try {
+      this.reader.pumpMessages();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  /** Called by the carrier at the end of its input. */
+  ended(): void {
+    this.inputEnded = true;
+    if (this.inputWaiter !== null) this.wakeInput(this.endError());
+  }
+
+  private endError(): Error {
+    return (
+      this.failure ??
+      new RsyncError(
+        Exit.STREAMIO,
+        `rsync: connection unexpectedly closed (${this.reader.total} bytes received so far) [${this.role}]`,
+      )
+    );
+  }
+
+  private wakeInput(error: Error | null): void {
+    const waiter = this.inputWaiter;
+    this.inputWaiter = null;
+    if (error !== null) waiter?.reject(error);
+    else waiter?.resolve();
+  }
+
+  /** True when the peer has closed its side and everything it sent was decoded. */
+  get atEnd(): boolean {
+    return this.inputEnded && this.reader.buffered === 0;
+  }
+
+  /** Waits until more bytes have arrived than were there when the last decoding ran short. */
+  fill(): Promise<void> {
+    this.writer.flush();
+    if (this.failure !== null) return Promise.reject(this.failure);
+    if (this.inputEnded) return Promise.reject(this.endError());
+    if (this.paused) {
+      this.paused = false;
+      this.carrier.resumeInput();
+    }
+    return new Promise((resolve, reject) => {
+      this.inputWaiter = { resolve, reject };
+    });
+  }
+
+  /** Like `fill`, and tells an end of input by returning false. */
+  async fillOrEnd(): Promise<boolean> {
+    if (this.inputEnded && this.failure === null) return false;
+    try {
+      await this.fill();
+      return true;
+    } catch (error) {
+      if (this.inputEnded && this.failure === null) return false;
+      throw error;
+    }
+  }
+
+  // --- output ------------------------------------------------------------------------------------------------------
+
+  private send(view: Buffer, release: () => void): void {
+    this.lastOut = Date.now();
+    if (this.closed || this.failure !== null) {
+      release();
+      return;
+    }
+    const sent = () => {
+      release();
+      this.lastOut = Date.now();
+      if (this.drainWaiters.length > 0 && this.writer.pending <= OUTPUT_HIGH / 2) this.wakeDrain();
+    };
+    if (this.limiter === null) this.carrier.write(view, sent);
+    else this.limiter.write(view, sent);
+  }
+
+  private wakeDrain(): void {
+    const waiters = this.drainWaiters;
+    this.drainWaiters = [];
+    for (const w of waiters) {
+      if (this.failure !== null) w.reject(this.failure);
+      else w.resolve();
+    }
+  }
+
+  /** True when a role that produces output should call `drain` before it goes on. */
+  get congested(): boolean {
+    return this.writer.pending > OUTPUT_HIGH || this.failure !== null;
+  }
+
+  /** Waits until the peer has taken most of what was sent. */
+  drain(): Promise<void> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    if (this.writer.pending <= OUTPUT_HIGH / 2) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.drainWaiters.push({ resolve, reject });
+    });
+  }
+
+  flush(): void {
+    this.writer.flush();
+  }
+
+  /** Limits output to `bytesPerSecond`, as --bwlimit asks. */
+  limitRate(bytesPerSecond: number): void {
+    this.limiter = new RateLimiter(bytesPerSecond, (view, sent) => this.carrier.write(view, sent));
+  }
+
+  // --- end ---------------------------------------------------------------------------------------------------------
+
+  /** Ends the connection with an error that every waiting role receives. The first error stays. */
+  fail(error: Error): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    this.wakeInput(error);
+    this.wakeDrain();
+  }
+
+  /** The carrier broke while writing. What the peer said before is still read. */
+  brokenPipe(error: Error): void {
+    if (this.drainWaiters.length > 0 || this.inputEnded) this.fail(error);
+    else this.carrier.resumeInput();
+  }
+
+  /** Flushes and closes this side's output. */
+  finish(): void {
+    this.writer.flush();
+    this.stopTimer();
+    if (this.closed) return;
+    this.closed = true;
+    if (this.limiter !== null) this.limiter.whenIdle(() => this.carrier.endOutput());
+    else this.carrier.endOutput();
+  }
+
+  destroy(): void {
+    this.closed = true;
+    this.stopTimer();
+    this.carrier.destroy();
+    if (this.failure === null) this.failure = new RsyncError(Exit.SOCKETIO, 'connection closed', true);
+    this.wakeInput(this.failure);
+    this.wakeDrain();
+  }
+
+  // --- time --------------------------------------------------------------------------------------------------------
+
+  /** Fails with exit code 30 after `seconds` without traffic, and keeps the peer awake meanwhile (4.6). 0 ends it. */
+  setTimeout(seconds: number): void {
+    this.stopTimer();
+    this.timeoutMs = seconds * 1000;
+    if (seconds <= 0) return;
+    this.lastIn = this.lastOut = Date.now();
+    this.timer = setInterval(() => this.tick(), Math.min(1000, this.timeoutMs / 4));
+    this.timer.unref();
+  }
+
+  get timeoutSeconds(): number {
+    return this.timeoutMs / 1000;
+  }
+
+  private tick(): void {
+    const now = Date.now();
+    const idle = now - Math.max(this.lastIn, this.lastOut);
+    if (idle >= this.timeoutMs) {
+      this.fail(
+        new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${Math.floor(idle / 1000)} seconds -- exiting`),
+      );
+      this.carrier.destroy();
+      return;
+    }
+    const lull = Math.ceil(this.timeoutMs / 2000) * 1000;
+    if (now - this.lastOut >= lull && this.writer.framed && !this.quiet && this.writer.pending === 0) {
+      if (this.writer.unflushed === 0) this.writer.keepAlive();
+      this.writer.flush();
+    }
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+}
+
+/** Spreads writes over time so that the average stays below a rate. */
+class RateLimiter {
+  private readonly queue: { view: Buffer; sent: () => void }[] = [];
+  private owed = 0;
+  private last = Date.now();
+  private waiting = false;
+  private idle: (() => void) | null = null;
+
+  constructor(
+    private readonly bytesPerSecond: number,
+    private readonly out: (view: Buffer, sent: () => void) => void,
+  ) {}
+
+  write(view: Buffer, sent: () => void): void {
+    this.queue.push({ view, sent });
+    if (!this.waiting) this.step();
+  }
+
+  whenIdle(done: () => void): void {
+    if (this.queue.length === 0 && !this.waiting) done();
+    else this.idle = done;
+  }
+
+  private step(): void {
+    this.waiting = false;
+    const now = Date.now();
+    this.owed = Math.max(0, this.owed - ((now - this.last) / 1000) * this.bytesPerSecond);
+    this.last = now;
+    while (this.queue.length > 0) {
+      // A tenth of a second may be owed, so that small writes do not wait.
+      if (this.owed > this.bytesPerSecond / 10) {
+        this.waiting = true;
+        setTimeout(() => this.step(), Math.max(1, (this.owed / this.bytesPerSecond) * 1000));
+        return;
+      }
+      const { view, sent } = this.queue[0];
+      const slice = Math.max(512, Math.min(view.length, Math.ceil(this.bytesPerSecond / 10)));
+      this.owed += Math.min(slice, view.length);
+      if (slice >= view.length) {
+        this.queue.shift();
+        this.out(view, sent);
+      } else {
+        this.queue[0].view = view.subarray(slice);
+        this.out(view.subarray(0, slice), () => {});
+      }
+    }
+    this.idle?.();
+    this.idle = null;
+  }
+}

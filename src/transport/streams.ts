@@ -1,0 +1,157 @@
+import net from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { type Carrier, Connection } from './connection.js';
+
+/** A write error as the roles report it. */
+function writeError(error: NodeJS.ErrnoException, role: string): RsyncError {
+  const silent = error.code === 'EPIPE' || error.code === 'ECONNRESET';
+  return new RsyncError(
+    Exit.SOCKETIO,
+    `rsync: [${role}] write error: ${silent && error.code === 'EPIPE' ? 'Broken pipe (32)' : error.message}`,
+  );
+}
+
+/** Ties a readable and a writable stream (a socket, or the two pipes of a child) to a connection. */
+export function connectStreams(input: Readable, output: Writable): Connection {
+  const carrier: Carrier = {
+    write: (view, sent) => {
+      output.write(view, sent);
+    },
+    pauseInput: () => input.pause(),
+    resumeInput: () => input.resume(),
+    endOutput: () => {
+      output.end();
+    },
+    destroy: () => {
+      input.destroy();
+      output.destroy();
+    },
+  };
+  const connection = new Connection(carrier);
+  input.on('data', (chunk: Buffer) => connection.received(chunk));
+  watchStreams(connection, input, output);
+  return connection;
+}
+
+function watchStreams(connection: Connection, input: Readable, output: Writable): void {
+  input.on('end', () => connection.ended());
+  input.on('close', () => connection.ended());
+  input.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ECONNRESET') connection.ended();
+    else connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`));
+  });
+  if ((output as unknown) !== input) {
+    output.on('error', (error) => connection.brokenPipe(writeError(error, connection.role)));
+  }
+  output.on('close', () => connection.brokenPipe(writeError(Object.assign(new Error(), { code: 'EPIPE' }), connection.role)));
+}
+
+/** Standard input and output as a connection: pipes, a socket pair, or (inetd) one TCP socket on both. */
+export function connectStdio(): Connection {
+  const input = new net.Socket({ fd: 0, readable: true, writable: false });
+  const output = new net.Socket({ fd: 1, readable: false, writable: true });
+  return connectStreams(input, output);
+}
+
+const RECEIVE_BUFFER = 256 * 1024;
+
+export interface TcpTarget {
+  host: string;
+  port: number;
+  /** Local address to bind, '' for any. */
+  localAddress: string;
+  family: 0 | 4 | 6;
+  /** Seconds to wait for the connection, 0 for no limit. */
+  connectTimeout: number;
+}
+
+/**
+ * Opens a TCP connection with one static receive buffer, so that receiving allocates nothing.
+ * Errors: exit code 10 with rsync's text when nobody answers, 35 after `connectTimeout`.
+ */
+export function connectTcp(target: TcpTarget, errnoText: (error: unknown) => string): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let connection: Connection | null = null;
+    const socket = net.connect({
+      host: target.host,
+      port: target.port,
+      localAddress: target.localAddress === '' ? undefined : target.localAddress,
+      family: target.family,
+      noDelay: true,
+      keepAlive: true,
+      allowHalfOpen: true,
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER),
+        callback: (n: number, buffer: Uint8Array) => {
+          connection?.received(buffer.subarray(0, n));
+          return true;
+        },
+      },
+    } as net.NetConnectOpts);
+    let timer: NodeJS.Timeout | null = null;
+    if (target.connectTimeout > 0) {
+      timer = setTimeout(() => {
+        socket.destroy();
+        reject(new RsyncError(Exit.CONTIMEOUT, 'rsync: timeout waiting for daemon connection', true));
+      }, target.connectTimeout * 1000);
+    }
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (timer !== null) clearTimeout(timer);
+      if (connection !== null) return;
+      reject(connectFailure(target, error, errnoText));
+    });
+    socket.once('connect', () => {
+      if (timer !== null) clearTimeout(timer);
+      connection = overSocket(socket);
+      resolve(connection);
+    });
+  });
+}
+
+function connectFailure(target: TcpTarget, error: NodeJS.ErrnoException, errnoText: (e: unknown) => string): RsyncError {
+  if (error.syscall === 'getaddrinfo') {
+    const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
+    return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo: ${target.host} ${target.port}: ${why}`);
+  }
+  const all = (error as unknown as { errors?: NodeJS.ErrnoException[] }).errors ?? [error];
+  const lines = all.map((e) => {
+    const address = (e as { address?: string }).address;
+    const shown = address === undefined || address === target.host ? target.host : `${target.host} (${address})`;
+    return `rsync: [client] failed to connect to ${shown}: ${errnoText(e)}`;
+  });
+  return new RsyncError(Exit.SOCKETIO, lines.join('\n'));
+}
+
+/** A connected socket whose input does not come through `onread` is given to `connectStreams` instead. */
+function overSocket(socket: net.Socket): Connection {
+  const connection = new Connection({
+    write: (view, sent) => {
+      socket.write(view, sent);
+    },
+    pauseInput: () => {
+      socket.pause();
+    },
+    resumeInput: () => {
+      socket.resume();
+    },
+    endOutput: () => {
+      socket.end();
+    },
+    destroy: () => {
+      socket.destroy();
+    },
+  });
+  socket.resume();
+  watchStreams(connection, socket, socket);
+  return connection;
+}
+
+/** A socket that was accepted (or handed over by another process), with bytes of it that were read already. */
+export function connectSocket(socket: net.Socket, alreadyRead: Buffer): Connection {
+  socket.setNoDelay(true);
+  const connection = connectStreams(socket, socket);
+  if (alreadyRead.length > 0) connection.received(alreadyRead);
+  return connection;
+}

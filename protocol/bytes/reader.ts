@@ -65,6 +65,14 @@ export class ByteReader {
     this.onMessage = onMessage;
   }
 
+  /** Goes back to unframed bytes, at the end of a frame (needed for files-from below protocol 31). */
+  stopFrames(): void {
+    if (this.pos !== this.end || this.frameLeft !== 0) {
+      throw new ProtocolError('multiplexed frame', 'it does not end with the filter rules', Exit.STREAMIO);
+    }
+    this.frameLeft = UNFRAMED;
+  }
+
   get framed(): boolean {
     return this.frameLeft !== UNFRAMED;
   }

@@ -88,6 +88,11 @@ export class FileSender {
     }
   }
 
+  /** Length of a block's strong sum, the most that a sum head may ask for. */
+  get blockSumLength(): number {
+    return this.block.length;
+  }
+
   get matches(): number {
     return this.search?.matches ?? 0;
   }

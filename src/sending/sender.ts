@@ -12,7 +12,7 @@ import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
-import { createFileSender } from '../session/transfer-codecs.js';
+import { createFileSender } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
 import type { Scanner } from './scan.js';
@@ -170,10 +170,10 @@ export class Sender {
   private async readSums(): Promise<void> {
     const { session, sums } = this;
     const { connection } = session;
-    let head = readSumHead(connection.reader, session.protocol, this.files.blockLength);
+    let head = readSumHead(connection.reader, session.protocol, this.files.blockSumLength);
     while (head === null) {
       await connection.fill();
-      head = readSumHead(connection.reader, session.protocol, this.files.blockLength);
+      head = readSumHead(connection.reader, session.protocol, this.files.blockSumLength);
     }
     sums.start(head);
     if (this.appendMode() > 0) return;

@@ -81,14 +81,18 @@ export class Session {
   startFrames(): void {
     const { connection, protocol, isServer } = this;
     const clientFramed = protocol >= 30 || (!this.isSenderClient() && this.options.removeSourceFiles);
-    const handler = (code: number, payload: Buffer) => this.message(code, payload);
     if (isServer) {
       connection.writer.startFrames();
-      if (clientFramed) connection.reader.startFrames(handler);
+      if (clientFramed) this.resumeInputFrames();
     } else {
-      connection.reader.startFrames(handler);
+      this.resumeInputFrames();
       if (clientFramed) connection.writer.startFrames();
     }
+  }
+
+  /** What comes in from here on is made of frames. */
+  resumeInputFrames(): void {
+    this.connection.reader.startFrames((code, payload) => this.message(code, payload));
   }
 
   private isSenderClient(): boolean {

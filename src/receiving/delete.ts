@@ -1,0 +1,227 @@
+import fs from 'node:fs';
+import { IoError, Msg, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import type { FilterScope } from '../../protocol/filter/rules.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { findInSegment } from '../../protocol/flist/sort.js';
+import type { ByteString } from '../../protocol/options.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { errnoText } from '../report/errno.js';
+import type { Receiving } from './receiving.js';
+
+/** What removing one entry came to. */
+type Outcome = 'gone' | 'kept' | 'failed';
+
+/**
+ * Removes from the destination what the source does not have (9.10), directory by directory, contents before the
+ * directory and names in reverse order, as far as filter rules and --max-delete allow.
+ */
+export class Deleter {
+  /** Counts for NDX_DEL_STATS: files, directories, links, devices, specials. */
+  readonly counts = [0, 0, 0, 0, 0];
+  private skipped = 0;
+  private warned = false;
+  /** Paths that --delete-delay found, in the order in which they are removed at the end. */
+  private readonly delayed: { path: ByteString; isDir: boolean }[] = [];
+  private readonly stat = new FileStat();
+
+  constructor(private readonly receiving: Receiving) {}
+
+  private get deleted(): number {
+    return this.counts.reduce((sum, n) => sum + n, 0);
+  }
+
+  /** Looks through one directory of the transfer. `segment` is the list that holds its entries. */
+  directory(row: number, segment: Segment, delay: boolean): void {
+    const { session, parts } = this.receiving;
+    const { list, options: o, log } = session;
+    if ((list.flags[row] & EntryFlag.CONTENT_DIR) === 0) return;
+    if (session.ioError & IoError.GENERAL && !o.ignoreErrors) {
+      if (!this.warned) log.info('IO error encountered -- skipping file deletion\n');
+      this.warned = true;
+      return;
+    }
+    const path = list.path(row);
+    const dir = path === '.' ? '' : path;
+    const dirId = list.dirId(dir);
+    const scope = parts.scope.into(dir);
+    const names = this.names(dir);
+    if (names === null) return;
+    const device = o.oneFileSystem > 0 ? this.deviceOf(dir) : 0;
+    for (const name of names) {
+      if (findInSegment(list, segment, dirId, name, 0, name.length) >= 0) continue;
+      const child = join(dir, name.toString('latin1'));
+      if (!this.look(child)) continue;
+      const { isDir, dev } = this.stat;
+      if (this.isProtected(scope, child, isDir)) continue;
+      if (isDir && device !== 0 && dev !== device) {
+        if (o.info.mount >= 1) log.info(`cannot delete mount point: ${this.shown(child)}\n`);
+        continue;
+      }
+      if (delay) this.delayed.push({ path: child, isDir });
+      else this.remove(child, false);
+    }
+  }
+
+  private deviceOf(dir: ByteString): number {
+    return this.look(dir === '' ? '.' : dir) ? this.stat.dev : 0;
+  }
+
+  /** The names in a directory in reverse byte order; null when it cannot be read. */
+  private names(dir: ByteString): Buffer[] | null {
+    const { parts, session } = this.receiving;
+    try {
+      const names = fs.readdirSync(parts.root.path(dir === '' ? '.' : dir), { encoding: 'buffer' });
+      return names.sort((a, b) => Buffer.compare(b, a));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+        session.ioError |= IoError.GENERAL;
+        session.log.xferError(`rsync: [generator] opendir "${this.receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`);
+      }
+      return null;
+    }
+  }
+
+  private look(path: ByteString): boolean {
+    return lstatInto(this.receiving.parts.root.path(path), this.stat) === 0 && this.stat.exists;
+  }
+
+  private shown(path: ByteString): string {
+    return this.receiving.shownPath(path).slice(this.receiving.shownPath('.').length + 1) || path;
+  }
+
+  private isProtected(scope: FilterScope, path: ByteString, isDir: boolean): boolean {
+    const { moduleHides } = this.receiving.parts;
+    return scope.verdict(path, isDir) < 0 || (moduleHides?.(path, isDir) ?? false);
+  }
+
+  /**
+   * Removes a path with everything in it. `forRoom` is true when something else takes its place: no backup is made
+   * of a directory's absence and --max-delete does not count.
+   */
+  remove(path: ByteString, forRoom: boolean): Outcome {
+    if (!this.look(path)) return 'gone';
+    const { mode, isDir } = this.stat;
+    if (isDir) {
+      const inside = this.removeContents(path, forRoom);
+      if (inside !== 'gone') return inside;
+    }
+    return this.removeOne(path, mode, forRoom);
+  }
+
+  private removeContents(dir: ByteString, forRoom: boolean): Outcome {
+    const { session, parts } = this.receiving;
+    const scope = parts.scope.into(dir);
+    const names = this.names(dir);
+    if (names === null) return 'failed';
+    let outcome: Outcome = 'gone';
+    for (const name of names) {
+      const child = join(dir, name.toString('latin1'));
+      if (!this.look(child)) continue;
+      const { isDir } = this.stat;
+      const keep = scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
+      const result = keep ? 'kept' : this.remove(child, forRoom);
+      if (result !== 'gone' && outcome === 'gone') outcome = result;
+    }
+    if (outcome !== 'gone' && session.options.info.nonreg >= 0) {
+      session.log.info(`cannot delete non-empty directory: ${this.shown(dir)}\n`);
+    }
+    return outcome;
+  }
+
+  private removeOne(path: ByteString, mode: number, forRoom: boolean): Outcome {
+    const { session, parts } = this.receiving;
+    const { options: o, log } = session;
+    if (!forRoom && o.maxDelete >= 0 && this.deleted >= o.maxDelete) {
+      this.skipped++;
+      session.ioError |= IoError.DEL_LIMIT;
+      return 'kept';
+    }
+    const isDir = (mode & S_IFMT) === S_IFDIR;
+    const target = parts.root.path(path);
+    if (!o.dryRun) {
+      try {
+        if (isDir) fs.rmdirSync(target);
+        else if (parts.backup !== null && !parts.backup.isBackupName(path)) parts.backup.save(path);
+        else fs.unlinkSync(target);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+        const call = isDir ? 'delete_file: rmdir' : 'delete_file: unlink';
+        log.xferError(`rsync: [generator] ${call}(${this.shown(path)}) failed: ${errnoText(error)}\n`);
+        return 'failed';
+      }
+      if (isDir) parts.root.forget(path);
+    }
+    this.counts[typeIndex(mode)]++;
+    this.report(path, isDir);
+    return 'gone';
+  }
+
+  /** Tells the client, or prints the line here when this side is the client. */
+  private report(path: ByteString, isDir: boolean): void {
+    const { session } = this.receiving;
+    if (session.isServer && session.protocol >= 29) {
+      session.sendMessage(Msg.DELETED, Buffer.from(isDir ? `${path}\0` : path, 'latin1'));
+    } else {
+      session.onDeleted?.(isDir ? `${path}\0` : path);
+    }
+  }
+
+  /** --delete-delay: removes what was found during the transfer. */
+  finishDelayed(): void {
+    for (const { path } of this.delayed) this.remove(path, false);
+    this.delayed.length = 0;
+  }
+
+  /** --delete-before and --delete-after: the whole tree at once. */
+  everything(): void {
+    const { list } = this.receiving.session;
+    for (const segment of list.segments) {
+      for (let i = 0; i < segment.count; i++) {
+        const row = FileList.rowAt(segment, i);
+        if (!list.isDir(row) || list.isInactive(row)) continue;
+        this.directory(row, this.segmentFor(row) ?? segment, false);
+      }
+    }
+  }
+
+  /** The list with a directory's entries: its own one with incremental recursion, else the only one. */
+  private segmentFor(row: number): Segment | null {
+    const { list, incremental } = this.receiving.session;
+    if (!incremental) return list.segments[0];
+    return list.segments.find((s) => s.parentRow === row) ?? null;
+  }
+
+  /** The closing line about --max-delete. */
+  reportSkipped(): void {
+    if (this.skipped === 0) return;
+    this.receiving.session.log.info(`Deletions stopped due to --max-delete limit (${this.skipped} skipped)\n`);
+  }
+
+  /** Adds the counts to this side's statistics. */
+  applyToStats(): void {
+    const d = this.receiving.session.stats.deleted;
+    [d.reg, d.dir, d.link, d.dev, d.special] = this.counts;
+    d.total = this.deleted;
+  }
+}
+
+function typeIndex(mode: number): number {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return 0;
+    case S_IFDIR:
+      return 1;
+    case S_IFLNK:
+      return 2;
+    case S_IFCHR:
+    case S_IFBLK:
+      return 3;
+    default:
+      return 4;
+  }
+}
+
+export function join(dir: ByteString, name: ByteString): ByteString {
+  return dir === '' || dir === '.' ? name : `${dir}/${name}`;
+}

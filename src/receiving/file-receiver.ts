@@ -1,0 +1,162 @@
+import fs from 'node:fs';
+import type { ByteReader } from '../../protocol/bytes/reader.js';
+import { flength, type SumHead } from '../../protocol/delta/blocks.js';
+import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
+import { ProtocolError } from '../../protocol/errors.js';
+import type { Digest } from '../../protocol/hash/digest.js';
+import type { FileWriter } from '../files/output.js';
+
+/** Where the content of a file goes and comes from. */
+export interface FileTarget {
+  /** null: the data is read and dropped. */
+  output: FileWriter | null;
+  /** Descriptor of the basis, -1 when there is none. */
+  basis: number;
+  head: SumHead;
+  /** The output is the basis itself. */
+  updating: boolean;
+  /** 0, or the append mode of this file (9.7). */
+  append: number;
+}
+
+const BASIS_WINDOW = 256 * 1024;
+
+/** Puts files together from tokens: literal data and blocks of the basis, with the sum of it all. */
+export class FileReceiver {
+  literalBytes = 0;
+  matchedBytes = 0;
+  /** Position in the new file. */
+  offset = 0;
+  private target!: FileTarget;
+  private window: Buffer | null = null;
+  private windowAt = 0;
+  private windowLength = 0;
+  private readonly ownSum: Buffer;
+  private readonly theirSum: Buffer;
+  private inSum = false;
+  /** A write failed: the rest of the file is dropped. */
+  writeError: NodeJS.ErrnoException | null = null;
+
+  constructor(
+    private readonly tokens: TokenReader,
+    private readonly digest: Digest,
+  ) {
+    this.ownSum = Buffer.alloc(digest.length);
+    this.theirSum = Buffer.alloc(digest.length);
+  }
+
+  begin(target: FileTarget): void {
+    this.target = target;
+    this.tokens.start();
+    this.digest.init();
+    this.inSum = false;
+    this.windowLength = 0;
+    this.writeError = null;
+    this.offset = 0;
+    if (target.append > 0) this.skipExisting(target);
+  }
+
+  /** append: what is there already is kept, and with append-verify it is part of the sum. */
+  private skipExisting(target: FileTarget): void {
+    const length = flength(target.head);
+    if (target.append === 2) {
+      for (let at = 0; at < length; ) {
+        const n = this.readBasis(at, Math.min(BASIS_WINDOW, length - at));
+        if (n === 0) break;
+        this.digest.update(this.window!, at - this.windowAt, at - this.windowAt + n);
+        at += n;
+      }
+    }
+    this.offset = length;
+    target.output?.seek(length);
+  }
+
+  /**
+   * Takes tokens as far as they have arrived. True when the file and its sum were read: `sumMatches` then says
+   * whether it is whole. False when more input is needed.
+   */
+  step(r: ByteReader): boolean {
+    const { tokens } = this;
+    while (!this.inSum) {
+      const kind = tokens.next(r);
+      if (kind === Token.SHORT) return false;
+      if (kind === Token.LITERAL) this.literal(tokens.data, tokens.from, tokens.to);
+      else if (kind === Token.MATCH) this.match(tokens.block);
+      else this.inSum = true;
+    }
+    r.begin();
+    r.copyTo(this.theirSum, 0, this.theirSum.length);
+    if (!r.done()) return false;
+    this.digest.final(this.ownSum, 0);
+    return true;
+  }
+
+  get sumMatches(): boolean {
+    return this.ownSum.equals(this.theirSum);
+  }
+
+  get sumHex(): string {
+    return this.ownSum.toString('hex');
+  }
+
+  private literal(data: Uint8Array, from: number, to: number): void {
+    this.literalBytes += to - from;
+    this.digest.update(data, from, to);
+    this.write(data, from, to);
+    this.offset += to - from;
+  }
+
+  private write(data: Uint8Array, from: number, to: number): void {
+    const { output } = this.target;
+    if (output === null || this.writeError !== null) return;
+    try {
+      output.write(data, from, to);
+    } catch (error) {
+      this.writeError = error as NodeJS.ErrnoException;
+    }
+  }
+
+  private match(block: number): void {
+    const { head, basis, output, updating } = this.target;
+    if (block >= head.count) throw new ProtocolError('block number', `${block} of ${head.count}`);
+    const length = block === head.count - 1 && head.remainder > 0 ? head.remainder : head.blockLength;
+    this.matchedBytes += length;
+    if (basis < 0) {
+      if (output !== null) throw new ProtocolError('block number', `${block} without a basis`);
+      return;
+    }
+    const at = block * head.blockLength;
+    const have = this.readBasis(at, length);
+    if (have < length && output !== null && this.writeError === null) {
+      // The basis shrank under us: the sum will not hold, and the file is asked for again.
+      this.offset += length;
+      return;
+    }
+    const from = at - this.windowAt;
+    const { window } = this;
+    this.digest.update(window!, from, from + length);
+    if (this.tokens.wantsMatched) this.tokens.matched(window!, from, from + length);
+    if (updating && at === this.offset) output?.skip(length);
+    else this.write(window!, from, from + length);
+    this.offset += length;
+  }
+
+  /** Makes `window` hold the basis from `at` on; returns how many of `length` bytes there are. */
+  private readBasis(at: number, length: number): number {
+    if (at >= this.windowAt && at + length <= this.windowAt + this.windowLength) return length;
+    const size = Math.max(BASIS_WINDOW, length);
+    if (this.window === null || this.window.length < size) this.window = Buffer.allocUnsafeSlow(size);
+    // In place, what was read ahead may be overwritten before it is used.
+    const wanted = this.target.updating ? length : size;
+    let have = 0;
+    while (have < wanted) {
+      const n = fs.readSync(this.target.basis, this.window, have, wanted - have, at + have);
+      if (n === 0) break;
+      have += n;
+    }
+    this.windowAt = at;
+    this.windowLength = have;
+    return Math.min(have, length);
+  }
+}
+

@@ -1,0 +1,332 @@
+import { IoError, NDX_DONE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import type { BlockDigest } from '../../protocol/hash/digest.js';
+import { writeDelStats } from '../../protocol/stats.js';
+import { FileStat } from '../files/stat.js';
+import { Pace } from '../session/pace.js';
+import { Deleter } from './delete.js';
+import { EntryMaker } from './entries.js';
+import { HardLinks } from './hard-links.js';
+import { Itemizer } from './itemize.js';
+import type { Receiving } from './receiving.js';
+import { Requests } from './requests.js';
+
+/** Walks the file list, makes what needs no data, asks for the rest, and closes lists and phases (8.5, 9, 13.1). */
+export class Generator {
+  readonly deleter: Deleter;
+  readonly itemizer: Itemizer;
+  readonly entries: EntryMaker;
+  private readonly links: HardLinks;
+  private readonly requests: Requests;
+  private readonly stat = new FileStat();
+  private readonly pace = new Pace();
+  /** Lists that were worked through completely, in order. */
+  private worked = 0;
+  /** Lists that were said to be finished; `list.live` follows when the sender has answered. */
+  private closed = 0;
+  private touchLate: number[] = [];
+
+  constructor(
+    private readonly receiving: Receiving,
+    blockDigest: BlockDigest,
+    isLocal: boolean,
+  ) {
+    this.links = new HardLinks(receiving.session.list);
+    this.deleter = new Deleter(receiving);
+    this.itemizer = new Itemizer(receiving);
+    this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, this.links);
+    this.requests = new Requests(receiving, this.itemizer, this.entries, blockDigest, isLocal);
+  }
+
+  async run(): Promise<void> {
+    const { receiving } = this;
+    const { session } = receiving;
+    const { list, options: o, incremental } = session;
+    if (o.deleteMode === 'before' && this.deletes) {
+      this.deleter.everything();
+      this.deleter.reportSkipped();
+    }
+    for (let i = 0; ; i++) {
+      while (i >= list.segments.length && !receiving.listsComplete) await this.waitForReceiver();
+      if (i >= list.segments.length) break;
+      await this.segment(list.segments[i]);
+      this.worked = i + 1;
+      await this.closeLists();
+    }
+    if (incremental) {
+      for (await this.closeLists(); this.closed < list.segments.length; await this.closeLists()) {
+        await this.waitForReceiver();
+      }
+    } else {
+      this.sendDone();
+    }
+    await this.finishPhases();
+  }
+
+  private get deletes(): boolean {
+    const { options: o } = this.receiving.session;
+    return o.deleteMode !== 'none';
+  }
+
+  private sendDone(): void {
+    const { session } = this.receiving;
+    session.ndxOut.write(session.connection.writer, NDX_DONE);
+  }
+
+  private async waitForReceiver(): Promise<void> {
+    this.receiving.session.connection.flush();
+    await this.receiving.changed.wait();
+  }
+
+  // --- lists -------------------------------------------------------------------------------------------------------
+
+  private async segment(segment: Segment): Promise<void> {
+    const { session } = this.receiving;
+    const { connection, incremental } = session;
+    if (session.options.hardLinks) this.links.enter(segment);
+    if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
+    for (let i = 0; i < segment.count; i++) {
+      this.entry(segment.firstNdx + i, FileList.rowAt(segment, i), segment);
+      if (this.requests.hasPending) await this.requests.sendSums();
+      if (connection.congested) await connection.drain();
+      if (this.pace.due()) {
+        connection.flush();
+        await this.pace.rest();
+      }
+    }
+  }
+
+  /** The directory that a list belongs to, with its own attributes and its deletions. */
+  private parentDirectory(segment: Segment): void {
+    const { receiving, stat } = this;
+    const row = segment.parentRow;
+    if (receiving.session.list.isInactive(row)) return;
+    if (this.entries.isBelowFailed(`${receiving.relativePath(row)}/`)) return;
+    this.entries.look(row, stat);
+    this.entries.directory(segment.firstNdx - 1, row, stat);
+    this.deleteIn(row, segment);
+  }
+
+  private deleteIn(row: number, segment: Segment): void {
+    const mode = this.receiving.session.options.deleteMode;
+    if (mode !== 'during' && mode !== 'delay') return;
+    this.deleter.directory(row, segment, mode === 'delay');
+  }
+
+  private entry(ndx: number, row: number, segment: Segment): void {
+    const { receiving, stat, entries } = this;
+    const { session, parts } = receiving;
+    const { list, options: o } = session;
+    if (list.isInactive(row)) return;
+    const path = receiving.relativePath(row);
+    if (entries.isBelowFailed(path)) return;
+    if (list.mode[row] === 0) {
+      if (o.deleteMissingArgs) this.deleter.remove(path, false);
+      return;
+    }
+    const isDir = list.isDir(row);
+    if (parts.moduleHides?.(path, isDir)) {
+      session.log.info(`skipping server-excluded ${isDir ? 'directory' : 'file'} "${receiving.shownName(row)}"\n`);
+      session.ioError |= IoError.GENERAL;
+      return;
+    }
+    entries.look(row, stat);
+    if (this.isLeftOut(row, stat, isDir)) return;
+    if (isDir) {
+      if (session.incremental && path !== '.') {
+        entries.directoryEarly(row, stat);
+        return;
+      }
+      entries.directory(this.directoryIndex(ndx, path, segment), row, stat);
+      this.deleteIn(row, segment);
+      return;
+    }
+    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.leads(ndx, row, stat)) return;
+    this.make(ndx, row, stat);
+  }
+
+  /** With incremental recursion the transfer root is asked for through the index in front of its list (8.1). */
+  private directoryIndex(ndx: number, path: string, segment: Segment): number {
+    return this.receiving.session.incremental && path === '.' ? segment.firstNdx - 1 : ndx;
+  }
+
+  private make(ndx: number, row: number, stat: FileStat): void {
+    const { session } = this.receiving;
+    const { options: o, list } = session;
+    switch (list.mode[row] & S_IFMT) {
+      case S_IFREG:
+        this.requests.file(ndx, row, stat);
+        return;
+      case S_IFLNK:
+        if (o.links && list.extra[row] >= 0) this.entries.symlink(ndx, row, stat);
+        return;
+      default:
+        if (wantsSpecial(list.mode[row], o.devices, o.specials)) this.entries.special(ndx, row, stat);
+        else session.log.info(`skipping non-regular file "${this.receiving.shownName(row)}"\n`);
+    }
+  }
+
+  /** --existing and --ignore-existing. */
+  private isLeftOut(row: number, stat: FileStat, isDir: boolean): boolean {
+    const { session } = this.receiving;
+    const { options: o, log } = session;
+    if (o.existing && !stat.exists) {
+      if (o.info.skip >= 1) {
+        log.info(`not creating new ${isDir ? 'directory' : 'file'} "${this.receiving.shownName(row)}"\n`);
+      }
+      if (isDir) this.entries.leaveOutBelow(row);
+      return true;
+    }
+    if (o.ignoreExisting && stat.exists && !isDir) {
+      if (o.info.skip >= 1) log.info(`${this.receiving.shownName(row)} exists\n`);
+      return true;
+    }
+    return false;
+  }
+
+  /** Hard links: true when this member is to be made like a file of its own. */
+  private leads(ndx: number, row: number, stat: FileStat): boolean {
+    const verdict = this.links.judge(row, ndx, stat.exists);
+    if (verdict.kind === 'lead') return true;
+    if (verdict.kind === 'link') this.entries.linkMember({ ndx, row }, verdict.to);
+    else this.receiving.progressOf(ndx).inProgress++;
+    return false;
+  }
+
+  /** Called by the receiver for every file that came to an end. */
+  fileDone(ndx: number, row: number, ok: boolean): void {
+    const { receiving } = this;
+    if (ok) {
+      this.entries.finished(ndx, row);
+    } else if (receiving.session.list.flags[row] & EntryFlag.HLINKED && receiving.session.options.hardLinks) {
+      const next = this.links.fail(row);
+      if (next !== null) {
+        // The next member takes the lead; it was counted as in progress already.
+        receiving.progressOf(next.ndx).inProgress--;
+        this.entries.look(next.row, this.lateStat);
+        this.requests.file(next.ndx, next.row, this.lateStat);
+      }
+    }
+  }
+
+  private readonly lateStat = new FileStat();
+
+  /** Says that lists are finished, oldest first, once all their files have arrived (8.5). */
+  private async closeLists(): Promise<void> {
+    const { receiving } = this;
+    const { session } = receiving;
+    const { list } = session;
+    await this.redoWaiting();
+    if (!session.incremental) return;
+    while (this.closed < this.worked) {
+      // The list being worked on stays open until it is known whether another one follows.
+      if (this.closed === list.segments.length - 1 && !receiving.listsComplete) return;
+      const progress = receiving.progress[this.closed];
+      if (progress.inProgress > 0 || progress.toRedo > 0) return;
+      this.touchUp(list.segments[this.closed++]);
+      this.sendDone();
+    }
+  }
+
+  private async redoWaiting(): Promise<void> {
+    const { receiving } = this;
+    const { list } = receiving.session;
+    for (let ndx = receiving.redo.shift(); ndx !== undefined; ndx = receiving.redo.shift()) {
+      const segment = list.segmentOf(ndx)!;
+      receiving.progressOf(ndx).toRedo--;
+      this.requests.redo(ndx, FileList.rowAt(segment, ndx - segment.firstNdx));
+      await this.requests.sendSums();
+    }
+  }
+
+  // --- end ---------------------------------------------------------------------------------------------------------
+
+  private async finishPhases(): Promise<void> {
+    const { receiving } = this;
+    const { session } = receiving;
+    const { options: o, protocol } = session;
+    await this.phase(1);
+    if (!session.incremental) {
+      await this.redoWaiting();
+      // Hard links and redone files may still be on their way; the answer to the next NDX_DONE comes after them.
+    }
+    this.sendDone();
+    if (protocol < 29) {
+      await this.phase(2);
+      this.finishLate();
+      return;
+    }
+    const lateDelete = o.deleteMode === 'delay' || o.deleteMode === 'after';
+    if (o.delayUpdates) await this.phase(2);
+    this.sendDone();
+    if (protocol >= 31 && !lateDelete) this.closeDeletions();
+    await this.phase(3);
+    if (o.deleteMode === 'delay') this.deleter.finishDelayed();
+    if (o.deleteMode === 'after') this.deleter.everything();
+    if (lateDelete) {
+      if (protocol >= 31) this.closeDeletions();
+    }
+    this.finishLate();
+  }
+
+  private closeDeletions(): void {
+    const { session } = this.receiving;
+    if (this.deletes || session.options.force) {
+      writeDelStats(session.connection.writer, session.ndxOut, this.deleter.counts);
+    }
+    this.sendDone();
+    session.connection.flush();
+  }
+
+  private async phase(wanted: number): Promise<void> {
+    while (this.receiving.phasesDone < wanted) await this.waitForReceiver();
+  }
+
+  private finishLate(): void {
+    const { session } = this.receiving;
+    if (session.options.deleteMode !== 'before') this.deleter.reportSkipped();
+    if (!session.isServer || !session.stats.deleted.total) this.deleter.applyToStats();
+    if (!session.incremental) for (const segment of session.list.segments) this.touchUp(segment);
+    for (const row of this.touchLate) this.touchOne(row);
+  }
+
+  /** Sets the times of directories again, which making their contents has changed. */
+  private touchUp(segment: Segment): void {
+    const { session } = this.receiving;
+    const { list, incremental, options: o } = session;
+    if (o.dryRun) return;
+    const late = o.deleteMode === 'delay' || o.deleteMode === 'after' || o.delayUpdates;
+    const touch = (row: number) => {
+      if ((list.flags[row] & EntryFlag.TOUCH_UP) === 0 || list.isInactive(row)) return;
+      if (late && incremental) this.touchLate.push(row);
+      else this.touchOne(row);
+    };
+    if (incremental && segment.parentRow >= 0) {
+      touch(segment.parentRow);
+      return;
+    }
+    // Deepest first: a directory's own change would otherwise show in its parent.
+    for (let i = segment.count - 1; i >= 0; i--) {
+      const row = FileList.rowAt(segment, i);
+      if (list.isDir(row) && (!incremental || list.path(row) === '.')) touch(row);
+    }
+  }
+
+  private touchOne(row: number): void {
+    const { receiving, stat, entries } = this;
+    entries.look(row, stat);
+    if (!stat.exists || !stat.isDir) return;
+    const { session, parts } = receiving;
+    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, {
+      isNew: false,
+      name: receiving.relativePath(row),
+    });
+  }
+}
+
+function wantsSpecial(mode: number, devices: boolean, specials: boolean): boolean {
+  const type = mode & S_IFMT;
+  if (type === S_IFCHR || type === S_IFBLK) return devices;
+  return specials && type !== S_IFDIR;
+}
+

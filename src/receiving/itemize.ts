@@ -1,0 +1,99 @@
+import { Item, SIGNIFICANT_ITEM_FLAGS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import type { FileList } from '../../protocol/flist/list.js';
+import type { Options } from '../../protocol/options.js';
+import { writeItem } from '../../protocol/request.js';
+import type { FileStat } from '../files/stat.js';
+import type { Receiving } from './receiving.js';
+
+const CHMOD_BITS = 0o7777;
+
+/** True when two times differ by more than --modify-window allows. */
+export function timesDiffer(o: Options, aSec: number, aNsec: number, bSec: number, bNsec: number): boolean {
+  if (o.modifyWindow === 0) return aSec !== bSec;
+  if (o.modifyWindow < 0) return aSec !== bSec || aNsec !== bNsec;
+  return Math.abs(aSec - bSec) > o.modifyWindow;
+}
+
+/** Says what differs between a row and the file at the destination, and announces it to the sender (9.3, 9.4). */
+export class Itemizer {
+  constructor(private readonly receiving: Receiving) {}
+
+  /** Adds the REPORT bits that apply to an existing file; `flags` say what is about to happen to it. */
+  differences(row: number, st: FileStat, flags: number, xname: Uint8Array | null): number {
+    const { session, parts } = this.receiving;
+    const { list, options: o } = session;
+    const type = list.mode[row] & S_IFMT;
+    let out = flags;
+    if (type === S_IFREG && list.size[row] !== st.size) out |= Item.REPORT_SIZE;
+    if (keepsTime(o, type)) {
+      if (timesDiffer(o, list.mtime[row], list.nsec[row], st.mtime, st.nsec)) out |= Item.REPORT_TIME;
+    } else if (
+      out & (Item.TRANSFER | Item.LOCAL_CHANGE) &&
+      !(out & Item.MATCHED) &&
+      (!(out & Item.XNAME_FOLLOWS) || (xname !== null && xname.length > 0))
+    ) {
+      out |= Item.REPORT_TIME;
+    }
+    if (o.atimes > 0 && type !== S_IFDIR && type !== S_IFLNK && list.atime[row] !== st.atime) out |= Item.REPORT_ATIME;
+    if (type !== S_IFLNK) out |= this.modeDifference(o, list, row, st);
+    if (o.owner && parts.isRoot && list.uid[row] !== st.uid) out |= Item.REPORT_OWNER;
+    if (o.group && !parts.ids.skipsGroup(list.gid[row]) && list.gid[row] !== st.gid) out |= Item.REPORT_GROUP;
+    return out;
+  }
+
+  private modeDifference(o: Options, list: FileList, row: number, st: FileStat): number {
+    const mode = list.mode[row];
+    if (o.perms) return (mode ^ st.mode) & CHMOD_BITS ? Item.REPORT_PERMS : 0;
+    if (o.executability && !!(mode & 0o111) !== !!(st.mode & 0o111)) return Item.REPORT_PERMS;
+    return 0;
+  }
+
+  /**
+   * Announces an item. `st` is null (or not existing) when there is nothing at the destination yet.
+   * Returns the item flags; nothing is sent for an item that is equal, unless the options want to see it.
+   */
+  announce(
+    ndx: number,
+    row: number,
+    st: FileStat | null,
+    flags: number,
+    basisType: number,
+    xname: Uint8Array | null,
+  ): number {
+    const { session } = this.receiving;
+    const { options: o, protocol } = session;
+    let iflags = st?.exists ? this.differences(row, st, flags, xname) : flags | Item.IS_NEW;
+    iflags &= 0xffff;
+    const isTransfer = (iflags & Item.TRANSFER) !== 0;
+    const wanted =
+      isTransfer ||
+      (iflags & SIGNIFICANT_ITEM_FLAGS) !== 0 ||
+      o.info.name >= 2 ||
+      this.itemizesAll(o) ||
+      (xname !== null && xname.length > 0);
+    if (!wanted) return iflags;
+    if (protocol >= 29) {
+      writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basisType, xname);
+    } else if (isTransfer) {
+      session.ndxOut.write(session.connection.writer, ndx);
+    } else {
+      this.localItem?.(row, iflags, xname);
+    }
+    return iflags;
+  }
+
+  /** Below protocol 29 unsent items are logged where they happen. */
+  localItem: ((row: number, iflags: number, xname: Uint8Array | null) => void) | null = null;
+
+  private itemizesAll(o: Options): boolean {
+    return this.receiving.session.isServer ? o.serverLogFormat.includes('%i%I') || o.serverLogFormat.includes('I') : o.itemize > 1;
+  }
+}
+
+/** Whether the modification time of this type of file is kept. */
+export function keepsTime(o: Options, type: number): boolean {
+  if (!o.times) return false;
+  if (type === S_IFDIR) return !o.omitDirTimes;
+  if (type === S_IFLNK) return !o.omitLinkTimes;
+  return true;
+}

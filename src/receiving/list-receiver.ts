@@ -1,0 +1,151 @@
+import { Exit, NDX_FLIST_OFFSET, S_IFBLK, S_IFCHR, S_IFMT } from '../../protocol/constants.js';
+import { ProtocolError } from '../../protocol/errors.js';
+import type { EntryDecoder } from '../../protocol/flist/decode.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { finishSegment } from '../../protocol/flist/sort.js';
+import { type ModeRules, tweakMode } from '../files/chmod.js';
+import type { IdMap } from '../files/ids.js';
+import type { Session } from '../session/session.js';
+
+/** Receives lists and makes them ready for use: sorted, ids mapped, checked (sections 7 and 8). */
+export class ListReceiver {
+  constructor(
+    private readonly session: Session,
+    private readonly decoder: EntryDecoder,
+    private readonly ids: IdMap,
+    /** --chmod rules of a client. */
+    private readonly chmod: ModeRules | null,
+  ) {}
+
+  /** Reads the first list with what follows it (7.9). */
+  async readFirst(): Promise<Segment> {
+    const { session } = this;
+    const { connection, options: o } = session;
+    const before = connection.reader.total;
+    const segment = await this.readEntries(-1);
+    if (!session.incremental) {
+      if (!o.numericIds) {
+        while (!this.decoder.readIdLists(connection.reader)) await connection.fill();
+      }
+      if (session.protocol < 30) {
+        let ioError = 0;
+        for (;;) {
+          connection.reader.begin();
+          ioError = connection.reader.i32();
+          if (connection.reader.done()) break;
+          await connection.fill();
+        }
+        session.ioError |= ioError & 7;
+      }
+    }
+    this.prepare(segment);
+    session.stats.listSize = connection.reader.total - before;
+    return segment;
+  }
+
+  /** Reads the list of the directory that `ndx` announces (8.2). */
+  async readDirectory(ndx: number): Promise<Segment> {
+    const { list } = this.session;
+    const dirNdx = NDX_FLIST_OFFSET - ndx;
+    if (dirNdx < 0 || dirNdx >= list.dirRows.length) throw new ProtocolError('directory number', dirNdx);
+    const row = list.dirRows[dirNdx];
+    if (list.isInactive(row) || list.flags[row] & EntryFlag.DIR_LISTED) {
+      throw new ProtocolError('directory number', `${dirNdx} was listed already`);
+    }
+    list.flags[row] |= EntryFlag.DIR_LISTED;
+    const segment = await this.readEntries(row);
+    this.checkDirectory(segment, row);
+    this.prepare(segment);
+    return segment;
+  }
+
+  private async readEntries(parentRow: number): Promise<Segment> {
+    const { session, decoder } = this;
+    const { connection, list } = session;
+    const start = list.count;
+    for (;;) {
+      const state = decoder.next(connection.reader);
+      if (state === 2) break;
+      if (state === 0) await connection.fill();
+    }
+    session.ioError |= decoder.ioError & 7;
+    return {
+      firstNdx: list.nextNdx(session.incremental),
+      start,
+      count: list.count - start,
+      order: null,
+      parentRow,
+    };
+  }
+
+  /** Every entry of a directory's list lies in that directory (8.2). */
+  private checkDirectory(segment: Segment, parent: number): void {
+    const { list } = this.session;
+    const path = list.path(parent);
+    const wanted = path === '.' ? '' : path.replace(/^\//, '');
+    let lastDir = -1;
+    for (let row = segment.start; row < segment.start + segment.count; row++) {
+      if (list.dir[row] === lastDir) continue;
+      lastDir = list.dir[row];
+      if (list.dirPaths[lastDir].replace(/^\//, '') !== wanted) {
+        throw new ProtocolError('file list', `entry outside directory "${path}"`, Exit.UNSUPPORTED);
+      }
+    }
+  }
+
+  private prepare(segment: Segment): void {
+    const { session, ids, chmod } = this;
+    const { list, options: o } = session;
+    for (let row = segment.start; row < segment.start + segment.count; row++) {
+      if (o.owner) list.uid[row] = ids.uid(list.uid[row]);
+      if (o.group) list.gid[row] = ids.gid(list.gid[row]);
+      if (chmod !== null && list.mode[row] !== 0 && !list.isLink(row)) {
+        list.mode[row] = tweakMode(list.mode[row], chmod);
+      }
+    }
+    list.segments.push(segment);
+    finishSegment(list, segment, {
+      protocol: session.protocol,
+      removeDuplicates: true,
+      incremental: session.incremental,
+      pruneEmptyDirs: o.pruneEmptyDirs,
+    });
+    if (!session.incremental) this.checkParents(segment);
+    this.count(segment);
+  }
+
+  /** Without incremental recursion the directory of each entry must be a directory of the list itself (section 15). */
+  private checkParents(segment: Segment): void {
+    const { list, options: o, protocol } = this.session;
+    if (o.relative && protocol < 30) return;
+    const directories = new Set<string>();
+    let lastDir = -1;
+    for (let i = 0; i < segment.count; i++) {
+      const row = FileList.rowAt(segment, i);
+      if (list.isDir(row)) directories.add(list.path(row));
+      const dir = list.dir[row];
+      if (dir === lastDir) continue;
+      lastDir = dir;
+      const path = list.dirPaths[dir];
+      if (path !== '' && !directories.has(path) && !(o.relative && !o.impliedDirs) && o.filesFrom === '') {
+        throw new ProtocolError('file list', `no directory entry for "${path}"`, Exit.UNSUPPORTED);
+      }
+    }
+  }
+
+  private count(segment: Segment): void {
+    const { list, stats } = this.session;
+    const { files } = stats;
+    for (let row = segment.start; row < segment.start + segment.count; row++) {
+      if (list.isInactive(row)) continue;
+      const type = list.mode[row] & S_IFMT;
+      files.total++;
+      if (list.isRegular(row)) files.reg++;
+      else if (list.isDir(row)) files.dir++;
+      else if (list.isLink(row)) files.link++;
+      else if (type === S_IFCHR || type === S_IFBLK) files.dev++;
+      else files.special++;
+      if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size[row];
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import type { Digest } from '../../protocol/hash/digest.js';
+import type { FilterList, FilterScope } from '../../protocol/filter/rules.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { AttributeSetter } from '../files/attrs.js';
+import type { Backup } from '../files/backup.js';
+import type { IdMap } from '../files/ids.js';
+import type { Root } from '../files/root.js';
+import { escapeName } from '../report/escape.js';
+import { Signal } from '../session/pace.js';
+import type { Session } from '../session/session.js';
+
+/** What a list still waits for, before the generator may say that it is finished (8.5). */
+export interface ListProgress {
+  /** Requested and not received yet, or waiting for another member of a hard-link group. */
+  inProgress: number;
+  /** To be requested once more. */
+  toRedo: number;
+}
+
+export interface ReceivingParts {
+  root: Root;
+  /** A path that an option names outside the destination (absolute); refuses what a daemon must not reach. */
+  outside(path: ByteString): Buffer;
+  ids: IdMap;
+  attrs: AttributeSetter;
+  backup: Backup | null;
+  filters: FilterList;
+  /** Scope of the transfer root, for deletions. */
+  scope: FilterScope;
+  /** A module's own filters, checked with module-relative names; null when there are none. */
+  moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
+  listDigest: Digest | null;
+  umask: number;
+  isRoot: boolean;
+  /** A single file is written under this name instead of its own (destination is not a directory). */
+  localName: ByteString | null;
+}
+
+/** What generator and receiver share on the receiving side. */
+export class Receiving {
+  readonly progress: ListProgress[] = [];
+  /** Indexes whose data did not match its checksum, to be asked for again. */
+  readonly redo: number[] = [];
+  /** Every list has been received (always so without incremental recursion). */
+  listsComplete = false;
+  /** Number of NDX_DONE answers that ended a phase (13.1). */
+  phasesDone = 0;
+  /** Raised whenever a file is finished, a list has arrived or a phase has ended. */
+  readonly changed = new Signal();
+  /** Rows of directories whose mode or times are set again when everything below them is done. */
+  readonly touchUps: number[] = [];
+
+  constructor(
+    readonly session: Session,
+    readonly parts: ReceivingParts,
+  ) {}
+
+  /** Where a row belongs below the destination, as a byte string. */
+  relativePath(row: number): ByteString {
+    const { localName } = this.parts;
+    return localName !== null && row === this.session.list.segments[0].start ? localName : this.session.list.path(row);
+  }
+
+  /** The same as a path for file calls. */
+  destPath(row: number): Buffer {
+    const { list } = this.session;
+    const { root, localName } = this.parts;
+    if (localName !== null) return root.path(this.relativePath(row));
+    const at = list.nameOffset[row];
+    return root.dir(list.dirPaths[list.dir[row]]).at(list.arena, at, at + list.nameLength[row]);
+  }
+
+  /** A row's name as messages show it. */
+  shownName(row: number): string {
+    return escapeName(this.session.list.path(row), this.session.options.eightBit);
+  }
+
+  /** A path of the destination as messages show it: whole, as the file system knows it. */
+  shownPath(relative: ByteString): string {
+    const { shownRoot } = this;
+    const whole = relative === '.' || relative === '' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${relative}`;
+    return escapeName(whole, this.session.options.eightBit);
+  }
+
+  /** Absolute name of the destination directory; set when it is known. */
+  shownRoot: ByteString = '';
+
+  /** What the list of an index still waits for. The index must lie in an open list. */
+  progressOf(ndx: number): ListProgress {
+    const { segments } = this.session.list;
+    let low = this.session.list.live;
+    let high = segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (ndx < segments[middle].firstNdx - 1) high = middle - 1;
+      else low = middle;
+    }
+    return this.progress[low];
+  }
+}

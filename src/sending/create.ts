@@ -1,0 +1,22 @@
+import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
+import { PlainTokenWriter, type TokenWriter } from '../../protocol/delta/tokens.js';
+import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
+import { createCompressor } from '../codec/index.js';
+import type { Session } from '../session/session.js';
+import { FileSender } from './file-sender.js';
+
+function tokenWriter(session: Session): TokenWriter {
+  const { compression } = session.algorithms;
+  const { writer } = session.connection;
+  if (compression === 'none') return new PlainTokenWriter(writer);
+  const level = session.options.compressLevel;
+  return new CompressedTokenWriter(writer, createCompressor(compression, level, session.protocol));
+}
+
+/** The machine that sends files of this session, with the sums and the compression that were agreed on. */
+export async function createFileSender(session: Session): Promise<FileSender> {
+  const name = session.algorithms.transferSum;
+  const block = await createBlockDigest(name, session.sumContext);
+  const digest = await createFileDigest(name, session.sumContext);
+  return new FileSender(session.connection.writer, tokenWriter(session), block, digest);
+}

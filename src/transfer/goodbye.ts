@@ -1,0 +1,109 @@
+import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
+import { ProtocolError, RsyncError } from '../../protocol/errors.js';
+import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
+import type { Receiver } from '../receiving/receiver.js';
+import { applyDelStats } from '../sending/sender.js';
+import type { Session } from '../session/session.js';
+
+/** The end of a run (13.1 to 13.3), after the sender's loop and the receiver's loop have ended. */
+
+/** A server that was the sender tells its statistics; the client shows them as its own. */
+export function sendStatistics(session: Session): void {
+  const { writer, reader } = session.connection;
+  const { stats, protocol } = session;
+  writeStats(writer, protocol, {
+    read: reader.total,
+    written: writer.total + writer.unflushed,
+    totalSize: stats.totalSize,
+    listBuildMs: stats.listBuildMs,
+    listTransferMs: stats.listTransferMs,
+  });
+  writer.flush();
+}
+
+/** A client that pulled reads them: what the server read is what this side sent. */
+export async function receiveStatistics(session: Session): Promise<void> {
+  const { connection, stats, protocol } = session;
+  let theirs = readStats(connection.reader, protocol);
+  while (theirs === null) {
+    await connection.fill();
+    theirs = readStats(connection.reader, protocol);
+  }
+  stats.totalSize = theirs.totalSize;
+  stats.listBuildMs = theirs.listBuildMs;
+  stats.listTransferMs = theirs.listTransferMs;
+  stats.sent = theirs.read;
+  stats.received = theirs.written;
+}
+
+/** Sender: the last two NDX_DONE of the generator. */
+export async function senderGoodbye(session: Session): Promise<void> {
+  session.inGoodbye = true;
+  const { connection, protocol } = session;
+  if (protocol >= 31) {
+    for (let ndx = await readIndex(session); ndx !== NDX_DONE; ndx = await readIndex(session)) {
+      if (ndx !== NDX_DEL_STATS) throw new ProtocolError('file index', `${ndx} in the goodbye`);
+      let counts = readDelStats(connection.reader);
+      while (counts === null) {
+        await connection.fill();
+        counts = readDelStats(connection.reader);
+      }
+      applyDelStats(session, counts);
+      if (session.isServer) writeDelStats(connection.writer, session.ndxOut, counts);
+    }
+    session.ndxOut.write(connection.writer, NDX_DONE);
+    connection.flush();
+  }
+  if (protocol >= 24) {
+    const ndx = await readIndex(session);
+    if (ndx !== NDX_DONE) throw new ProtocolError('file index', `${ndx} in the goodbye`);
+  }
+}
+
+async function readIndex(session: Session): Promise<number> {
+  const { connection } = session;
+  for (;;) {
+    connection.reader.begin();
+    const ndx = session.ndxIn.read(connection.reader);
+    if (connection.reader.done()) return ndx;
+    await connection.fill();
+  }
+}
+
+/** Receiving side: waits for the answer to the end of the deletions; the goodbye itself is sent by the caller. */
+export async function receiverGoodbye(session: Session, receiver: Receiver): Promise<void> {
+  session.inGoodbye = true;
+  if (session.protocol < 31) return;
+  const ndx = await receiver.nextIndex();
+  if (ndx !== NDX_DONE) throw new ProtocolError('file index', `${ndx} in the goodbye`);
+}
+
+/** Exit codes that a peer is not told: it notices by itself, or cannot be reached. */
+const NOT_ANNOUNCED = new Set<number>([Exit.SOCKETIO, Exit.STREAMIO, Exit.SIGNAL1, Exit.TIMEOUT]);
+const LINGER_MS = 10_000;
+
+/**
+ * Tells the peer about a fatal error (13.3) and reads on until it has closed, so that nothing said before is lost.
+ * A server's text travels as a message; `error.silent` means that it was said already.
+ */
+export async function announceFailure(session: Session, error: RsyncError): Promise<void> {
+  const { connection } = session;
+  const { writer } = connection;
+  try {
+    if (session.isServer && !error.silent && error.message !== '') session.log.error(`${error.message}\n`);
+    if (session.protocol < 31 || !writer.framed || session.inGoodbye || NOT_ANNOUNCED.has(error.exitCode)) {
+      writer.flush();
+      return;
+    }
+    session.inGoodbye = true;
+    session.sendNumber(Msg.ERROR_EXIT, error.exitCode);
+    writer.flush();
+    connection.setTimeout(LINGER_MS / 1000);
+    for (;;) {
+      connection.reader.takeRest();
+      if (!(await connection.fillOrEnd())) return;
+    }
+  } catch {
+    // The connection is gone: there is nobody left to tell.
+  }
+}

@@ -62,9 +62,9 @@ export function writeConfig(setup: DaemonSetup): string {
   if (setup.secrets) writeFileSync(secrets, `${setup.secrets.join('\n')}\n`, { mode: setup.secretsMode ?? 0o600 });
   const root = process.getuid?.() === 0;
   const identity: Params = root ? { uid: 0, gid: 0 } : {};
+  // Without a chroot a daemon rewrites link targets that lead out of the module, and a copy is not equal any more.
   const globals: Params = {
-    'use chroot': 'no',
-    'munge symlinks': 'no',
+    'use chroot': root ? 'yes' : 'no',
     'reverse lookup': 'no',
     'log file': join(setup.dir, 'log'),
   };

@@ -1,0 +1,83 @@
+import fs from 'node:fs';
+
+/** What the locale of the process says about printing. */
+export interface Locale {
+  /** True when the character set is UTF-8, false when it is ASCII (the C locale). */
+  readonly utf8: boolean;
+  /** What stands before the decimals, and what groups the digits in front of it. */
+  readonly decimalPoint: '.' | ',';
+  readonly groupSeparator: '.' | ',';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const LOCALE_DIR = '/usr/lib/locale';
+/** Where the names lie in the archive's header: two 32-bit numbers, offset and length. */
+const ARCHIVE_STRINGS_AT = 20;
+
+/** The value that setlocale() would take for one category. */
+function localeName(env: Environment, category: 'LC_CTYPE' | 'LC_NUMERIC'): string {
+  return env.LC_ALL || env[category] || env.LANG || 'C';
+}
+
+/** `de_DE.UTF-8` and `de_DE.utf8` are the same locale; the second is how it is stored. */
+function storedName(name: string): string {
+  const [language, charset] = name.split('.', 2);
+  if (charset === undefined) return name;
+  const [set, modifier] = charset.split('@', 2);
+  const plain = set.toLowerCase().replace(/[^a-z0-9]/g, '');
+  return `${language}.${plain}${modifier === undefined ? '' : `@${modifier}`}`;
+}
+
+function inArchive(stored: string): boolean {
+  let fd = -1;
+  try {
+    fd = fs.openSync(`${LOCALE_DIR}/locale-archive`, 'r');
+    const head = Buffer.alloc(ARCHIVE_STRINGS_AT + 8);
+    fs.readSync(fd, head, 0, head.length, 0);
+    const length = Math.min(head.readUInt32LE(ARCHIVE_STRINGS_AT + 4), 1 << 20);
+    const strings = Buffer.alloc(length);
+    fs.readSync(fd, strings, 0, length, head.readUInt32LE(ARCHIVE_STRINGS_AT));
+    return strings.includes(`${stored}\0`, 0, 'latin1');
+  } catch {
+    return false;
+  } finally {
+    if (fd >= 0) fs.closeSync(fd);
+  }
+}
+
+/** A locale that is not installed behaves like C, so a name alone does not tell. */
+function isInstalled(name: string): boolean {
+  const stored = storedName(name);
+  if (stored === 'C.utf8' || stored === 'C' || stored === 'POSIX') return true;
+  if (!/^[\w.@-]+$/.test(stored)) return false;
+  return fs.existsSync(`${LOCALE_DIR}/${stored}`) || inArchive(stored);
+}
+
+function decimalPointOf(name: string): '.' | ',' {
+  const language = name.split(/[.@]/, 1)[0].replace('_', '-');
+  if (language === 'C' || language === 'POSIX' || language.startsWith('en')) return '.';
+  try {
+    const parts = new Intl.NumberFormat(language).formatToParts(0.5);
+    return parts.find((part) => part.type === 'decimal')?.value === ',' ? ',' : '.';
+  } catch {
+    return '.';
+  }
+}
+
+/** Reads the locale out of environment variables. */
+export function localeOf(env: Environment): Locale {
+  const ctype = localeName(env, 'LC_CTYPE');
+  const numeric = localeName(env, 'LC_NUMERIC');
+  const utf8 = /\.utf-?8(@|$)/i.test(ctype) && isInstalled(ctype);
+  const decimalPoint = isInstalled(numeric) ? decimalPointOf(numeric) : '.';
+  return { utf8, decimalPoint, groupSeparator: decimalPoint === '.' ? ',' : '.' };
+}
+
+let current: Locale | null = null;
+
+/** The locale of this process, found out at the first call. */
+export function locale(): Locale {
+  current ??= localeOf(process.env);
+  return current;
+}

@@ -1,0 +1,245 @@
+import type { ByteString } from '../../protocol/options.js';
+import { type Role, systemError } from './exit.js';
+
+/*
+ * The sentences that a run prints, each in one place. Names go in as raw bytes: the sinks escape them. The comment of
+ * a function says when it is printed (level of an --info word) and by which method of `Log`: info where nothing is
+ * said. Itemized changes, statistics and progress have files of their own.
+ */
+
+/** A path as error messages show it: quoted, absolute, with the module of a daemon: `"/dir/x" (in module)`. */
+export function fullName(name: ByteString, currentDir: ByteString, module: ByteString | null = null): ByteString {
+  const absolute = name.startsWith('/') ? name : currentDir.endsWith('/') ? currentDir + name : `${currentDir}/${name}`;
+  return module === null ? `"${absolute}"` : `"${absolute}" (in ${module})`;
+}
+
+// --- the file list -------------------------------------------------------------------------------------------------
+
+/** --info=flist1 of an incremental run, at its start; client(). */
+export function sendingList(): string {
+  return 'sending incremental file list\n';
+}
+
+/** --info=flist1 of an incremental run, at its start; client(). */
+export function receivingList(): string {
+  return 'receiving incremental file list\n';
+}
+
+/** What `ListProgress.start` gets in a run that is not incremental; log files get it as a line in every run. */
+export const BUILDING_LIST = 'building file list';
+export const RECEIVING_LIST = 'receiving file list';
+
+/** --info=nonreg1, sender and generator. `quotedOrPlain` is the name as it is. */
+export function nonRegular(name: ByteString): ByteString {
+  return `skipping non-regular file "${name}"\n`;
+}
+
+/** --info=nonreg1, sender without -r and -d. */
+export function skippingDirectory(name: ByteString): ByteString {
+  return `skipping directory ${name}\n`;
+}
+
+/** --info=mount1 with -x given twice. */
+export function skippingMountPoint(role: Role, name: ByteString): ByteString {
+  return `[${role}] skipping mount-point dir ${name}\n`;
+}
+
+/** --info=symsafe1 with --copy-unsafe-links. */
+export function copyingUnsafeLink(name: ByteString, target: ByteString): ByteString {
+  return `copying unsafe symlink "${name}" -> "${target}"\n`;
+}
+
+/** --info=symsafe1 with --safe-links. */
+export function ignoringUnsafeLink(name: ByteString, target: ByteString): ByteString {
+  return `ignoring unsafe symlink "${name}" -> "${target}"\n`;
+}
+
+/** With -L; xferError(). `fullPath` is made by `fullName`, here and below. */
+export function noReferent(fullPath: ByteString): ByteString {
+  return `symlink has no referent: ${fullPath}\n`;
+}
+
+/** A file or directory that was there when its directory was read; warning(), sets IoError.VANISHED. */
+export function vanished(fullPath: ByteString, isDir = false): ByteString {
+  return `${isDir ? 'directory' : 'file'} has vanished: ${fullPath}\n`;
+}
+
+/** A file that shrank to nothing while its turn came; warning(). */
+export function diminished(fullPath: ByteString): ByteString {
+  return `skipped diminished file: ${fullPath}\n`;
+}
+
+/** An argument or an entry that cannot be examined; xferError(). */
+export function linkStatFailed(role: Role, fullPath: ByteString, err: unknown): ByteString {
+  return systemError(role, `link_stat ${fullPath} failed`, err);
+}
+
+/** xferError(). */
+export function nameTooLong(name: ByteString): ByteString {
+  return `skipping overly long name: ${name}\n`;
+}
+
+/** --info=misc2 with -vv: a name that two arguments brought. */
+export function duplicateName(name: ByteString, index: number): ByteString {
+  return `removing duplicate name ${name} from file list (${index})\n`;
+}
+
+// --- the destination -----------------------------------------------------------------------------------------------
+
+/** --info=name1 or -i: the destination was made. */
+export function createdDirectory(dir: ByteString): ByteString {
+  return `created directory ${dir}\n`;
+}
+
+/** --info=name1 or -i with --mkpath. */
+export function createdPath(count: number, path: ByteString): ByteString {
+  return `created ${count} director${count === 1 ? 'y' : 'ies'} for ${path}\n`;
+}
+
+/** --debug=flist1 (-vv): how data will travel. */
+export function deltaTransmission(wholeFile: boolean): string {
+  return `delta-transmission ${wholeFile ? 'disabled for local transfer or --whole-file' : 'enabled'}\n`;
+}
+
+/** --info=backup1 at the start with --backup-dir. */
+export function backupDirIs(dir: ByteString, isNew: boolean): ByteString {
+  return `${isNew ? '(new) ' : ''}backup_dir is ${dir}\n`;
+}
+
+/** warning(). `option` is --compare-dest, --copy-dest or --link-dest. */
+export function basisDirFault(option: string, dir: ByteString, exists: boolean): ByteString {
+  return `${option} arg ${exists ? 'is not a dir' : 'does not exist'}: ${dir}\n`;
+}
+
+// --- what is not transferred ---------------------------------------------------------------------------------------
+
+/** --info=skip1 with --existing. */
+export function notCreating(name: ByteString, isDir: boolean): ByteString {
+  return `not creating new ${isDir ? 'directory' : 'file'} "${name}"\n`;
+}
+
+/** What --info=skip2 adds to `exists`. */
+export type ExistsDetail = '' | 'type change' | 'sum change' | 'file change' | 'attr change' | 'uptodate';
+
+/** --info=skip1 with --ignore-existing. */
+export function exists(name: ByteString, detail: ExistsDetail = ''): ByteString {
+  return `${name} exists${detail === '' ? '' : ` (${detail})`}\n`;
+}
+
+/** --info=skip1 with --max-size. */
+export function overMaxSize(name: ByteString): ByteString {
+  return `${name} is over max-size\n`;
+}
+
+/** --info=skip1 with --min-size. */
+export function underMinSize(name: ByteString): ByteString {
+  return `${name} is under min-size\n`;
+}
+
+/** --info=skip1 with --update. */
+export function isNewer(name: ByteString): ByteString {
+  return `${name} is newer\n`;
+}
+
+/** --info=name2 without -i; client(). Only where no item line tells it: names of directories with a slash. */
+export function isUptodate(name: ByteString): ByteString {
+  return `${name} is uptodate\n`;
+}
+
+/** A directory could not be made, everything in it is left out; error(). */
+export function skippingContents(): string {
+  return '*** Skipping any contents from this failed directory ***\n';
+}
+
+/** A daemon's filter forbids the name; xferError(). */
+export function refusedToReceive(name: ByteString, isDir: boolean): ByteString {
+  return `ERROR: daemon refused to receive ${isDir ? 'directory' : 'file'} "${name}"\n`;
+}
+
+// --- received files ------------------------------------------------------------------------------------------------
+
+export type Kept = 'discarded' | 'retained' | 'put into partial-dir';
+
+/**
+ * The digest of a received file is wrong. The first time it will be asked for again: warning(), only with
+ * --info=name1 or -i. The second time: xferError().
+ */
+export function failedVerification(name: ByteString, kept: Kept, again: boolean): ByteString {
+  const head = again ? 'WARNING' : 'ERROR';
+  return `${head}: ${name} failed verification -- update ${kept}${again ? ' (will try again)' : ''}.\n`;
+}
+
+/** error(). */
+export function noPartialDir(name: ByteString, complete: boolean): ByteString {
+  const what = complete ? 'completed file' : 'partial file';
+  return `Unable to create partial-dir for ${name} -- discarding ${what}.\n`;
+}
+
+/** --info=backup1. */
+export function backedUp(name: ByteString, to: ByteString): ByteString {
+  return `backed up ${name} to ${to}\n`;
+}
+
+/** --info=remove1 with --remove-source-files. */
+export function senderRemoved(name: ByteString): ByteString {
+  return `sender removed ${name}\n`;
+}
+
+/** With --remove-source-files; xferError(). */
+export function skippedRemove(name: ByteString): ByteString {
+  return `ERROR: Skipping sender remove for changed file: ${name}\n`;
+}
+
+/** With --fuzzy; --debug=fuzzy1 (-vv). */
+export function fuzzyBasis(name: ByteString, basis: ByteString): ByteString {
+  return `fuzzy basis selected for ${name}: ${basis}\n`;
+}
+
+/** --info=misc1 or --debug: the server's I/O timeout was taken over. */
+export function timeoutAdopted(seconds: number): string {
+  return `Setting --timeout=${seconds} to match server\n`;
+}
+
+// --- deletions -----------------------------------------------------------------------------------------------------
+
+/** Once, in a run that deletes and had an I/O error on the sending side. */
+export function skippingDeletion(): string {
+  return 'IO error encountered -- skipping file deletion\n';
+}
+
+/** A directory that still holds something that must stay. */
+export function cannotDeleteNonEmpty(dir: ByteString): ByteString {
+  return `cannot delete non-empty directory: ${dir}\n`;
+}
+
+/** --info=mount1 with -x. */
+export function cannotDeleteMountPoint(dir: ByteString): ByteString {
+  return `cannot delete mount point: ${dir}\n`;
+}
+
+/** At the end; warning(), sets IoError.DEL_LIMIT. */
+export function deletingLimit(skipped: number): string {
+  return `Deletions stopped due to --max-delete limit (${skipped} skipped)\n`;
+}
+
+/** --info=del2... of --delete-before and friends, per directory (--debug=del1). */
+export function deletingIn(dir: ByteString): ByteString {
+  return `deleting in ${dir}\n`;
+}
+
+// --- the end of a connection ---------------------------------------------------------------------------------------
+
+/** error(), exit code 12. */
+export function connectionClosed(received: number, role: Role): string {
+  return `rsync: connection unexpectedly closed (${received} bytes received so far) [${role}]\n`;
+}
+
+/** error(), exit code 30. */
+export function ioTimeout(seconds: number, role: Role): string {
+  return `[${role}] io timeout after ${seconds} seconds -- exiting\n`;
+}
+
+/** --stop-after and --stop-at; error(), exit code 30. */
+export function stoppingAtLimit(): string {
+  return 'stopping at requested limit\n';
+}

@@ -1,0 +1,251 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  lutimesSync,
+  openSync,
+} from 'node:fs';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import type { FileList } from '../../protocol/flist/list.js';
+import type { Options } from '../../protocol/options.js';
+import { futimens, hasLibc, libcLoaded, utimensat } from '../libc/libc.js';
+import { type ChmodRule, PERMISSION_BITS, tweakMode } from './chmod.js';
+import type { IdMap } from './ids.js';
+import type { Reporter } from './report.js';
+import { FileStat, fstatInto, lstatInto } from './stat.js';
+
+const O_PATH = 0o10000000;
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const OWNER_RWX = 0o700;
+/** The numbers that chown() takes for "leave it alone"; no file can have them. */
+const NO_ID = 0xffff_ffff;
+
+/**
+ * The mode that a file gets without -p, from the mode in the list and the one it has now (null: there is none).
+ * An existing file keeps its permissions, but for -E; a new one gets the source's less the umask and set-id bits.
+ */
+export function destMode(
+  listMode: number,
+  statMode: number | null,
+  isNew: boolean,
+  o: Pick<Options, 'executability'>,
+  umask: number,
+): number {
+  if (isNew || statMode === null) return listMode & (~PERMISSION_BITS | (0o777 & ~umask));
+  const mode = (listMode & ~PERMISSION_BITS) | (statMode & PERMISSION_BITS);
+  if (!o.executability || (listMode & S_IFMT) !== S_IFREG) return mode;
+  if ((listMode & 0o111) === 0) return mode & ~0o111;
+  // Whoever may read the file may run it now, unless somebody could do so before.
+  return (statMode & 0o111) !== 0 ? mode : mode | ((mode & 0o444) >> 2);
+}
+
+/** True for a directory whose mode would keep its owner, not being root, from putting files into it. */
+export function needsOwnerAccess(mode: number, isRoot: boolean): boolean {
+  return !isRoot && (mode & S_IFMT) === S_IFDIR && (mode & OWNER_RWX) !== OWNER_RWX;
+}
+
+/**
+ * True when two times count as the same: to the nanosecond when `window` is negative, else when they are at most
+ * `window` whole seconds apart; nanoseconds say nothing then.
+ */
+export function sameTime(a: number, aNsec: number, b: number, bNsec: number, window: number): boolean {
+  if (window < 0) return a === b && aNsec === bNsec;
+  return Math.abs(a - b) <= window;
+}
+
+/** What the caller knows about the item whose attributes are set. */
+export interface AttributeKind {
+  /** Created in this run (a directory created without -p keeps an inherited set-group-id bit). */
+  isNew: boolean;
+  /** The content was just written or verified: times are set even when they are within the modify window. */
+  exactTimes?: boolean;
+  /** Times are not to be set: the content did not verify, or directories' times come later. */
+  skipTimes?: boolean;
+  /** An open descriptor of the file: everything is done through it. -1 or absent: by path. */
+  fd?: number;
+  /** Keeps a directory open to its owner for now (see `needsOwnerAccess`); the caller sets the mode again later. */
+  keepAccess?: boolean;
+}
+
+/** What `apply` changed, as bits in `AttributeSetter.changed`. */
+export const Changed = { OWNER: 1, GROUP: 2, MTIME: 4, ATIME: 8, MODE: 16 } as const;
+
+/** Gives files owner, group, permissions and times of their rows in the list, as far as the options say. */
+export class AttributeSetter {
+  /** `Changed` bits of the last `apply`. */
+  changed = 0;
+  private readonly now = new FileStat();
+
+  constructor(
+    private readonly o: Options,
+    private readonly ids: IdMap,
+    private readonly isRoot: boolean,
+    private readonly reporter: Reporter,
+    /** A daemon's "incoming chmod". */
+    private readonly moduleChmod: readonly ChmodRule[] = [],
+  ) {}
+
+  /**
+   * Makes the attributes of `path` equal to row `row`; `st` is its present state. Links are never followed. Order as
+   * rsync: owner, times, permissions (chown takes away set-id bits, so permissions come last). Without -p the caller
+   * has put `destMode` into the list, or gives it as `mode`. Returns true when something was changed. What fails is
+   * reported and ends the work on this file.
+   */
+  apply(
+    path: Buffer,
+    list: FileList,
+    row: number,
+    st: FileStat,
+    kind: AttributeKind,
+    mode: number = list.mode[row],
+  ): boolean {
+    this.changed = 0;
+    const fd = kind.fd ?? -1;
+    const wanted = this.wantedMode(mode, st, kind);
+    if (!this.setOwner(path, fd, list, row, st)) return false;
+    if (!this.setTimes(path, fd, list, row, st, kind)) return this.changed !== 0;
+    this.setMode(path, fd, list, row, wanted);
+    return this.changed !== 0;
+  }
+
+  private wantedMode(mode: number, st: FileStat, kind: AttributeKind): number {
+    let wanted = mode;
+    if (kind.isNew && !this.o.perms && (mode & S_IFMT) === S_IFDIR && (st.mode & S_ISGID) !== 0) wanted |= S_ISGID;
+    if (this.moduleChmod.length > 0 && (wanted & S_IFMT) !== S_IFLNK) wanted = tweakMode(wanted, this.moduleChmod);
+    if (kind.keepAccess === true && needsOwnerAccess(wanted, this.isRoot)) wanted |= OWNER_RWX;
+    this.presentMode = st.mode;
+    return wanted;
+  }
+
+  /** Mode of the file as far as known; chown may change it. */
+  private presentMode = 0;
+
+  /** False when it failed. */
+  private setOwner(path: Buffer, fd: number, list: FileList, row: number, st: FileStat): boolean {
+    const { o, ids } = this;
+    const uid = o.owner && this.isRoot ? ids.uid(list.uid[row]) : st.uid;
+    const gid = o.group && ids.maySetGroup(list.gid[row]) ? ids.gid(list.gid[row]) : st.gid;
+    const changeUid = uid !== st.uid;
+    const changeGid = gid !== st.gid;
+    if (!changeUid && !changeGid) return true;
+    try {
+      if (fd >= 0) fchownSync(fd, uid, gid);
+      else lchownSync(path, uid, gid);
+    } catch (error) {
+      this.reporter.problem(`${changeUid ? 'chown' : 'chgrp'} ${this.name(list, row)} failed`, error);
+      return false;
+    }
+    if (changeUid && uid === NO_ID) this.impossible('uid', list, row);
+    if (changeGid && gid === NO_ID) this.impossible('gid', list, row);
+    if ((st.mode & (S_ISUID | S_ISGID)) !== 0) {
+      const errno = fd >= 0 ? fstatInto(fd, this.now) : lstatInto(path, this.now);
+      if (errno === 0) this.presentMode = this.now.mode;
+    }
+    this.changed |= (changeUid ? Changed.OWNER : 0) | (changeGid ? Changed.GROUP : 0);
+    return true;
+  }
+
+  private impossible(what: string, list: FileList, row: number): void {
+    this.reporter.failure(`${what} 4294967295 (-1) is impossible to set on ${this.name(list, row)}`);
+  }
+
+  /** False when it failed. */
+  private setTimes(
+    path: Buffer,
+    fd: number,
+    list: FileList,
+    row: number,
+    st: FileStat,
+    kind: AttributeKind,
+  ): boolean {
+    const { o } = this;
+    const type = st.mode & S_IFMT;
+    if (kind.skipTimes === true) return true;
+    if (type === S_IFDIR ? o.omitDirTimes : type === S_IFLNK && o.omitLinkTimes) return true;
+    const exact = kind.exactTimes === true;
+    const window = exact ? -1 : o.modifyWindow;
+    const setM = o.times && !sameTime(list.mtime[row], list.nsec[row], st.mtime, st.nsec, window);
+    const wantA = o.atimes > 0 && type !== S_IFDIR;
+    const setA = wantA && (exact || !sameTime(st.atime, 0, list.atime[row], 0, window));
+    if (!setM && !setA) return true;
+    try {
+      setFileTimes(
+        path,
+        fd,
+        st,
+        setA ? list.atime[row] : null,
+        setM ? list.mtime[row] : null,
+        list.nsec[row],
+      );
+    } catch (error) {
+      this.reporter.problem(`failed to set times on ${this.name(list, row)}`, error);
+      return false;
+    }
+    this.changed |= (setM ? Changed.MTIME : 0) | (setA ? Changed.ATIME : 0);
+    return true;
+  }
+
+  private setMode(path: Buffer, fd: number, list: FileList, row: number, wanted: number): void {
+    // Linux has no permissions of links.
+    if (((this.presentMode ^ wanted) & PERMISSION_BITS) === 0 || (wanted & S_IFMT) === S_IFLNK) return;
+    try {
+      if (fd >= 0) fchmodSync(fd, wanted & PERMISSION_BITS);
+      else chmodNoFollow(path, wanted & PERMISSION_BITS);
+      this.changed |= Changed.MODE;
+    } catch (error) {
+      this.reporter.problem(`failed to set permissions on ${this.name(list, row)}`, error);
+    }
+  }
+
+  private name(list: FileList, row: number): string {
+    return this.reporter.fullName(list.path(row));
+  }
+}
+
+/** chmod() that never follows a link: one in the file's place gives an errno error. */
+export function chmodNoFollow(path: Buffer, bits: number): void {
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, bits);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Half of what a JavaScript number of seconds of our time cannot tell, and a little more. */
+const ROUNDING = 3e-7;
+
+/** A time as Node takes it. Node cuts it to microseconds, and reads a negative number as "now" unless it is a Date. */
+function nodeTime(seconds: number, nsec: number): number | Date {
+  const time = nsec === 0 ? seconds : seconds + nsec / 1e9 + ROUNDING;
+  return time < 0 ? new Date(time * 1000) : time;
+}
+
+/**
+ * Sets times of a file (through `fd` when it is not negative) or of a link itself. null: this time stays; `st` says
+ * what it is. Whole seconds need no C library; without it other times are cut to the microsecond.
+ */
+export function setFileTimes(
+  path: Buffer,
+  fd: number,
+  st: FileStat,
+  atime: number | null,
+  mtime: number | null,
+  nsec: number,
+): void {
+  const whole = mtime !== null && nsec === 0;
+  if (whole ? libcLoaded() : hasLibc()) {
+    if (fd >= 0) futimens(fd, atime, 0, mtime, nsec);
+    else utimensat(path, atime, 0, mtime, nsec, true);
+    return;
+  }
+  const a = atime === null ? nodeTime(st.atime, st.atimeNsec) : nodeTime(atime, 0);
+  const m = mtime === null ? nodeTime(st.mtime, st.nsec) : nodeTime(mtime, nsec);
+  if (fd >= 0) futimesSync(fd, a, m);
+  else lutimesSync(path, a, m);
+}

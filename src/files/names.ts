@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import type { ByteString } from '../../protocol/options.js';
+import { type Account, lookUp } from '../libc/libc.js';
+
+/** What /etc/passwd or /etc/group says: both have name, number and, for users, the own group in the same places. */
+interface Table {
+  byId: Map<number, Account>;
+  byName: Map<ByteString, Account>;
+  /** True when the name service has more sources than this file, so that the C library must be asked too. */
+  more: boolean;
+}
+
+type Kind = 'passwd' | 'group';
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** True unless the name service configuration lists nothing but the file. */
+function hasOtherSources(kind: Kind): boolean {
+  const line = new RegExp(`^\\s*${kind}:([^#\\n]*)`, 'm').exec(readText('/etc/nsswitch.conf'));
+  return line?.[1].split(/\s+/).some((word) => word !== '' && word !== 'files') ?? false;
+}
+
+function readTable(kind: Kind): Table {
+  const table: Table = { byId: new Map(), byName: new Map(), more: hasOtherSources(kind) };
+  for (const line of readText(`/etc/${kind}`).split('\n')) {
+    const fields = line.split(':');
+    if (fields.length < 4 || !/^\d+$/.test(fields[2])) continue;
+    const account = { name: fields[0], id: Number(fields[2]), gid: Number(fields[3]) || 0 };
+    if (!table.byId.has(account.id)) table.byId.set(account.id, account);
+    if (!table.byName.has(account.name)) table.byName.set(account.name, account);
+  }
+  return table;
+}
+
+const tables: Partial<Record<Kind, Table>> = {};
+
+function table(kind: Kind): Table {
+  tables[kind] ??= readTable(kind);
+  return tables[kind];
+}
+
+const unknownIds: Record<Kind, Set<number>> = { passwd: new Set(), group: new Set() };
+
+/** The file is asked first: that is cheap and nearly always enough. Answers of the C library are kept. */
+function byId(kind: Kind, id: number): Account | null {
+  const t = table(kind);
+  const known = t.byId.get(id);
+  if (known !== undefined) return known;
+  if (!t.more || unknownIds[kind].has(id)) return null;
+  const found = lookUp(kind === 'passwd' ? 'getpwuid_r' : 'getgrgid_r', id);
+  if (found === null) unknownIds[kind].add(id);
+  else t.byId.set(id, found);
+  return found;
+}
+
+function byName(kind: Kind, name: ByteString): Account | null {
+  const t = table(kind);
+  const known = t.byName.get(name);
+  if (known !== undefined) return known;
+  if (!t.more || name === '' || name.includes('\0')) return null;
+  const found = lookUp(kind === 'passwd' ? 'getpwnam_r' : 'getgrnam_r', name);
+  if (found !== null) t.byName.set(name, found);
+  return found;
+}
+
+/** Name of a local user or group, null when the number has none. */
+export function userName(uid: number): ByteString | null {
+  return byId('passwd', uid)?.name ?? null;
+}
+
+export function groupName(gid: number): ByteString | null {
+  return byId('group', gid)?.name ?? null;
+}
+
+/** Number of a local user or group, null when there is none of that name. */
+export function userId(name: ByteString): number | null {
+  return byName('passwd', name)?.id ?? null;
+}
+
+export function groupId(name: ByteString): number | null {
+  return byName('group', name)?.id ?? null;
+}
+
+/** The own group of a user, null when there is no such user. */
+export function primaryGroup(uid: number): number | null {
+  return byId('passwd', uid)?.gid ?? null;
+}
+
+/** Forgets what was read; a long-running daemon calls it when it reads its configuration again. */
+export function forgetNames(): void {
+  for (const kind of ['passwd', 'group'] as const) {
+    delete tables[kind];
+    unknownIds[kind].clear();
+  }
+}

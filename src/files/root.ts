@@ -1,0 +1,302 @@
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import type { ByteString } from '../../protocol/options.js';
+import { Errno, errnoOf, systemError } from '../libc/errno.js';
+import { FileStat, lstatInto } from './stat.js';
+
+/** Opens a place in the tree without any right to its content; Linux only, so Node does not name it. */
+const O_PATH = 0o10000000;
+const OPEN_DIR = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** Directories held open at once, and links that one resolution follows. */
+const MAX_OPEN = 64;
+const MAX_LINKS = 40;
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** Byte string to path. */
+function bytes(path: ByteString): Buffer {
+  return Buffer.from(path, 'latin1');
+}
+
+/** The components of a relative path; '.' and empty ones drop out, '..' stays. */
+function components(path: ByteString): ByteString[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+/**
+ * A directory that entries are named in. In a plain tree it is a path prefix, in a confined one a held descriptor.
+ * A path from `at` is good until the next call of `Root.dir`: many directories later the descriptor may be closed.
+ */
+export class Dir {
+  /** Held descriptor, -1 in a plain tree and while it is closed to make room for others. */
+  fd = -1;
+
+  constructor(
+    private readonly root: Root,
+    /** Path below the root, '' for the root itself. */
+    readonly rel: ByteString,
+    /** What stands before an entry's name, with the slash; null while the descriptor is closed. */
+    private prefix: Buffer | null,
+  ) {}
+
+  /** Path of the entry whose name is name[from, to). A name with a slash, '..' or NUL is refused in a confined tree. */
+  at(name: Uint8Array, from: number, to: number): Buffer {
+    const prefix = this.prefix ?? this.reopen();
+    if (this.root.isConfined) checkName(name, from, to);
+    const length = prefix.length + to - from;
+    const path = Buffer.allocUnsafe(length);
+    path.set(prefix);
+    for (let i = from, at = prefix.length; i < to; i++, at++) path[at] = name[i];
+    return path;
+  }
+
+  atString(name: ByteString): Buffer {
+    const n = bytes(name);
+    return this.at(n, 0, n.length);
+  }
+
+  /** Path of the directory itself, with a slash at the end: a link in its place is looked through. */
+  self(): Buffer {
+    return this.prefix ?? this.reopen();
+  }
+
+  private reopen(): Buffer {
+    this.root.reopen(this);
+    if (this.prefix === null) throw systemError(Errno.ENOENT, 'open');
+    return this.prefix;
+  }
+
+  /** For `Root` only: takes a descriptor over. */
+  hold(fd: number): void {
+    this.fd = fd;
+    this.prefix = bytes(`/proc/self/fd/${fd}/`);
+  }
+
+  /** For `Root` only: closes the descriptor; the next use opens the directory again. */
+  release(): void {
+    if (this.fd < 0) return;
+    closeSync(this.fd);
+    this.fd = -1;
+    this.prefix = null;
+  }
+}
+
+/** Names of directory entries only: nothing that the kernel would resolve any further. */
+function checkName(name: Uint8Array, from: number, to: number): void {
+  let bad = to <= from || (to - from === 2 && name[from] === DOT && name[from + 1] === DOT);
+  for (let i = from; i < to && !bad; i++) bad = name[i] === SLASH || name[i] === 0;
+  if (bad) throw systemError(Errno.EINVAL, 'open');
+}
+
+/**
+ * A tree that a peer's paths are resolved in.
+ *
+ * plain: a prefix is put before the path, the kernel does the rest; for a user's own arguments.
+ * confined: every directory on the way is opened by itself, relative to the one before, without following links, and
+ * held; entries are named through /proc/self/fd. A component that is swapped for a link in between is therefore never
+ * followed. Needs /proc. Links to directories are followed only with `followInside`, by hand, and only when they lead
+ * to a place below the root.
+ */
+export class Root {
+  /** Confined: least recently used first. Plain: the last few. */
+  private readonly dirs = new Map<ByteString, Dir>();
+  private rootFd = -1;
+  private last: Dir | null = null;
+
+  private constructor(
+    private readonly base: Buffer,
+    readonly isConfined: boolean,
+    private readonly followInside: boolean,
+  ) {}
+
+  static plain(path: ByteString): Root {
+    return new Root(bytes(path === '' ? '.' : path), false, true);
+  }
+
+  /** Opens `path` (the caller's own, links in it are followed). Throws an errno error. */
+  static confined(path: ByteString, followInside = false): Root {
+    const root = new Root(bytes(path === '' ? '.' : path), true, followInside);
+    root.rootFd = openSync(root.base, O_PATH | constants.O_DIRECTORY);
+    try {
+      // Says so at once when /proc is not there.
+      closeSync(root.duplicateRoot());
+    } catch (error) {
+      closeSync(root.rootFd);
+      throw error;
+    }
+    return root;
+  }
+
+  /** The directory `rel` ('' or '.': the root itself). Throws an errno error. Cached. */
+  dir(rel: ByteString): Dir {
+    if (this.last !== null && this.last.rel === rel) return this.last;
+    const path = rel === '.' ? '' : rel;
+    let dir = this.dirs.get(path);
+    if (dir === undefined) {
+      dir = new Dir(this, path, this.isConfined ? null : this.plainPrefix(path));
+      if (this.isConfined) dir.hold(this.open(path));
+      this.makeRoom();
+    } else {
+      this.dirs.delete(path);
+    }
+    this.dirs.set(path, dir);
+    this.last = dir;
+    return dir;
+  }
+
+  /** Any relative path with slashes. In a confined tree all but the last component must be directories. */
+  path(rel: ByteString): Buffer {
+    const slash = rel.lastIndexOf('/');
+    const name = rel.slice(slash + 1);
+    if (name === '' || name === '.') return this.dir(slash > 0 ? rel.slice(0, slash) : '').self();
+    return this.dir(slash > 0 ? rel.slice(0, slash) : '').atString(name);
+  }
+
+  /**
+   * The path of what `rel` stands for when links are followed: the result is no link itself. In a confined tree a link
+   * that leaves it, or any link without `followInside`, is an errno error (ELOOP or EXDEV).
+   */
+  resolve(rel: ByteString): Buffer {
+    if (!this.isConfined) return this.path(rel);
+    let path = rel;
+    const st = new FileStat();
+    for (let links = 0; links <= MAX_LINKS; links++) {
+      const at = this.path(path);
+      const errno = lstatInto(at, st);
+      if (errno !== 0) throw systemError(errno, 'lstat');
+      if ((st.mode & 0o170000) !== 0o120000) return at;
+      if (!this.followInside) break;
+      path = this.linkedPath(path.slice(0, Math.max(path.lastIndexOf('/'), 0)), at);
+    }
+    throw systemError(Errno.ELOOP, 'open');
+  }
+
+  /** To be called after `rel` was renamed, removed or replaced: what is held below it is closed. */
+  forget(rel: ByteString): void {
+    this.last = null;
+    const below = `${rel}/`;
+    for (const [path, dir] of this.dirs) {
+      if (path !== rel && !path.startsWith(below)) continue;
+      dir.release();
+      this.dirs.delete(path);
+    }
+  }
+
+  close(): void {
+    for (const dir of this.dirs.values()) dir.release();
+    this.dirs.clear();
+    this.last = null;
+    if (this.rootFd >= 0) closeSync(this.rootFd);
+    this.rootFd = -1;
+  }
+
+  /** For `Dir` only: its descriptor was closed to make room and is needed again. */
+  reopen(dir: Dir): void {
+    const other = this.dirs.get(dir.rel);
+    const fd = this.open(dir.rel);
+    if (other !== undefined) {
+      other.release();
+      this.dirs.delete(dir.rel);
+    } else {
+      this.makeRoom();
+    }
+    dir.hold(fd);
+    this.dirs.set(dir.rel, dir);
+    this.last = dir;
+  }
+
+  private duplicateRoot(): number {
+    return openSync(`/proc/self/fd/${this.rootFd}`, O_PATH | constants.O_DIRECTORY);
+  }
+
+  private plainPrefix(rel: ByteString): Buffer {
+    const path = rel === '' ? this.base : rel.startsWith('/') ? bytes(rel) : this.join(rel);
+    return path.at(-1) === SLASH ? path : Buffer.concat([path, Buffer.of(SLASH)]);
+  }
+
+  private join(rel: ByteString): Buffer {
+    const separator = this.base.at(-1) === SLASH ? Buffer.alloc(0) : Buffer.of(SLASH);
+    return Buffer.concat([this.base, separator, bytes(rel)]);
+  }
+
+  private makeRoom(): void {
+    if (this.dirs.size < MAX_OPEN) return;
+    const [oldest, dir] = this.dirs.entries().next().value as [ByteString, Dir];
+    this.dirs.delete(oldest);
+    if (this.isConfined) dir.release();
+  }
+
+  /** A descriptor of the directory `rel`, opened from the nearest one that is held already. */
+  private open(rel: ByteString): number {
+    if (this.rootFd < 0) throw systemError(Errno.ENOENT, 'open');
+    if (rel.startsWith('/') || rel.includes('\0')) throw systemError(Errno.EINVAL, 'open');
+    const slash = rel.lastIndexOf('/');
+    const held = slash > 0 ? this.dirs.get(rel.slice(0, slash)) : undefined;
+    const last = rel.slice(slash + 1);
+    if (held !== undefined && held.fd >= 0 && last !== '' && last !== '.' && last !== '..') {
+      const fd = openIn(held.fd, last);
+      if (fd >= 0) return fd;
+    }
+    return this.walk(components(rel));
+  }
+
+  /** Walks down from the root, one component at a time; the caller gets a descriptor of its own. */
+  private walk(todo: ByteString[]): number {
+    const trail: number[] = [];
+    let links = 0;
+    const rest = todo.slice().reverse();
+    try {
+      for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+        if (name === '..') {
+          const gone = trail.pop();
+          if (gone === undefined) throw systemError(Errno.EXDEV, 'open');
+          closeSync(gone);
+          continue;
+        }
+        const parent = trail.at(-1) ?? this.rootFd;
+        const fd = openIn(parent, name);
+        if (fd >= 0) {
+          trail.push(fd);
+          continue;
+        }
+        if (!this.followInside) throw systemError(Errno.ENOTDIR, 'open');
+        if (++links > MAX_LINKS) throw systemError(Errno.ELOOP, 'open');
+        const target = readLink(bytes(`/proc/self/fd/${parent}/${name}`));
+        rest.push(...components(target).reverse());
+      }
+      return trail.pop() ?? this.duplicateRoot();
+    } finally {
+      for (const fd of trail) closeSync(fd);
+    }
+  }
+
+  /** Where the link `at` inside directory `dir` leads to, as a path below the root. */
+  private linkedPath(dir: ByteString, at: Buffer): ByteString {
+    const target = readLink(at);
+    const path = [...components(dir), ...components(target)].join('/');
+    // What ends in '..' or a slash is a directory; the walk finds out which.
+    return path.endsWith('..') || target.endsWith('/') ? `${path}/.` : path;
+  }
+}
+
+/** A link's target; an absolute one leaves the tree. EINVAL of something that is no link becomes ENOTDIR. */
+function readLink(path: Buffer): ByteString {
+  let target: Buffer;
+  try {
+    target = readlinkSync(path, 'buffer');
+  } catch (error) {
+    throw errnoOf(error) === Errno.EINVAL ? systemError(Errno.ENOTDIR, 'open') : error;
+  }
+  if (target[0] === SLASH) throw systemError(Errno.EXDEV, 'open');
+  return target.toString('latin1');
+}
+
+/** Opens a real directory inside another; -1 when the name is there but is no directory. Other errors are thrown. */
+function openIn(parent: number, name: ByteString): number {
+  try {
+    return openSync(bytes(`/proc/self/fd/${parent}/${name}`), OPEN_DIR);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === Errno.ENOTDIR || errno === Errno.ELOOP) return -1;
+    throw error;
+  }
+}

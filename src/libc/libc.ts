@@ -1,0 +1,293 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { systemError } from './errno.js';
+import { type Koffi, type KoffiFunction, loadKoffi } from './koffi.js';
+
+/** Flags of the *at() calls. */
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+/** tv_nsec that leaves a time as it is. */
+const UTIME_OMIT = 0x3ffffffen;
+const FALLOC_KEEP_SIZE = 1;
+const FALLOC_PUNCH_HOLE = 2;
+const F_SETLK = 6;
+const F_WRLCK = 1;
+
+/** Prototypes of everything that is called, in the types of a 64-bit Linux. */
+const PROTOTYPES = {
+  chroot: 'int chroot(void *path)',
+  mknod: 'int mknod(void *path, unsigned int mode, uint64_t dev)',
+  utimensat: 'int utimensat(int dir, void *path, void *times, int flags)',
+  futimens: 'int futimens(int fd, void *times)',
+  fallocate: 'int fallocate(int fd, int mode, int64_t offset, int64_t length)',
+  copy_file_range: 'int64_t copy_file_range(int from, void *a, int to, void *b, size_t length, unsigned int flags)',
+  fcntl: 'int fcntl(int fd, int command, void *argument)',
+  statx: 'int statx(int dir, void *path, int flags, unsigned int mask, void *out)',
+  lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
+  lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
+  lremovexattr: 'int lremovexattr(void *path, void *name)',
+  llistxattr: 'int64_t llistxattr(void *path, void *list, size_t size)',
+  getpwuid_r: 'int getpwuid_r(unsigned int uid, void *entry, void *text, size_t size, void *result)',
+  getpwnam_r: 'int getpwnam_r(void *name, void *entry, void *text, size_t size, void *result)',
+  getgrgid_r: 'int getgrgid_r(unsigned int gid, void *entry, void *text, size_t size, void *result)',
+  getgrnam_r: 'int getgrnam_r(void *name, void *entry, void *text, size_t size, void *result)',
+  getgrouplist: 'int getgrouplist(void *name, unsigned int gid, void *groups, void *count)',
+} as const;
+
+type Calls = Record<keyof typeof PROTOTYPES, KoffiFunction> & { koffi: Koffi };
+
+/** undefined: not tried yet. */
+let calls: Calls | null | undefined;
+
+function load(): Calls | null {
+  const koffi = loadKoffi();
+  if (koffi === null) return null;
+  try {
+    // The process itself: node is linked to the C library, whatever that library's name is.
+    const library = koffi.load(null);
+    const table = { koffi } as Calls;
+    for (const name of Object.keys(PROTOTYPES) as (keyof typeof PROTOTYPES)[]) {
+      table[name] = library.func(PROTOTYPES[name]);
+    }
+    return table;
+  } catch {
+    return null;
+  }
+}
+
+/** True when the C library can be reached; loads it at the first call. */
+export function hasLibc(): boolean {
+  if (calls === undefined) calls = load();
+  return calls !== null;
+}
+
+/** True when the C library is loaded already: lets a hot path use it without paying for the load. */
+export function libcLoaded(): boolean {
+  return calls !== undefined && calls !== null;
+}
+
+/** Loads everything that may be needed later; a daemon's worker calls it before it gives up rights and root directory. */
+export function preload(): void {
+  if (hasLibc()) lookUp('getpwuid_r', 0);
+}
+
+/** The calls, or an error (exit 4) that says which feature is missing. */
+function need(feature: string): Calls {
+  if (calls === undefined) calls = load();
+  if (calls === null) {
+    throw new RsyncError(Exit.UNSUPPORTED, `${feature}: not possible here, the optional package "koffi" cannot be loaded`);
+  }
+  return calls;
+}
+
+/** A path as C wants it. A NUL byte inside would cut it short, so it is refused. */
+function text(path: Uint8Array, syscall: string): Buffer {
+  if (path.includes(0)) throw systemError(22, syscall);
+  const copy = Buffer.allocUnsafe(path.length + 1);
+  copy.set(path);
+  copy[path.length] = 0;
+  return copy;
+}
+
+function check(c: Calls, result: number, syscall: string): number {
+  if (result < 0) throw systemError(c.koffi.errno(), syscall);
+  return result;
+}
+
+/** Changes the root directory of this process; the caller goes to "/" afterwards. */
+export function chroot(path: Uint8Array): void {
+  const c = need('chroot');
+  check(c, c.chroot(text(path, 'chroot')), 'chroot');
+}
+
+/** The kernel's device number of major and minor, as glibc packs it. */
+function makeDevice(major: number, minor: number): bigint {
+  const [a, b] = [BigInt(major >>> 0), BigInt(minor >>> 0)];
+  return ((a & ~0xfffn) << 32n) | ((a & 0xfffn) << 8n) | ((b & ~0xffn) << 12n) | (b & 0xffn);
+}
+
+/** Creates a device, fifo or socket; `mode` holds type and permissions (the umask applies). */
+export function mknod(path: Uint8Array, mode: number, major: number, minor: number): void {
+  const c = need('special files');
+  check(c, c.mknod(text(path, 'mknod'), mode, makeDevice(major, minor)), 'mknod');
+}
+
+export function mkfifo(path: Uint8Array, mode: number): void {
+  mknod(path, 0o010000 | (mode & 0o7777), 0, 0);
+}
+
+/** atime and mtime as two struct timespec. */
+const times = new BigInt64Array(4);
+
+function setTimes(atimeSec: number | null, atimeNsec: number, mtimeSec: number | null, mtimeNsec: number): void {
+  times[0] = atimeSec === null ? 0n : BigInt(atimeSec);
+  times[1] = atimeSec === null ? UTIME_OMIT : BigInt(atimeNsec);
+  times[2] = mtimeSec === null ? 0n : BigInt(mtimeSec);
+  times[3] = mtimeSec === null ? UTIME_OMIT : BigInt(mtimeNsec);
+}
+
+/** Sets times to the nanosecond; null leaves one as it is. With `noFollow` a symlink's own times are set. */
+export function utimensat(
+  path: Uint8Array,
+  atimeSec: number | null,
+  atimeNsec: number,
+  mtimeSec: number | null,
+  mtimeNsec: number,
+  noFollow: boolean,
+): void {
+  const c = need('times to the nanosecond');
+  setTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  const flags = noFollow ? AT_SYMLINK_NOFOLLOW : 0;
+  check(c, c.utimensat(AT_FDCWD, text(path, 'utimensat'), times, flags), 'utimensat');
+}
+
+/** The same for an open file. */
+export function futimens(
+  fd: number,
+  atimeSec: number | null,
+  atimeNsec: number,
+  mtimeSec: number | null,
+  mtimeNsec: number,
+): void {
+  const c = need('times to the nanosecond');
+  setTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  check(c, c.futimens(fd, times), 'futimens');
+}
+
+/** Reserves room on disk; the length of the file stays as it is. */
+export function fallocate(fd: number, offset: number, length: number): void {
+  const c = need('--preallocate');
+  check(c, c.fallocate(fd, FALLOC_KEEP_SIZE, BigInt(offset), BigInt(length)), 'fallocate');
+}
+
+/** Makes a hole: the range reads as zeros and takes no room. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  const c = need('holes in existing files');
+  check(c, c.fallocate(fd, FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE, BigInt(offset), BigInt(length)), 'fallocate');
+}
+
+/** Copies up to `length` bytes between the current positions of two files inside the kernel; 0 at the end. */
+export function copyFileRange(from: number, to: number, length: number): number {
+  const c = need('copy_file_range');
+  return check(c, Number(c.copy_file_range(from, null, to, null, length, 0)), 'copy_file_range');
+}
+
+/** struct flock */
+const lock = Buffer.alloc(32);
+
+/** Takes a write lock on a byte range without waiting: false when another process has it. It ends with the process. */
+export function lockRange(fd: number, offset: number, length: number): boolean {
+  const c = need('lock file');
+  lock.fill(0);
+  lock.writeInt16LE(F_WRLCK, 0);
+  lock.writeBigInt64LE(BigInt(offset), 8);
+  lock.writeBigInt64LE(BigInt(length), 16);
+  if (c.fcntl(fd, F_SETLK, lock) >= 0) return true;
+  const errno = c.koffi.errno();
+  if (errno === 11 || errno === 13) return false;
+  throw systemError(errno, 'fcntl');
+}
+
+/** struct statx of the last `statxRaw`, as bytes and as 32-bit words. */
+const statxArea = new ArrayBuffer(256);
+const statxBytes = new Uint8Array(statxArea);
+export const statxWords = new Uint32Array(statxArea);
+const statxPath = Buffer.alloc(4352);
+
+/**
+ * statx() into `statxWords`, only to be called when `libcLoaded()`. An empty path means the file `dir` itself.
+ * Returns 0 or a positive errno; no error object, because a missing file is a usual answer.
+ */
+export function statxRaw(dir: number, path: Uint8Array, follow: boolean): number {
+  const c = calls as Calls;
+  const { length } = path;
+  if (length >= statxPath.length) return 36;
+  if (path.includes(0)) return 22;
+  statxPath.set(path);
+  statxPath[length] = 0;
+  const flags = (follow ? 0 : AT_SYMLINK_NOFOLLOW) | (length === 0 ? AT_EMPTY_PATH : 0);
+  return c.statx(length === 0 ? dir : AT_FDCWD, statxPath, flags, 0x7ff, statxBytes) === 0 ? 0 : c.koffi.errno();
+}
+
+/** Longest value of one attribute that Linux keeps. */
+const MAX_XATTR = 65536;
+
+/** The value of an extended attribute of the file itself (links are not followed); null when it has none. */
+export function getXattr(path: Uint8Array, name: string): Buffer | null {
+  const c = need('extended attributes');
+  const value = Buffer.allocUnsafe(MAX_XATTR);
+  const cname = Buffer.from(`${name}\0`, 'latin1');
+  const length = Number(c.lgetxattr(text(path, 'lgetxattr'), cname, value, MAX_XATTR));
+  if (length >= 0) return Buffer.from(value.subarray(0, length));
+  const errno = c.koffi.errno();
+  if (errno === 61) return null;
+  throw systemError(errno, 'lgetxattr');
+}
+
+export function setXattr(path: Uint8Array, name: string, value: Uint8Array): void {
+  const c = need('extended attributes');
+  const cname = Buffer.from(`${name}\0`, 'latin1');
+  check(c, c.lsetxattr(text(path, 'lsetxattr'), cname, value, value.length, 0), 'lsetxattr');
+}
+
+/** Removes an attribute; one that is not there is no error. */
+export function removeXattr(path: Uint8Array, name: string): void {
+  const c = need('extended attributes');
+  if (c.lremovexattr(text(path, 'lremovexattr'), Buffer.from(`${name}\0`, 'latin1')) === 0) return;
+  const errno = c.koffi.errno();
+  if (errno !== 61) throw systemError(errno, 'lremovexattr');
+}
+
+/** The names of all extended attributes of a file, as byte strings. */
+export function listXattrs(path: Uint8Array): string[] {
+  const c = need('extended attributes');
+  const list = Buffer.allocUnsafe(MAX_XATTR);
+  const length = check(c, Number(c.llistxattr(text(path, 'llistxattr'), list, MAX_XATTR)), 'llistxattr');
+  return list.toString('latin1', 0, length).split('\0').slice(0, -1);
+}
+
+/** A user or group as the name service gives it. `name` is a byte string; `gid` is the user's own group. */
+export interface Account {
+  name: string;
+  id: number;
+  gid: number;
+}
+
+/** Asks the name service (files, LDAP, systemd ...). null: no such account, or the C library cannot be reached. */
+export function lookUp(
+  call: 'getpwuid_r' | 'getpwnam_r' | 'getgrgid_r' | 'getgrnam_r',
+  key: number | string,
+): Account | null {
+  if (!hasLibc()) return null;
+  const c = calls as Calls;
+  const argument = typeof key === 'number' ? key : Buffer.from(`${key}\0`, 'latin1');
+  const entry = Buffer.alloc(64);
+  const result = Buffer.alloc(8);
+  for (let size = 4096; size <= 1 << 20; size *= 4) {
+    const strings = Buffer.alloc(size);
+    const code = c[call](argument, entry, strings, size, result);
+    if (code === 34) continue;
+    if (code !== 0 || result.readBigUInt64LE(0) === 0n) return null;
+    const at = Number(entry.readBigUInt64LE(0) - BigInt(c.koffi.address(strings)));
+    if (at < 0 || at >= size) return null;
+    const end = strings.indexOf(0, at);
+    return { name: strings.toString('latin1', at, end), id: entry.readUInt32LE(16), gid: entry.readUInt32LE(20) };
+  }
+  return null;
+}
+
+/** All groups of a user, its own group included; null when the C library cannot be reached. */
+export function groupList(user: string, gid: number): number[] | null {
+  if (!hasLibc()) return null;
+  const c = calls as Calls;
+  const count = new Int32Array([256]);
+  const name = Buffer.from(`${user}\0`, 'latin1');
+  for (let tries = 0; tries < 4; tries++) {
+    const groups = new Uint32Array(count[0]);
+    const room = count[0];
+    if (c.getgrouplist(name, gid, groups, count) >= 0) return Array.from(groups.subarray(0, count[0]));
+    if (count[0] <= room) count[0] = room * 4;
+  }
+  return null;
+}

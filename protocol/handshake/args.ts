@@ -1,0 +1,334 @@
+/**
+ * The arguments that a client gives its server (1.2), their escaping for the remote shell or the daemon (1.4, 1.6),
+ * and the daemon's side of the paths. Pure: option values in, argument bytes out.
+ */
+import type { ByteString, Options } from '../options.js';
+import { infoArgument, Where } from './levels.js';
+import { capabilityString } from './negotiate.js';
+
+/** What the user typed, where Options only holds what came of it. A caller without a command line leaves it out. */
+export interface GivenOptions {
+  given?: {
+    /** --list-only was typed; otherwise the server sees a listing by the missing destination. */
+    listOnly: boolean;
+    /** Words of --info with their levels. */
+    info: Record<string, number>;
+    modifyWindow: boolean;
+    /** Number of -H. */
+    hardLinks: number;
+    removeSentFiles: boolean;
+    /** -z or a choice that implies it; --compress-level alone turns compression on but has no letter. */
+    compress: boolean;
+    stderrMode: boolean;
+    /** --partial-dir was given (--delay-updates has one of its own). */
+    partialDir: boolean;
+    /** Text of --max-alloc or RSYNC_MAX_ALLOC. */
+    maxAlloc: string | null;
+    onlyWriteBatch: boolean;
+  };
+}
+
+export interface ServerArgsExtra {
+  /** Path of a --files-from on the server's side. */
+  filesFromRemote?: ByteString;
+  /** The server is a child on a pipe: no shell will take escapes away. */
+  local?: boolean;
+}
+
+const DEFAULT_PARTIAL_DIR = '.~tmp~';
+const DEFAULT_MAX_ALLOC = 1 << 30;
+const MAX_VERBOSE_LETTERS = 9;
+
+const SHELL_CHARS = '!#$&;|<>(){}"\'` \t\n\r\\';
+const WILD_CHARS = '*?[]';
+
+/** Escapes an option's value (1.4): every character that a shell or a wildcard expansion would look at. */
+export function escapeOption(arg: ByteString): ByteString {
+  return addEscapes(arg, SHELL_CHARS + WILD_CHARS, false);
+}
+
+export interface PathEscapeContext {
+  /** The client receives: a `~` that the sender's list may not expand to is guarded unless the sender is trusted. */
+  pull?: boolean;
+  local?: boolean;
+  filesFromRemote?: ByteString;
+}
+
+/** Makes a path fit for the server's command line: wildcards stay alive, a leading `-` gets `./` in front. */
+export function escapePath(
+  arg: ByteString,
+  o: Pick<Options, 'oldArgs' | 'secludedArgs' | 'trustSender' | 'relative'>,
+  context: PathEscapeContext = {},
+): ByteString {
+  const dash = arg.startsWith('-') ? './' : '';
+  if (o.secludedArgs || o.oldArgs > 0 || context.local) return dash + arg;
+  const trusted = o.trustSender || context.filesFromRemote !== undefined;
+  const guarded = context.pull === true && !trusted && arg.startsWith('~');
+  const bare = !arg.includes('/') || (o.relative && !arg.includes('/./'));
+  return dash + (guarded && bare ? '\\' : '') + addEscapes(arg, SHELL_CHARS, true);
+}
+
+function addEscapes(arg: ByteString, chars: string, keepWildEscapes: boolean): ByteString {
+  let out = '';
+  for (let i = 0; i < arg.length; i++) {
+    const ch = arg[i];
+    const next = arg[i + 1];
+    const escapesWild = ch === '\\' && keepWildEscapes && next !== undefined && WILD_CHARS.includes(next);
+    if (chars.includes(ch) && !escapesWild) out += '\\';
+    out += ch;
+  }
+  return out;
+}
+
+/** Takes one level of backslashes from an option word that a client sent to a daemon (1.6 step 6). */
+export function unescapeDaemonOption(arg: ByteString): ByteString {
+  return arg.includes('\\') ? arg.replace(/\\(.)/gs, '$1') : arg;
+}
+
+/**
+ * Path words of a client of a daemon, relative to the module: the module's name and the slashes behind it go, and
+ * unless the arguments came secluded a word is split at each ` module/` (1.6). Wildcards are left for the caller, who
+ * knows the disk. '' is the module itself.
+ */
+export function splitDaemonPaths(args: readonly ByteString[], module: string, secluded = false): ByteString[] {
+  const paths: ByteString[] = [];
+  const separator = ` ${module}/`;
+  for (const arg of args) {
+    const path = arg.startsWith(module) ? arg.slice(module.length) : arg;
+    for (const part of secluded ? [path] : path.split(separator)) paths.push(part.replace(/^\/+/, ''));
+  }
+  return paths;
+}
+
+/** Paths as a client sends them to a daemon: `module` as `module/`, no accidental split, no leading dash (1.6). */
+export function daemonPath(path: ByteString, module: string, o: Pick<Options, 'oldArgs'>): ByteString {
+  if (path === module) return `${module}/`;
+  const whole = o.oldArgs > 0 ? path : path.replaceAll(` ${module}/`, `[ ]${module}/`);
+  return whole.startsWith('-') ? `./${whole}` : whole;
+}
+
+/** 1.2: the arguments a client gives its server, `--server` first, without the final "." and paths. */
+export function serverArgs(
+  o: Options & GivenOptions,
+  clientIsSender: boolean,
+  extra: ServerArgsExtra = {},
+): ByteString[] {
+  const { open, rest } = serverArgParts(o, clientIsSender, extra);
+  return [...open, ...rest];
+}
+
+/**
+ * The same in two parts: with secluded arguments (1.5) only `open` goes on the command line, and `rest` follows on the
+ * connection.
+ */
+export function serverArgParts(
+  o: Options & GivenOptions,
+  clientIsSender: boolean,
+  extra: ServerArgsExtra = {},
+): { open: ByteString[]; rest: ByteString[] } {
+  const b = new Builder(o, clientIsSender, extra);
+  const open = ['--server'];
+  if (!clientIsSender) open.push('--sender');
+  const letters = bundle(o, clientIsSender);
+  if (letters !== '') open.push(`-${letters}`);
+  if (o.iconv !== '') open.push(b.valued('--iconv', o.iconv.slice(o.iconv.indexOf(',') + 1)));
+  b.modes();
+  b.numbersAndNames();
+  if (clientIsSender) b.pushLimitsAndDeletions();
+  else if (o.skipCompress !== null) b.push(b.valued('--skip-compress', o.skipCompress));
+  b.memoryAndTimes();
+  b.partialAndLinks();
+  if (clientIsSender) b.pushPlaces();
+  b.infoAndUpdate();
+  b.filesFrom();
+  b.lastOnes();
+  return { open, rest: b.args };
+}
+
+/** The letters behind the one dash, in the reference's order. */
+function bundle(o: Options & GivenOptions, push: boolean): string {
+  const on = (condition: boolean, letters: string) => (condition ? letters : '');
+  const times = (n: number, letter: string) => letter.repeat(Math.min(Math.max(n, 0), 2));
+  let s = on(o.secludedArgs, 's') + 'v'.repeat(Math.min(o.verbose, MAX_VERBOSE_LETTERS));
+  s += on(o.quiet && o.stderrMode !== 'client', 'q') + on(o.backup, 'b') + on(o.update, 'u') + on(o.dryRun, 'n');
+  s += on(o.links, 'l');
+  const plainDirs = o.dirs > 0 && !o.recurse && (o.listOnly || (o.deleteMode !== 'none' && push));
+  s += on(o.dirs === 2 || plainDirs, 'd');
+  if (push) {
+    // Without --backup-dir a backup leaves directory times alone, which is no business of the server's -O.
+    const omitDirs = o.omitDirTimes && !(o.backup && o.backupDir === '');
+    s += on(o.keepDirlinks, 'K') + on(o.pruneEmptyDirs, 'm') + on(omitDirs, 'O') + on(o.omitLinkTimes, 'J');
+    s += times(o.fuzzy, 'y');
+  } else {
+    s += on(o.copyLinks, 'L') + on(o.copyDirlinks, 'k');
+  }
+  s += on(o.wholeFile === true, 'W') + times(o.hardLinks ? (o.given?.hardLinks ?? 1) : 0, 'H');
+  s += on(o.owner, 'o') + on(o.group, 'g') + on(o.devices, 'D') + on(o.times, 't') + times(o.atimes, 'U');
+  s += on(o.crtimes, 'N') + (o.perms ? 'p' : on(o.executability && push, 'E')) + on(o.acls, 'A') + times(o.xattrs, 'X');
+  s += on(o.recurse, 'r') + on(o.checksum, 'c') + on(o.cvsExclude, 'C') + on(o.ignoreTimes, 'I');
+  s += on(o.relative, 'R') + times(o.oneFileSystem, 'x') + on(o.sparse, 'S');
+  const plainZ = o.compressChoice === '' ? (o.given?.compress ?? o.compress) : o.compressChoice === 'zlib';
+  s += on(o.compress && plainZ, 'z');
+  if (o.protocol >= 30) s += `e${capabilityString(o, push)}`;
+  return s;
+}
+
+/** Collects the long options in the reference's order. */
+class Builder {
+  readonly args: ByteString[] = [];
+  private readonly raw: boolean;
+
+  constructor(
+    private readonly o: Options & GivenOptions,
+    private readonly clientIsSender: boolean,
+    private readonly extra: ServerArgsExtra,
+  ) {
+    this.raw = o.secludedArgs || o.oldArgs > 1 || extra.local === true;
+  }
+
+  push(...args: ByteString[]): void {
+    this.args.push(...args);
+  }
+
+  private when(condition: boolean, arg: ByteString): void {
+    if (condition) this.args.push(arg);
+  }
+
+  private value(text: ByteString): ByteString {
+    return this.raw ? text : escapeOption(text);
+  }
+
+  valued(name: string, text: ByteString): ByteString {
+    return `${name}=${this.value(text)}`;
+  }
+
+  modes(): void {
+    const { o, clientIsSender: push } = this;
+    this.when(o.given?.listOnly ?? false, '--list-only');
+    this.when(o.dirs > 0 && !o.recurse && o.deleteMode !== 'none' && push, '--no-r');
+    this.when(o.compress && o.compressLevel !== null, `--compress-level=${o.compressLevel}`);
+    if (o.devices) this.when(!o.specials, '--no-specials');
+    else this.when(o.specials, '--specials');
+    if (push) this.logFormat();
+    this.when(o.stderrMode === 'all', '--msgs2stderr');
+    this.when(o.stderrMode === 'client', '--no-msgs2stderr');
+  }
+
+  /** Tells the server how much of an item it must report, not how the client prints it. */
+  private logFormat(): void {
+    const { o } = this;
+    if (o.outFormat === '') return;
+    const has = (letter: string) => new RegExp(`%-?'*\\d*'*${letter}`).test(o.outFormat.replaceAll('%%', ''));
+    const itemizes = has('i');
+    if (itemizes && o.itemize > 1) this.push('--log-format=%i%I');
+    else if (itemizes) this.push('--log-format=%i');
+    else if (has('o')) this.push('--log-format=%o');
+    else this.when(o.verbose === 0, '--log-format=X');
+  }
+
+  numbersAndNames(): void {
+    const { o } = this;
+    this.when(o.blockSize !== 0, `-B${o.blockSize}`);
+    this.when(o.timeout !== 0, `--timeout=${o.timeout}`);
+    this.when(o.bwlimit !== 0, `--bwlimit=${o.bwlimit}`);
+    if (o.backupDir !== '') this.push('--backup-dir', this.value(o.backupDir));
+    if (o.suffix !== (o.backupDir === '' ? '~' : '')) this.push(this.valued('--suffix', o.suffix));
+    if (o.checksumChoice !== '') this.push(this.valued('--checksum-choice', o.checksumChoice));
+    if (o.compressChoice === 'zlibx') this.push('--new-compress');
+    else if (o.compressChoice === 'zlib') this.push('--old-compress');
+    else if (o.compressChoice !== '') this.push(this.valued('--compress-choice', o.compressChoice));
+  }
+
+  pushLimitsAndDeletions(): void {
+    const { o } = this;
+    if (o.maxDelete >= 0) this.push(`--max-delete=${o.maxDelete === 0 ? -1 : o.maxDelete}`);
+    this.when(o.minSize >= 0, `--min-size=${o.minSize}`);
+    this.when(o.maxSize >= 0, `--max-size=${o.maxSize}`);
+    if (o.deleteMode !== 'none' && !o.deleteUntimed) this.push(`--delete-${o.deleteMode}`);
+    else this.when(o.deleteMode !== 'none' && !o.deleteExcluded, '--delete');
+    this.when(o.deleteExcluded, '--delete-excluded');
+    this.when(o.force, '--force');
+    this.when(o.given?.onlyWriteBatch ?? false, '--only-write-batch=X');
+    this.when(o.superUser === 1, '--super');
+    this.when(o.sizeOnly, '--size-only');
+    this.when(o.stats, '--stats');
+  }
+
+  memoryAndTimes(): void {
+    const { o, clientIsSender: push } = this;
+    const text = o.given?.maxAlloc ?? null;
+    if (text !== null && o.maxAlloc !== DEFAULT_MAX_ALLOC) this.push(this.valued('--max-alloc', text));
+    if (o.deleteMissingArgs) this.push('--delete-missing-args');
+    else this.when(o.ignoreMissingArgs && !push, '--ignore-missing-args');
+    if (push && (o.given?.modifyWindow ?? o.modifyWindow !== 0)) {
+      this.push(o.modifyWindow < 0 ? `-@${o.modifyWindow}` : `--modify-window=${o.modifyWindow}`);
+    }
+    this.when(o.checksumSeed !== 0, `--checksum-seed=${o.checksumSeed}`);
+  }
+
+  partialAndLinks(): void {
+    const { o, clientIsSender: push } = this;
+    if (push && o.partialDir !== '') {
+      const own = o.given?.partialDir ?? !(o.delayUpdates && o.partialDir === DEFAULT_PARTIAL_DIR);
+      if (own) this.push('--partial-dir', this.value(o.partialDir));
+      this.when(o.delayUpdates, '--delay-updates');
+    } else {
+      this.when(push && o.partial, '--partial');
+    }
+    this.when(o.ignoreErrors, '--ignore-errors');
+    this.when(o.copyUnsafeLinks, '--copy-unsafe-links');
+    this.when(o.safeLinks, '--safe-links');
+    this.when(o.numericIds, '--numeric-ids');
+    this.when(o.qsort, '--use-qsort');
+  }
+
+  pushPlaces(): void {
+    const { o } = this;
+    if (o.usermap !== '') this.push(this.valued('--usermap', o.usermap));
+    if (o.groupmap !== '') this.push(this.valued('--groupmap', o.groupmap));
+    this.when(o.ignoreExisting, '--ignore-existing');
+    this.when(o.existing, '--existing');
+    if (o.tempDir !== '') this.push('--temp-dir', this.value(o.tempDir));
+    this.when(o.fsync, '--fsync');
+    for (const dir of o.basisDirs) this.push(`--${o.basisKind}-dest`, this.value(dir));
+  }
+
+  infoAndUpdate(): void {
+    const { o, clientIsSender: push } = this;
+    const info = infoArgument(o.given?.info ?? {}, Where.SERVER | (push ? Where.RECEIVER : Where.SENDER));
+    this.when(info !== '', info);
+    if (o.append > 0) {
+      this.push(...new Array<string>(Math.min(o.append, 2)).fill('--append'));
+    } else if (o.inplace) {
+      this.push('--inplace');
+      this.when(o.sparse && o.wholeFile === false && push, '--no-W');
+    }
+  }
+
+  filesFrom(): void {
+    const { o, clientIsSender: push, extra } = this;
+    if (o.filesFrom === '') return;
+    if (extra.filesFromRemote !== undefined && extra.filesFromRemote !== '') {
+      this.push('--files-from', this.value(extra.filesFromRemote));
+      this.when(o.from0, '--from0');
+    } else if (!push) {
+      this.push('--files-from=-', '--from0');
+    } else {
+      return;
+    }
+    this.when(!o.relative, '--no-relative');
+  }
+
+  lastOnes(): void {
+    const { o, clientIsSender: push } = this;
+    this.when(o.relative && !o.impliedDirs && (!push || o.protocol >= 30), '--no-implied-dirs');
+    this.when(o.writeDevices && push, '--write-devices');
+    this.when(o.removeSourceFiles, o.given?.removeSentFiles ? '--remove-sent-files' : '--remove-source-files');
+    this.when(o.copyDevices && !push, '--copy-devices');
+    this.when(o.preallocate && push, '--preallocate');
+    this.when(o.openNoatime && o.atimes < 2, '--open-noatime');
+    this.when(o.mkpath && push, '--mkpath');
+    // -M words are raw with --old-args too: they may hold several words for the shell to split.
+    for (const arg of o.remoteOptions) this.push(o.oldArgs > 0 ? arg : this.value(arg));
+  }
+}

@@ -1,0 +1,174 @@
+import { fsyncSync, ftruncateSync, writeSync } from 'node:fs';
+import { fallocate, hasLibc, punchHole } from '../libc/libc.js';
+
+/** Small pieces are collected up to this size; pieces of at least `DIRECT` are written as they are. */
+const BUFFER = 256 * 1024;
+const DIRECT = 64 * 1024;
+/** Holes are made of whole pages of zeros, because a file system cannot make smaller ones. */
+const PAGE = 4096;
+const ZEROS = Buffer.alloc(PAGE);
+
+export interface WriterOptions {
+  sparse: boolean;
+  preallocate: boolean;
+  fsync: boolean;
+}
+
+export interface OutputFile {
+  fd: number;
+  /** Bytes that the file has already and that may stay (in place, append); 0 for a new one. */
+  existing: number;
+  /** Length that is expected, for --preallocate. */
+  expected: number;
+  /** A device: it has no length that could be cut. */
+  isDevice?: boolean;
+}
+
+/**
+ * Writes what is received into one file after the other. Errors are thrown as the file system gives them (ENOSPC and
+ * so on), at the latest by `finish`.
+ */
+export class FileWriter {
+  /** Position of the next byte, whether it is still in the buffer or on disk. */
+  offset = 0;
+  /** Set when room could not be reserved (--preallocate); the file is written all the same. */
+  reserveError: unknown = null;
+  private readonly buffer = Buffer.allocUnsafeSlow(BUFFER);
+  private used = 0;
+  private fd = -1;
+  private existing = 0;
+  private reserved = 0;
+  private isDevice = false;
+  /** End of what was really written; a hole at the end must be made by setting the length. */
+  private written = 0;
+
+  constructor(private readonly o: WriterOptions) {}
+
+  /** Begins a file at offset 0. */
+  start(file: OutputFile): void {
+    this.fd = file.fd;
+    this.existing = file.existing;
+    this.isDevice = file.isDevice === true;
+    this.offset = 0;
+    this.used = 0;
+    this.written = 0;
+    this.reserved = 0;
+    this.reserveError = null;
+    if (this.o.preallocate && file.expected > file.existing) this.reserve(file.expected);
+  }
+
+  private reserve(length: number): void {
+    try {
+      fallocate(this.fd, 0, length);
+      this.reserved = length;
+    } catch (error) {
+      this.reserveError = error;
+    }
+  }
+
+  /** Goes to another position, over content that stays as it is (append). */
+  seek(offset: number): void {
+    this.flush();
+    this.offset = offset;
+    this.written = Math.max(this.written, Math.min(offset, this.existing));
+  }
+
+  /** Leaves the next bytes as they are (in place: a block that is where it belongs). */
+  skip(length: number): void {
+    this.seek(this.offset + length);
+  }
+
+  /** Takes data[from, to); it may be overwritten by the caller afterwards. */
+  write(data: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    if (length >= DIRECT) {
+      this.flush();
+      this.put(data, from, length);
+      this.offset += length;
+      return;
+    }
+    if (this.used + length > BUFFER) this.flush();
+    this.buffer.set(from === 0 && to === data.length ? data : data.subarray(from, to), this.used);
+    this.used += length;
+    this.offset += length;
+  }
+
+  /** Writes what is collected. */
+  flush(): void {
+    const { used } = this;
+    if (used === 0) return;
+    this.used = 0;
+    const end = this.offset;
+    this.offset = end - used;
+    this.put(this.buffer, 0, used);
+    this.offset = end;
+  }
+
+  /** Everything is written, the file gets its length, and with fsync it is on disk. The descriptor stays open. */
+  finish(): void {
+    this.flush();
+    if (!this.isDevice) {
+      const tooLong = Math.max(this.existing, this.reserved) > this.offset;
+      if (tooLong || this.written < this.offset) ftruncateSync(this.fd, this.offset);
+    }
+    if (this.o.fsync) fsyncSync(this.fd);
+  }
+
+  /** Data at `this.offset`. */
+  private put(data: Uint8Array, from: number, length: number): void {
+    if (this.o.sparse) this.putSparse(data, from, length);
+    else this.putAll(data, from, length, this.offset);
+  }
+
+  private putAll(data: Uint8Array, from: number, length: number, position: number): void {
+    for (let done = 0; done < length; ) {
+      done += writeSync(this.fd, data, from + done, length - done, position + done);
+    }
+    if (position + length > this.written) this.written = position + length;
+  }
+
+  /** Runs of pages that are all zero are left out; the others are written in one go. */
+  private putSparse(data: Uint8Array, from: number, length: number): void {
+    const base = this.offset - from;
+    const end = from + length;
+    let runStart = from;
+    let runIsZero = false;
+    for (let at = from; at < end; ) {
+      // Pages lie at multiples of their size in the file, whatever the position in the data.
+      const next = Math.min(end, at + PAGE - ((base + at) % PAGE));
+      const zero = isZero(data, at, next);
+      if (zero !== runIsZero) {
+        this.putRun(data, runStart, at, base, runIsZero);
+        runStart = at;
+        runIsZero = zero;
+      }
+      at = next;
+    }
+    this.putRun(data, runStart, end, base, runIsZero);
+  }
+
+  private putRun(data: Uint8Array, from: number, to: number, base: number, isZeroRun: boolean): void {
+    if (to === from) return;
+    const position = base + from;
+    if (!isZeroRun) this.putAll(data, from, to - from, position);
+    else if (position < Math.max(this.existing, this.reserved)) this.clear(data, from, to, position);
+  }
+
+  /** Zeros where the file has something else, or reserved room. */
+  private clear(data: Uint8Array, from: number, to: number, position: number): void {
+    if (hasLibc()) {
+      try {
+        punchHole(this.fd, position, to - from);
+        return;
+      } catch {
+        // A file system without holes gets the zeros themselves.
+      }
+    }
+    this.putAll(data, from, to - from, position);
+  }
+}
+
+function isZero(data: Uint8Array, from: number, to: number): boolean {
+  if (data[from] !== 0 || data[to - 1] !== 0) return false;
+  return ZEROS.compare(data, from, to, 0, to - from) === 0;
+}

@@ -1,0 +1,108 @@
+import { constants, openSync, readSync, writeSync } from 'node:fs';
+import { copyFileRange, libcLoaded } from '../libc/libc.js';
+import { Errno, errnoOf } from '../libc/errno.js';
+
+const WINDOW = 256 * 1024;
+
+/** Opens a file for reading; a link in its place is an error (ELOOP), and a fifo does not make us wait. */
+export function openForReading(path: Buffer): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+/** Reads until `length` bytes are there or the file ends; returns how many there are. `position` null: where it stands. */
+export function readFully(fd: number, into: Uint8Array, at: number, length: number, position: number | null): number {
+  let have = 0;
+  while (have < length) {
+    const n = readSync(fd, into, at + have, length - have, position === null ? null : position + have);
+    if (n === 0) break;
+    have += n;
+  }
+  return have;
+}
+
+/**
+ * A view of a file that slides: blocks are read in any order, near ones from one read. One object serves many files.
+ * The view that `load` gives is good until the next call.
+ */
+export class FileWindow {
+  buffer: Buffer = Buffer.alloc(0);
+  private fd = -1;
+  private start = 0;
+  private length = 0;
+
+  open(fd: number): void {
+    this.fd = fd;
+    this.start = 0;
+    this.length = 0;
+  }
+
+  /** Position of the wanted bytes in `buffer` after `load`. */
+  offset = 0;
+
+  /**
+   * Makes bytes [at, at + length) of the file stand at buffer[offset]; returns how many of them the file has.
+   * `ahead` false: nothing beyond them is read, for a file that is written to at the same time.
+   */
+  load(at: number, length: number, ahead = true): number {
+    if (at >= this.start && at + length <= this.start + this.length) {
+      this.offset = at - this.start;
+      return length;
+    }
+    const want = ahead ? Math.max(length, WINDOW) : length;
+    if (this.buffer.length < want) {
+      this.buffer = Buffer.allocUnsafeSlow(Math.max(want, WINDOW));
+      this.length = 0;
+    }
+    const kept = this.keepTail(at);
+    this.start = at;
+    this.length = kept + readFully(this.fd, this.buffer, kept, want - kept, at + kept);
+    this.offset = 0;
+    return Math.min(this.length, length);
+  }
+
+  /** Moves what is there already of the bytes from `at` on to the front; returns how many. */
+  private keepTail(at: number): number {
+    const end = this.start + this.length;
+    if (at < this.start || at >= end) return 0;
+    this.buffer.copyWithin(0, at - this.start, this.length);
+    return end - at;
+  }
+
+  /** Forgets what was read, after the file was written to. */
+  invalidate(): void {
+    this.length = 0;
+  }
+}
+
+let copyBuffer: Buffer | null = null;
+
+/**
+ * Copies everything from the present position of one open file to another's. Returns the number of bytes. Errors of
+ * reading and writing are errno errors with `syscall` "read" or "write".
+ */
+export function copyContents(from: number, to: number): number {
+  let total = libcLoaded() ? copyInKernel(from, to) : 0;
+  copyBuffer ??= Buffer.allocUnsafeSlow(WINDOW);
+  for (;;) {
+    const n = readSync(from, copyBuffer, 0, WINDOW, null);
+    if (n === 0) return total;
+    for (let done = 0; done < n; ) done += writeSync(to, copyBuffer, done, n - done, null);
+    total += n;
+  }
+}
+
+/** Bytes copied without passing through this process; 0 when the file systems cannot do that. */
+function copyInKernel(from: number, to: number): number {
+  let total = 0;
+  try {
+    for (;;) {
+      const n = copyFileRange(from, to, 0x4000_0000);
+      if (n === 0) return total;
+      total += n;
+    }
+  } catch (error) {
+    // The plain loop goes on where this stopped, and meets real errors again.
+    if (errnoOf(error) === Errno.EINTR) return total + copyInKernel(from, to);
+    return total;
+  }
+}

@@ -1,7 +1,17 @@
 // The demonstration behind `npm start`: a daemon on a free loopback port with a configuration, a module, a user and a
 // secrets file in a folder of its own, a push and a pull of this project's sources, and a comparison.
 import { spawn } from 'node:child_process';
-import { cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -93,7 +103,18 @@ function stop(daemon) {
 function copySources(to) {
   for (const name of ['src', 'protocol', 'test', 'package.json', 'package-lock.json', 'tsconfig.json']) {
     cpSync(join(root, name), join(to, name), { recursive: true, preserveTimestamps: true });
+    for (const dir of directoriesOf(name)) {
+      const { atime, mtime } = lstatSync(join(root, dir));
+      utimesSync(join(to, dir), atime, mtime);
+    }
   }
+}
+
+/** `name` and the directories below it, the deepest first; none when it is a file. */
+function directoriesOf(name) {
+  if (!lstatSync(join(root, name)).isDirectory()) return [];
+  const below = readdirSync(join(root, name)).flatMap((entry) => directoriesOf(join(name, entry)));
+  return [...below, name];
 }
 
 /** Names below `dir` with what a copy must keep of them. */

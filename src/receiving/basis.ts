@@ -120,7 +120,7 @@ export class BasisDirs {
     const name = receiving.relativePath(row);
     if (!session.options.dryRun) {
       try {
-        parts.attrs.settleMode(session.list, row, null);
+        receiving.settleMode(row, null);
         copyFileTo(parts.root, path, name, (temp) => {
           const st = new FileStat();
           lstatInto(temp, st);

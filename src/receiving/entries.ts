@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { IoError, Item, Msg, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { needsOwnerAccess } from '../files/attrs.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
 import { errnoText } from '../report/errno.js';
@@ -113,7 +114,7 @@ export class EntryMaker {
     const created = (list.flags[row] & EntryFlag.DIR_CREATED) !== 0;
     const isNew = !st.exists || created;
     const ignoresAttributes = !o.impliedDirs && (list.flags[row] & EntryFlag.IMPLIED_DIR) !== 0;
-    parts.attrs.settleMode(list, row, isNew ? null : st);
+    receiving.settleMode(row, isNew ? null : st);
     if (ignoresAttributes && !isNew) return;
     itemizer.announce(ndx, row, isNew ? null : st, isNew ? Item.LOCAL_CHANGE : 0, 0, null);
     if (isNew) session.stats.created.dir++;
@@ -123,10 +124,11 @@ export class EntryMaker {
     const path = receiving.destPath(row);
     if (!ignoresAttributes) {
       if (isNew) lstatInto(path, st);
-      parts.attrs.apply(path, list, row, st, { isNew, name: receiving.relativePath(row) });
+      parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true });
+      if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode[row], parts.isRoot)) {
+        list.flags[row] |= EntryFlag.TOUCH_UP;
+      }
     }
-    this.keepWritable(row, path);
-    if (o.times && !o.omitDirTimes && !ignoresAttributes) list.flags[row] |= EntryFlag.TOUCH_UP;
   }
 
   private mkdir(row: number): boolean {
@@ -158,19 +160,6 @@ export class EntryMaker {
     session.log.info('*** Skipping any contents from this failed directory ***\n');
     session.ioError |= IoError.GENERAL;
     this.failedDir = `${this.receiving.relativePath(row)}/`;
-  }
-
-  /** Without root, a directory without write permission is opened until its contents are there. */
-  private keepWritable(row: number, path: Buffer): void {
-    const { session, parts } = this.receiving;
-    const mode = session.list.mode[row];
-    if (parts.isRoot || (mode & 0o700) === 0o700) return;
-    try {
-      fs.chmodSync(path, (mode & 0o7777) | 0o700);
-      session.list.flags[row] |= EntryFlag.TOUCH_UP;
-    } catch {
-      // The files below report what they cannot do.
-    }
   }
 
   // --- links and specials ------------------------------------------------------------------------------------------
@@ -232,7 +221,7 @@ export class EntryMaker {
     const { session, parts } = receiving;
     const { list, options: o } = session;
     const path = receiving.relativePath(row);
-    parts.attrs.settleMode(list, row, existed ? st : null);
+    receiving.settleMode(row, existed ? st : null);
     if (!o.dryRun) {
       try {
         if (existed && parts.backup !== null) {
@@ -252,7 +241,7 @@ export class EntryMaker {
       const target = receiving.destPath(row);
       const made = this.stat;
       lstatInto(target, made);
-      parts.attrs.apply(target, list, row, made, { isNew: true, name: path });
+      parts.attrs.apply(target, list, row, made, { isNew: true });
     }
     if (!existed) {
       session.stats.created.total++;
@@ -269,13 +258,10 @@ export class EntryMaker {
   unchanged(ndx: number, row: number, st: FileStat): void {
     const { receiving, itemizer } = this;
     const { session, parts } = receiving;
-    parts.attrs.settleMode(session.list, row, st);
+    receiving.settleMode(row, st);
     itemizer.announce(ndx, row, st, 0, 0, null);
     if (!session.options.dryRun) {
-      parts.attrs.apply(receiving.destPath(row), session.list, row, st, {
-        isNew: false,
-        name: receiving.relativePath(row),
-      });
+      parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false });
     }
     this.finished(ndx, row);
   }

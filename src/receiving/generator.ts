@@ -3,6 +3,7 @@ import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js'
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
+import { listLine } from '../report/listing.js';
 import { Pace } from '../session/pace.js';
 import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
@@ -47,7 +48,7 @@ export class Generator {
       this.deleter.reportSkipped();
     }
     for (let i = 0; ; i++) {
-      while (i >= list.segments.length && !receiving.listsComplete) await this.waitForReceiver();
+      while (i >= list.segments.length && !receiving.lists.complete) await this.waitForReceiver();
       if (i >= list.segments.length) break;
       await this.segment(list.segments[i]);
       this.worked = i + 1;
@@ -75,7 +76,8 @@ export class Generator {
 
   private async waitForReceiver(): Promise<void> {
     this.receiving.session.connection.flush();
-    await this.receiving.changed.wait();
+    await this.receiving.lists.changed.wait();
+    if (this.receiving.failure !== null) throw this.receiving.failure;
   }
 
   // --- lists -------------------------------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ export class Generator {
   private parentDirectory(segment: Segment): void {
     const { receiving, stat } = this;
     const row = segment.parentRow;
-    if (receiving.session.list.isInactive(row)) return;
+    if (receiving.session.list.isInactive(row) || receiving.session.options.listOnly) return;
     if (this.entries.isBelowFailed(`${receiving.relativePath(row)}/`)) return;
     this.entries.look(row, stat);
     this.entries.directory(segment.firstNdx - 1, row, stat);
@@ -118,6 +120,10 @@ export class Generator {
     const { session, parts } = receiving;
     const { list, options: o } = session;
     if (list.isInactive(row)) return;
+    if (o.listOnly) {
+      session.log.client(listLine(list, row, o));
+      return;
+    }
     const path = receiving.relativePath(row);
     if (entries.isBelowFailed(path)) return;
     if (list.mode[row] === 0) {
@@ -220,8 +226,8 @@ export class Generator {
     if (!session.incremental) return;
     while (this.closed < this.worked) {
       // The list being worked on stays open until it is known whether another one follows.
-      if (this.closed === list.segments.length - 1 && !receiving.listsComplete) return;
-      const progress = receiving.progress[this.closed];
+      if (this.closed === list.segments.length - 1 && !receiving.lists.complete) return;
+      const progress = receiving.lists.progress[this.closed];
       if (progress.inProgress > 0 || progress.toRedo > 0) return;
       this.touchUp(list.segments[this.closed++]);
       this.sendDone();
@@ -317,10 +323,7 @@ export class Generator {
     entries.look(row, stat);
     if (!stat.exists || !stat.isDir) return;
     const { session, parts } = receiving;
-    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, {
-      isNew: false,
-      name: receiving.relativePath(row),
-    });
+    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, { isNew: false });
   }
 }
 

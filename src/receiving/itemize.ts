@@ -36,8 +36,10 @@ export class Itemizer {
     }
     if (o.atimes > 0 && type !== S_IFDIR && type !== S_IFLNK && list.atime[row] !== st.atime) out |= Item.REPORT_ATIME;
     if (type !== S_IFLNK) out |= this.modeDifference(o, list, row, st);
-    if (o.owner && parts.isRoot && list.uid[row] !== st.uid) out |= Item.REPORT_OWNER;
-    if (o.group && !parts.ids.skipsGroup(list.gid[row]) && list.gid[row] !== st.gid) out |= Item.REPORT_GROUP;
+    if (o.owner && parts.isRoot && parts.ids.uid(list.uid[row]) !== st.uid) out |= Item.REPORT_OWNER;
+    if (o.group && parts.ids.maySetGroup(list.gid[row]) && parts.ids.gid(list.gid[row]) !== st.gid) {
+      out |= Item.REPORT_GROUP;
+    }
     return out;
   }
 

@@ -1,20 +1,44 @@
-import { Exit, NDX_FLIST_OFFSET, S_IFBLK, S_IFCHR, S_IFMT } from '../../protocol/constants.js';
+import {
+  Exit,
+  NDX_DEL_STATS,
+  NDX_DONE,
+  NDX_FLIST_EOF,
+  NDX_FLIST_OFFSET,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFMT,
+} from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
-import { type ModeRules, tweakMode } from '../files/chmod.js';
-import type { IdMap } from '../files/ids.js';
+import { type ChmodRule, tweakMode } from '../files/chmod.js';
+import { readDelStats } from '../../protocol/stats.js';
+import { Signal } from '../session/pace.js';
 import type { Session } from '../session/session.js';
+
+/** What a list still waits for, before the generator may say that it is finished (8.5). */
+export interface ListProgress {
+  /** Requested and not received yet, or waiting for another member of a hard-link group. */
+  inProgress: number;
+  /** To be requested once more. */
+  toRedo: number;
+}
 
 /** Receives lists and makes them ready for use: sorted, ids mapped, checked (sections 7 and 8). */
 export class ListReceiver {
+  /** Every list has been received (always so without incremental recursion). */
+  complete = false;
+  /** One record for each list, in their order. */
+  readonly progress: ListProgress[] = [];
+  /** Raised whenever a list has arrived, a file is finished or a phase has ended. */
+  readonly changed = new Signal();
+
   constructor(
     private readonly session: Session,
     private readonly decoder: EntryDecoder,
-    private readonly ids: IdMap,
     /** --chmod rules of a client. */
-    private readonly chmod: ModeRules | null,
+    private readonly chmod: readonly ChmodRule[],
   ) {}
 
   /** Reads the first list with what follows it (7.9). */
@@ -39,12 +63,54 @@ export class ListReceiver {
       }
     }
     this.prepare(segment);
+    this.complete = !session.incremental;
     session.stats.listSize = connection.reader.total - before;
     return segment;
   }
 
+  /**
+   * The next index of the data stream: an item's, NDX_DONE, or that of a list (NDX_FLIST_EOF or below) that has been
+   * read and prepared. Deletion counts that stand before it go into the statistics.
+   */
+  async nextIndex(): Promise<number> {
+    const { session } = this;
+    const { connection } = session;
+    for (;;) {
+      connection.reader.begin();
+      const ndx = session.ndxIn.read(connection.reader);
+      if (!connection.reader.done()) {
+        await connection.fill();
+        continue;
+      }
+      if (ndx >= NDX_DONE) return ndx;
+      if (ndx === NDX_DEL_STATS) {
+        await this.readDeletions();
+        continue;
+      }
+      if (this.complete || (ndx !== NDX_FLIST_EOF && ndx > NDX_FLIST_OFFSET)) {
+        throw new ProtocolError('file index', ndx);
+      }
+      if (ndx === NDX_FLIST_EOF) this.complete = true;
+      else await this.readDirectory(ndx);
+      this.changed.raise();
+      return ndx;
+    }
+  }
+
+  private async readDeletions(): Promise<void> {
+    const { connection, stats } = this.session;
+    let counts = readDelStats(connection.reader);
+    while (counts === null) {
+      await connection.fill();
+      counts = readDelStats(connection.reader);
+    }
+    const d = stats.deleted;
+    [d.reg, d.dir, d.link, d.dev, d.special] = counts;
+    d.total = counts.reduce((sum, n) => sum + n, 0);
+  }
+
   /** Reads the list of the directory that `ndx` announces (8.2). */
-  async readDirectory(ndx: number): Promise<Segment> {
+  private async readDirectory(ndx: number): Promise<void> {
     const { list } = this.session;
     const dirNdx = NDX_FLIST_OFFSET - ndx;
     if (dirNdx < 0 || dirNdx >= list.dirRows.length) throw new ProtocolError('directory number', dirNdx);
@@ -56,7 +122,6 @@ export class ListReceiver {
     const segment = await this.readEntries(row);
     this.checkDirectory(segment, row);
     this.prepare(segment);
-    return segment;
   }
 
   private async readEntries(parentRow: number): Promise<Segment> {
@@ -94,16 +159,15 @@ export class ListReceiver {
   }
 
   private prepare(segment: Segment): void {
-    const { session, ids, chmod } = this;
+    const { session, chmod } = this;
     const { list, options: o } = session;
-    for (let row = segment.start; row < segment.start + segment.count; row++) {
-      if (o.owner) list.uid[row] = ids.uid(list.uid[row]);
-      if (o.group) list.gid[row] = ids.gid(list.gid[row]);
-      if (chmod !== null && list.mode[row] !== 0 && !list.isLink(row)) {
-        list.mode[row] = tweakMode(list.mode[row], chmod);
+    if (chmod.length > 0) {
+      for (let row = segment.start; row < segment.start + segment.count; row++) {
+        if (list.mode[row] !== 0 && !list.isLink(row)) list.mode[row] = tweakMode(list.mode[row], chmod);
       }
     }
     list.segments.push(segment);
+    this.progress.push({ inProgress: 0, toRedo: 0 });
     finishSegment(list, segment, {
       protocol: session.protocol,
       removeDuplicates: true,

@@ -1,16 +1,9 @@
-import {
-  Item,
-  NDX_DEL_STATS,
-  NDX_DONE,
-  NDX_FLIST_EOF,
-  NDX_FLIST_OFFSET,
-} from '../../protocol/constants.js';
+import { Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
-import { readDelStats } from '../../protocol/stats.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
@@ -43,53 +36,10 @@ export class Receiver {
     this.files = await createFileReceiver(this.session);
   }
 
-  /** The next index of the data stream; lists and deletion counts that stand before it are taken care of. */
-  async nextIndex(): Promise<number> {
-    const { session, receiving } = this;
-    const { connection } = session;
-    for (;;) {
-      connection.reader.begin();
-      const ndx = session.ndxIn.read(connection.reader);
-      if (!connection.reader.done()) {
-        await connection.fill();
-        continue;
-      }
-      if (ndx >= NDX_DONE) return ndx;
-      if (ndx === NDX_DEL_STATS) {
-        await this.readDeletions();
-      } else if (!session.incremental || receiving.listsComplete) {
-        throw new ProtocolError('file index', ndx);
-      } else if (ndx === NDX_FLIST_EOF) {
-        receiving.listsComplete = true;
-        receiving.changed.raise();
-        return NDX_FLIST_EOF;
-      } else if (ndx <= NDX_FLIST_OFFSET) {
-        await this.lists.readDirectory(ndx);
-        receiving.progress.push({ inProgress: 0, toRedo: 0 });
-        receiving.changed.raise();
-        return ndx;
-      } else {
-        throw new ProtocolError('file index', ndx);
-      }
-    }
-  }
-
-  private async readDeletions(): Promise<void> {
-    const { connection, stats } = this.session;
-    let counts = readDelStats(connection.reader);
-    while (counts === null) {
-      await connection.fill();
-      counts = readDelStats(connection.reader);
-    }
-    const d = stats.deleted;
-    [d.reg, d.dir, d.link, d.dev, d.special] = counts;
-    d.total = counts.reduce((sum, n) => sum + n, 0);
-  }
-
   /** Runs until the sender has answered the end of the last phase before the deletions. */
   async run(): Promise<void> {
     for (;;) {
-      const ndx = await this.nextIndex();
+      const ndx = await this.lists.nextIndex();
       if (ndx === NDX_DONE) {
         if (this.endOfListOrPhase()) return;
       } else if (ndx >= 0) {
@@ -103,14 +53,14 @@ export class Receiver {
     const { list } = session;
     if (session.incremental && list.live < list.segments.length) {
       list.live++;
-      if (list.live < list.segments.length || !receiving.listsComplete) {
-        receiving.changed.raise();
+      if (list.live < list.segments.length || !receiving.lists.complete) {
+        receiving.lists.changed.raise();
         return false;
       }
     }
     receiving.phasesDone++;
     if (receiving.phasesDone === 2 && session.options.delayUpdates) this.landing.releaseDelayed();
-    receiving.changed.raise();
+    receiving.lists.changed.raise();
     return receiving.phasesDone > session.maxPhase;
   }
 
@@ -174,7 +124,7 @@ export class Receiver {
       this.itemLog.transfer({ ...report, bytesWritten, fileSum: files.sumHex });
     }
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
-    const outcome = landing.close(place, files.sumMatches, files.offset, isRedo);
+    const outcome = landing.close(place, files.sumMatches, isRedo);
     this.settle(ndx, row, outcome);
   }
 
@@ -200,7 +150,7 @@ export class Receiver {
       this.fileDone(ndx, row, outcome === 'ok');
     }
     progress.inProgress--;
-    receiving.changed.raise();
+    receiving.lists.changed.raise();
   }
 
   /** The sender could not open a file that was asked for (4.3). */

@@ -1,21 +1,14 @@
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { FilterList, FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
-import type { AttributeSetter } from '../files/attrs.js';
+import { type AttributeSetter, destMode } from '../files/attrs.js';
 import type { Backup } from '../files/backup.js';
 import type { IdMap } from '../files/ids.js';
 import type { Root } from '../files/root.js';
+import type { FileStat } from '../files/stat.js';
 import { escapeName } from '../report/escape.js';
-import { Signal } from '../session/pace.js';
 import type { Session } from '../session/session.js';
-
-/** What a list still waits for, before the generator may say that it is finished (8.5). */
-export interface ListProgress {
-  /** Requested and not received yet, or waiting for another member of a hard-link group. */
-  inProgress: number;
-  /** To be requested once more. */
-  toRedo: number;
-}
+import type { ListProgress, ListReceiver } from './list-receiver.js';
 
 export interface ReceivingParts {
   root: Root;
@@ -38,22 +31,24 @@ export interface ReceivingParts {
 
 /** What generator and receiver share on the receiving side. */
 export class Receiving {
-  readonly progress: ListProgress[] = [];
   /** Indexes whose data did not match its checksum, to be asked for again. */
   readonly redo: number[] = [];
-  /** Every list has been received (always so without incremental recursion). */
-  listsComplete = false;
   /** Number of NDX_DONE answers that ended a phase (13.1). */
   phasesDone = 0;
-  /** Raised whenever a file is finished, a list has arrived or a phase has ended. */
-  readonly changed = new Signal();
-  /** Rows of directories whose mode or times are set again when everything below them is done. */
-  readonly touchUps: number[] = [];
+  /** Why one of the roles ended early; the other one must not wait for it. */
+  failure: Error | null = null;
 
   constructor(
     readonly session: Session,
+    readonly lists: ListReceiver,
     readonly parts: ReceivingParts,
   ) {}
+
+  fail(error: Error): void {
+    this.failure ??= error;
+    this.session.connection.fail(error);
+    this.lists.changed.raise();
+  }
 
   /** Where a row belongs below the destination, as a byte string. */
   relativePath(row: number): ByteString {
@@ -85,6 +80,12 @@ export class Receiving {
   /** Absolute name of the destination directory; set when it is known. */
   shownRoot: ByteString = '';
 
+  /** Without -p a row's permissions are those that its file has or, when it is new, those of the source less umask. */
+  settleMode(row: number, st: FileStat | null): void {
+    const { list, options: o } = this.session;
+    if (!o.perms) list.mode[row] = destMode(list.mode[row], st?.mode ?? null, st === null, o, this.parts.umask);
+  }
+
   /** What the list of an index still waits for. The index must lie in an open list. */
   progressOf(ndx: number): ListProgress {
     const { segments } = this.session.list;
@@ -95,6 +96,6 @@ export class Receiving {
       if (ndx < segments[middle].firstNdx - 1) high = middle - 1;
       else low = middle;
     }
-    return this.progress[low];
+    return this.lists.progress[low];
   }
 }

@@ -79,7 +79,7 @@ export class Requests {
     const { list, options: o } = session;
     if (this.isSkipped(row, st)) return;
     if (st.exists && !st.isRegular && !this.entries.makeRoom(row, st)) return;
-    parts.attrs.settleMode(list, row, st.exists ? st : null);
+    receiving.settleMode(row, st.exists ? st : null);
     const destPath = st.exists ? receiving.destPath(row) : null;
     if (destPath !== null && this.check.same(row, destPath, st)) {
       this.entries.unchanged(ndx, row, st);

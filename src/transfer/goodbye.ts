@@ -1,7 +1,7 @@
 import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
-import type { Receiver } from '../receiving/receiver.js';
+import type { ListReceiver } from '../receiving/list-receiver.js';
 import { applyDelStats } from '../sending/sender.js';
 import type { Session } from '../session/session.js';
 
@@ -71,10 +71,10 @@ async function readIndex(session: Session): Promise<number> {
 }
 
 /** Receiving side: waits for the answer to the end of the deletions; the goodbye itself is sent by the caller. */
-export async function receiverGoodbye(session: Session, receiver: Receiver): Promise<void> {
+export async function receiverGoodbye(session: Session, lists: ListReceiver): Promise<void> {
   session.inGoodbye = true;
   if (session.protocol < 31) return;
-  const ndx = await receiver.nextIndex();
+  const ndx = await lists.nextIndex();
   if (ndx !== NDX_DONE) throw new ProtocolError('file index', `${ndx} in the goodbye`);
 }
 
@@ -99,10 +99,8 @@ export async function announceFailure(session: Session, error: RsyncError): Prom
     session.sendNumber(Msg.ERROR_EXIT, error.exitCode);
     writer.flush();
     connection.setTimeout(LINGER_MS / 1000);
-    for (;;) {
-      connection.reader.takeRest();
-      if (!(await connection.fillOrEnd())) return;
-    }
+    connection.discardInput();
+    while (await connection.fillOrEnd());
   } catch {
     // The connection is gone: there is nobody left to tell.
   }

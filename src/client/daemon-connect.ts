@@ -1,0 +1,113 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { clientAuthLine } from '../../protocol/handshake/auth.js';
+import {
+  agreeProtocol,
+  greetingComplaint,
+  greetingLine,
+  parseGreeting,
+  parseServerLine,
+} from '../../protocol/handshake/greeting.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import type { Log } from '../report/log.js';
+import type { Connection } from '../transport/connection.js';
+import { readPassword } from './password.js';
+
+/** Longest line that is taken from a daemon. */
+const MAX_LINE = 4096;
+
+/** What a client asks of a daemon. */
+export interface DaemonRequest {
+  module: ByteString;
+  user: ByteString;
+  /** The server arguments, paths included; without module they are not sent. */
+  args: readonly ByteString[];
+  /** With -s: the arguments that follow in a second list (1.5). */
+  secluded: readonly ByteString[] | null;
+}
+
+/** One line without its end; CR is dropped. Exit code 5 when the daemon closes instead. */
+export async function readLine(connection: Connection): Promise<ByteString> {
+  const { reader } = connection;
+  for (;;) {
+    reader.begin();
+    const bytes: number[] = [];
+    for (;;) {
+      const byte = reader.u8();
+      if (reader.short || byte === 0x0a) break;
+      if (byte !== 0x0d) bytes.push(byte);
+      if (bytes.length > MAX_LINE) throw new RsyncError(Exit.STARTCLIENT, 'rsync: line too long from the daemon');
+    }
+    if (reader.done()) return Buffer.from(bytes).toString('latin1');
+    if (!(await connection.fillOrEnd())) {
+      throw new RsyncError(Exit.STARTCLIENT, 'rsync: did not see server greeting');
+    }
+  }
+}
+
+async function nextLine(connection: Connection): Promise<ByteString> {
+  try {
+    return await readLine(connection);
+  } catch (error) {
+    if (!(error instanceof RsyncError) || error.exitCode !== Exit.STARTCLIENT) throw error;
+    throw new RsyncError(Exit.STARTCLIENT, 'rsync: didn\'t get server startup line');
+  }
+}
+
+/**
+ * Speaks the text part of a daemon connection (1.6). Returns the protocol version, or null when the daemon listed its
+ * modules and there is nothing more to come. Errors: exit code 5 with the daemon's own line.
+ */
+export async function startDaemon(
+  connection: Connection,
+  request: DaemonRequest,
+  o: Options,
+  log: Log,
+): Promise<number | null> {
+  const { writer } = connection;
+  writer.text(greetingLine(o.protocol));
+  writer.flush();
+  const first = await readLine(connection);
+  const greeting = parseGreeting(first);
+  if (typeof greeting === 'string') throw new RsyncError(Exit.STARTCLIENT, greetingComplaint(greeting, first));
+  const protocol = agreeProtocol(greeting, o.protocol);
+  writer.text(`${request.module}\n`);
+  for (;;) {
+    writer.flush();
+    const line = parseServerLine(await nextLine(connection));
+    if (line.kind === 'ok') break;
+    if (line.kind === 'exit') return null;
+    if (line.kind === 'error') throw new RsyncError(Exit.STARTCLIENT, line.text);
+    if (line.kind === 'text') {
+      if (o.motd) log.info(`${line.text}\n`);
+      continue;
+    }
+    const password = await readPassword(o);
+    writer.text(await clientAuthLine(request.user, password, greeting.digests, line.challenge, protocol));
+  }
+  sendArguments(connection, request, protocol);
+  return protocol;
+}
+
+/** Arguments end with NUL from protocol 30 on, with LF below; an empty one ends the list (1.6 step 6). */
+function sendArguments(connection: Connection, request: DaemonRequest, protocol: number): void {
+  const { writer } = connection;
+  const end = protocol >= 30 ? 0 : 0x0a;
+  for (const arg of request.args) {
+    writer.text(arg);
+    writer.u8(end);
+  }
+  writer.u8(end);
+  if (request.secluded !== null) sendSecluded(connection, request.secluded);
+  writer.flush();
+}
+
+/** -s: arguments that no shell sees, each with NUL, an empty one at the end (1.5). */
+export function sendSecluded(connection: Connection, args: readonly ByteString[]): void {
+  const { writer } = connection;
+  for (const arg of ['rsync', ...args]) {
+    writer.text(arg === '' ? '.' : arg);
+    writer.u8(0);
+  }
+  writer.u8(0);
+}

@@ -1,0 +1,75 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import { errnoText } from '../report/errno.js';
+import type { Session } from '../session/session.js';
+
+/** Reads filter files by their path as given; null when there is none. */
+export const plainFilterReader: FilterReader = {
+  read(path: ByteString): Buffer | null {
+    try {
+      return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw new RsyncError(Exit.FILEIO, `failed to open filter file ${path}: ${errnoText(error)}`);
+    }
+  },
+};
+
+/** The text of ~/.cvsignore, '' when there is none. */
+function homeCvsIgnore(): string {
+  try {
+    return fs.readFileSync(`${os.homedir()}/.cvsignore`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+export interface FilterSetup {
+  options: Options;
+  protocol: number;
+  side: 'sender' | 'receiver';
+  isServer: boolean;
+  isLocal: boolean;
+}
+
+/** The rules that a client's options say, or on a server those that its own options imply. */
+export function buildFilters(s: FilterSetup): FilterList {
+  const { options: o } = s;
+  const list = new FilterList({
+    side: s.side,
+    protocol: s.protocol,
+    deleteExcluded: o.deleteExcluded,
+    reader: plainFilterReader,
+  });
+  if (!s.isServer || s.isLocal) {
+    for (const source of o.filters) list.addSource(source, o.from0);
+    // Unfinished files of other runs are never listed and never deleted.
+    const partial = o.delayUpdates && o.partialDir === '' ? '.~tmp~' : o.partialDir;
+    if (partial !== '' && !partial.startsWith('/')) list.addRule(`${s.protocol >= 30 ? '-p' : '-'} ${partial}/`);
+    if (o.backup && o.backupDir === '' && o.deleteMode !== 'none' && !o.deleteExcluded) list.addRule(`-r *${o.suffix}`);
+  }
+  if (o.cvsExclude) list.addCvsExclude(homeCvsIgnore(), process.env.CVSIGNORE ?? '');
+  return list;
+}
+
+/** Whether a server that receives needs the client's rules (6.1). */
+export function receiverNeedsRules(o: Options, protocol: number): boolean {
+  return o.pruneEmptyDirs || (o.deleteMode !== 'none' && (!o.deleteExcluded || protocol >= 29));
+}
+
+/** Sends the rules to the server, or receives them from the client, where this kind of run has any (6.1). */
+export async function exchangeFilters(session: Session, filters: FilterList): Promise<void> {
+  const { connection, options: o, isServer, isSender, protocol } = session;
+  const clientSends = isServer ? !isSender : isSender;
+  if (clientSends && !receiverNeedsRules(o, protocol)) return;
+  if (!isServer) {
+    filters.writeTo(connection.writer, isSender);
+    connection.flush();
+    return;
+  }
+  while (!filters.readFrom(connection.reader)) await connection.fill();
+}

@@ -1,0 +1,28 @@
+import { Compat } from '../../protocol/constants.js';
+import type { ListWire } from '../../protocol/flist/encode.js';
+import type { Session } from '../session/session.js';
+
+/** What shapes the entries of a session's lists (section 7). */
+export function listWire(session: Session): ListWire {
+  const { options: o, compatFlags, protocol } = session;
+  return {
+    protocol,
+    varintFlags: (compatFlags & Compat.VARINT_FLIST_FLAGS) !== 0,
+    safeList: (compatFlags & Compat.SAFE_FLIST) !== 0 || protocol >= 31,
+    incremental: session.incremental,
+    owner: o.owner,
+    group: o.group,
+    numericIds: o.numericIds,
+    devices: o.devices,
+    specials: o.specials,
+    links: o.links,
+    hardLinks: o.hardLinks,
+    times: o.times,
+    atimes: o.atimes > 0,
+    sumLength: session.list.sumLength,
+    relative: o.relative,
+    recurse: o.recurse,
+    deleteMissingArgs: o.deleteMissingArgs,
+    id0Names: (compatFlags & Compat.ID0_NAMES) !== 0,
+  };
+}

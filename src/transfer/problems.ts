@@ -1,0 +1,29 @@
+import type { ByteString } from '../../protocol/options.js';
+import type { Reporter } from '../files/report.js';
+import { errnoText } from '../report/errno.js';
+import { escapeName } from '../report/escape.js';
+import type { Session } from '../session/session.js';
+
+/** Turns what the file functions could not do into rsync's lines (and exit code 23). `shownRoot`: the destination. */
+export function problemReporter(session: Session, shownRoot: ByteString): Reporter {
+  const { log, options: o } = session;
+  const who = '[generator]';
+  return {
+    fullName(name) {
+      const whole = name.startsWith('/') ? name : name === '.' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${name}`;
+      return `"${escapeName(whole, o.eightBit)}"`;
+    },
+    problem(text, error) {
+      log.xferError(`rsync: ${who} ${text}: ${errnoText(error)}\n`);
+    },
+    failure(text) {
+      log.xferError(`rsync: ${who} ${text}\n`);
+    },
+    warning(text, error) {
+      log.warning(`rsync: ${who} ${text}: ${errnoText(error)}\n`);
+    },
+    info(text) {
+      log.info(text.endsWith('\n') ? text : `${text}\n`);
+    },
+  };
+}

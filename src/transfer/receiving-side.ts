@@ -1,0 +1,151 @@
+import { NDX_DONE } from '../../protocol/constants.js';
+import type { FilterList } from '../../protocol/filter/rules.js';
+import { EntryDecoder } from '../../protocol/flist/decode.js';
+import { createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
+import type { ByteString } from '../../protocol/options.js';
+import { AttributeSetter } from '../files/attrs.js';
+import { Backup } from '../files/backup.js';
+import { type ChmodRule, parseChmod } from '../files/chmod.js';
+import { IdMap } from '../files/ids.js';
+import { readRegular } from '../files/read.js';
+import { Root } from '../files/root.js';
+import { Generator } from '../receiving/generator.js';
+import { Landing } from '../receiving/landing.js';
+import { ListReceiver } from '../receiving/list-receiver.js';
+import { Receiver } from '../receiving/receiver.js';
+import { Receiving } from '../receiving/receiving.js';
+import type { ItemContext } from '../report/item.js';
+import type { Progress } from '../report/progress.js';
+import { ItemLog, type TransferLog } from '../session/item-log.js';
+import type { Session } from '../session/session.js';
+import { type Destination, type DestinationBase, openDestination } from './destination.js';
+import { receiverGoodbye, receiveStatistics } from './goodbye.js';
+import { listWire } from './list-wire.js';
+import { problemReporter } from './problems.js';
+
+/** What a receiving side needs besides its session. */
+export interface ReceivingInput {
+  dest: ByteString;
+  base: DestinationBase;
+  filters: FilterList;
+  /** Tells which names of a module its own filters hide; null when there are none. */
+  moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
+  /** A module's "incoming chmod". */
+  moduleChmod: readonly ChmodRule[];
+  /** Absolute paths in options (basis, backup, partial and temporary directories) as this side may use them. */
+  outside(path: ByteString): Buffer;
+  itemContext: ItemContext;
+  transferLog: TransferLog | null;
+  progress: Progress | null;
+  /** Both ends are one process: whole files unless asked otherwise. */
+  isLocal: boolean;
+}
+
+/** Runs the whole receiving side of a session, from the first list to the goodbye. */
+export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {
+  const { list, options: o, connection } = session;
+  const decoder = new EntryDecoder(listWire(session), list);
+  const umask = process.umask();
+  const chmod = session.isServer ? [] : o.chmod.flatMap((text) => parseChmod(text, umask));
+  const lists = new ListReceiver(session, decoder, chmod);
+  connection.quiet = true;
+  await lists.readFirst();
+  connection.quiet = false;
+  if (list.count === 0 && !session.isServer) {
+    // The sender has nothing and goes; only the end of its lists may still stand in the stream (7.9).
+    if (session.incremental) await lists.nextIndex();
+    return;
+  }
+  const destination = o.listOnly ? null : await findDestination(session, input, lists);
+  const receiving = await makeReceiving(session, lists, input, decoder, destination);
+  session.inTransfer = true;
+  await runTransfer(receiving, input);
+  session.inTransfer = false;
+  session.ndxOut.write(connection.writer, NDX_DONE);
+  connection.flush();
+}
+
+/** A list of one entry says too little: the one that follows is waited for before the destination is judged (8.3). */
+async function findDestination(session: Session, input: ReceivingInput, lists: ListReceiver): Promise<Destination> {
+  if (session.incremental && session.list.count === 1) await lists.nextIndex();
+  return openDestination(session, input.dest, input.base);
+}
+
+async function makeReceiving(
+  session: Session,
+  lists: ListReceiver,
+  input: ReceivingInput,
+  decoder: EntryDecoder,
+  destination: Destination | null,
+): Promise<Receiving> {
+  const { options: o } = session;
+  const isRoot = process.geteuid?.() === 0;
+  const root = destination?.root ?? input.base.confined ?? Root.plain('.');
+  const reporter = problemReporter(session, destination?.shown ?? '');
+  const ids = new IdMap(o, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
+  const readFilter = {
+    read: (path: ByteString) => readBelow(root.path(path)),
+  };
+  const receiving = new Receiving(session, lists, {
+    root,
+    ids,
+    outside: input.outside,
+    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod),
+    backup: o.backup ? new Backup(root, o, reporter) : null,
+    filters: input.filters,
+    scope: input.filters.root(readFilter),
+    moduleHides: input.moduleHides,
+    listDigest: o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null,
+    umask: process.umask(),
+    isRoot,
+    localName: destination?.localName ?? null,
+  });
+  receiving.shownRoot = destination?.shown ?? '';
+  return receiving;
+}
+
+function readBelow(path: Buffer): Buffer | null {
+  try {
+    return readRegular(path);
+  } catch {
+    return null;
+  }
+}
+
+async function runTransfer(receiving: Receiving, input: ReceivingInput): Promise<void> {
+  const { session, lists } = receiving;
+  const blockDigest = await createBlockDigest(session.algorithms.transferSum, session.sumContext);
+  const generator = new Generator(receiving, blockDigest, input.isLocal);
+  const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
+  generator.itemizer.localItem = (row, iflags, xname) =>
+    itemLog.change({ list: session.list, row, iflags, xname: xname === null ? null : Buffer.from(xname) });
+  const landing = new Landing(receiving);
+  const receiver = new Receiver(receiving, lists, landing, itemLog, input.progress, (ndx, row, ok) =>
+    generator.fileDone(ndx, row, ok),
+  );
+  await receiver.prepare();
+  try {
+    await together(receiving, generator.run(), finishReceiving(session, lists, receiver));
+  } finally {
+    receiver.applyCounts();
+  }
+}
+
+async function finishReceiving(session: Session, lists: ListReceiver, receiver: Receiver): Promise<void> {
+  await receiver.run();
+  if (!session.isServer) await receiveStatistics(session);
+  await receiverGoodbye(session, lists);
+}
+
+/** Both roles run side by side; when one fails, the other one must not wait for it any longer. */
+async function together(receiving: Receiving, ...roles: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(
+    roles.map((role) =>
+      role.catch((error: Error) => {
+        receiving.fail(error);
+        throw error;
+      }),
+    ),
+  );
+  for (const result of results) if (result.status === 'rejected') throw receiving.failure ?? result.reason;
+}

@@ -1,0 +1,73 @@
+import { EntryEncoder } from '../../protocol/flist/encode.js';
+import type { FilterList } from '../../protocol/filter/rules.js';
+import { createListDigest } from '../../protocol/hash/digest.js';
+import type { ByteString } from '../../protocol/options.js';
+import { groupName, userName } from '../files/ids.js';
+import type { Root } from '../files/root.js';
+import { sumFile } from '../receiving/unchanged.js';
+import type { ItemContext } from '../report/item.js';
+import type { Progress } from '../report/progress.js';
+import { ListSender } from '../sending/list-sender.js';
+import { Scanner } from '../sending/scan.js';
+import { Sender } from '../sending/sender.js';
+import { ItemLog, type TransferLog } from '../session/item-log.js';
+import type { Session } from '../session/session.js';
+import { senderGoodbye, sendStatistics } from './goodbye.js';
+import { listWire } from './list-wire.js';
+
+/** What a sending side needs besides its session. */
+export interface SendingInput {
+  sources: readonly ByteString[];
+  /** --files-from: the names, relative to the only source; null without it. */
+  names: AsyncIterable<ByteString> | null;
+  filters: FilterList;
+  /** A module's own filters; what they exclude is invisible. */
+  moduleFilters: FilterList | null;
+  /** Directory that relative sources start from, absolute. */
+  cwd: ByteString;
+  /** A confined module's root; null when paths may go anywhere. */
+  root: Root | null;
+  itemContext: ItemContext;
+  transferLog: TransferLog | null;
+  progress: Progress | null;
+}
+
+/** Runs the whole sending side of a session, from the first list to the goodbye. */
+export async function runSendingSide(session: Session, input: SendingInput): Promise<void> {
+  const { list, options: o } = session;
+  const digest = o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null;
+  const buffer = digest === null ? null : Buffer.allocUnsafeSlow(256 * 1024);
+  const scanner = new Scanner({
+    options: o,
+    list,
+    protocol: session.protocol,
+    incremental: session.incremental,
+    filters: input.filters,
+    daemonFilters: input.moduleFilters,
+    sumRow:
+      digest === null || buffer === null
+        ? null
+        : (row, path) => {
+            sumFile(path, digest, list.sums, row * list.sumLength, buffer);
+          },
+    report: (kind, text) => {
+      if (kind === 'error') session.log.xferError(text);
+      else if (kind === 'warning') session.log.warning(text);
+      else session.log.info(text);
+    },
+    cwd: input.cwd,
+    root: input.root,
+  });
+  const encoder = new EntryEncoder(listWire(session), list, { userName, groupName });
+  const lists = new ListSender(session, scanner, encoder);
+  await lists.sendFirst(input.sources, input.names);
+  session.connection.flush();
+  if (list.count === 0 && session.isServer) return;
+  const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
+  const sender = new Sender(session, lists, scanner, itemLog, input.progress);
+  await sender.run();
+  sender.applyCounts();
+  scanner.applyCounts(session.stats);
+  if (session.isServer) sendStatistics(session);
+  await senderGoodbye(session);
+}

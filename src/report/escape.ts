@@ -28,24 +28,32 @@ function looksEscaped(text: ByteString, at: number): boolean {
   );
 }
 
+/** Length of a character by its first byte; the C library's converter still knows five and six bytes. */
+function declaredLength(first: number): number {
+  if (first < 0xc2 || first > 0xfd) return 0;
+  if (first < 0xe0) return 2;
+  if (first < 0xf0) return 3;
+  if (first < 0xf8) return 4;
+  return first < 0xfc ? 5 : 6;
+}
+
 /**
  * Length of the character that starts with the high byte at `at`, 0 when it is none. Accepts what the C library's
- * converter accepts: surrogates and long forms are wrong, four-byte forms above U+10FFFF are not.
+ * converter accepts: surrogates and forms that are longer than needed are wrong, numbers above U+10FFFF are not.
  */
 function utf8Length(text: ByteString, at: number): number {
   const first = text.charCodeAt(at);
-  let length = 2;
-  if (first < 0xc2 || first > 0xf7) return 0;
-  if (first >= 0xf0) length = 4;
-  else if (first >= 0xe0) length = 3;
+  const length = declaredLength(first);
+  if (length === 0 || at + length > text.length) return 0;
   for (let i = 1; i < length; i++) {
-    if ((text.charCodeAt(at + i) & 0xc0) !== 0x80 || at + i >= text.length) return 0;
+    if ((text.charCodeAt(at + i) & 0xc0) !== 0x80) return 0;
   }
+  if (length === 2) return length;
   const second = text.charCodeAt(at + 1);
-  if (first === 0xe0 && second < 0xa0) return 0;
   if (first === 0xed && second >= 0xa0) return 0;
-  if (first === 0xf0 && second < 0x90) return 0;
-  return length;
+  // A first byte without bits of its own needs enough of them in the second one.
+  const bare = first === ((0xff00 >> length) & 0xff);
+  return bare && second < 0x80 + (1 << (8 - length)) ? 0 : length;
 }
 
 function escapeBytes(text: ByteString, eightBit: boolean, utf8: boolean): ByteString {

@@ -29,12 +29,12 @@ export function receivingList(): string {
 export const BUILDING_LIST = 'building file list';
 export const RECEIVING_LIST = 'receiving file list';
 
-/** --info=nonreg1, sender and generator. `quotedOrPlain` is the name as it is. */
+/** --info=nonreg1 (on unless switched off), generator. */
 export function nonRegular(name: ByteString): ByteString {
   return `skipping non-regular file "${name}"\n`;
 }
 
-/** --info=nonreg1, sender without -r and -d. */
+/** Sender without -r and -d, at every level. */
 export function skippingDirectory(name: ByteString): ByteString {
   return `skipping directory ${name}\n`;
 }
@@ -49,7 +49,7 @@ export function copyingUnsafeLink(name: ByteString, target: ByteString): ByteStr
   return `copying unsafe symlink "${name}" -> "${target}"\n`;
 }
 
-/** --info=symsafe1 with --safe-links. */
+/** --info=name1 with --safe-links, generator. */
 export function ignoringUnsafeLink(name: ByteString, target: ByteString): ByteString {
   return `ignoring unsafe symlink "${name}" -> "${target}"\n`;
 }
@@ -79,9 +79,51 @@ export function nameTooLong(name: ByteString): ByteString {
   return `skipping overly long name: ${name}\n`;
 }
 
-/** --info=misc2 with -vv: a name that two arguments brought. */
+/** --debug=dup1 (-vv), receiver: a name that two arguments brought. */
 export function duplicateName(name: ByteString, index: number): ByteString {
   return `removing duplicate name ${name} from file list (${index})\n`;
+}
+
+/**
+ * --debug=filter1 (-vv): a rule decided about a name; sender and generator. `pattern` is that of the rule with its
+ * modifiers' slash or bang; `origin` is empty or tells a per-directory file.
+ */
+export function filtered(
+  role: 'sender' | 'generator',
+  include: boolean,
+  isDir: boolean,
+  name: ByteString,
+  pattern: ByteString,
+  origin = '',
+): ByteString {
+  const action = role === 'sender' ? (include ? 'showing' : 'hiding') : include ? 'risking' : 'protecting';
+  return `[${role}] ${action} ${isDir ? 'directory' : 'file'} ${name} because of pattern ${pattern}${origin}\n`;
+}
+
+/** --debug=deltasum1 (-vv), sender, at the end of its transfers. */
+export function matchReport(matches: number, hashHits: number, falseAlarms: number, literal: number): string {
+  return `total: matches=${matches}  hash_hits=${hashHits}  false_alarms=${falseAlarms} data=${literal}\n`;
+}
+
+// --- the connection ------------------------------------------------------------------------------------------------
+
+/** Characters of an argument that need no quotes in a log message. */
+const PLAIN_ARGUMENT = /^[A-Za-z0-9,.\-_=+@/]*$/;
+
+/** --debug=cmd1 (-vv); client(). `what` is `opening connection using:` or `sending daemon args:`. */
+export function commandLine(what: string, argv: readonly ByteString[]): ByteString {
+  const words = argv.map((word) => (PLAIN_ARGUMENT.test(word) ? `${word} ` : `"${word}" `));
+  return `${what} ${words.join('')} (${argv.length} args)\n`;
+}
+
+/** --debug=connect1 (-vv). */
+export function openingTcp(host: string, port: number): string {
+  return `opening tcp connection to ${host} port ${port}\n`;
+}
+
+/** --debug=connect2 (-vvv). */
+export function connectedTo(host: string, address: string): string {
+  return `Connected to ${host} (${address})\n`;
 }
 
 // --- the destination -----------------------------------------------------------------------------------------------
@@ -101,7 +143,7 @@ export function deltaTransmission(wholeFile: boolean): string {
   return `delta-transmission ${wholeFile ? 'disabled for local transfer or --whole-file' : 'enabled'}\n`;
 }
 
-/** --info=backup1 at the start with --backup-dir. */
+/** --info=backup1 (-vv) at the start with --backup-dir. */
 export function backupDirIs(dir: ByteString, isNew: boolean): ByteString {
   return `${isNew ? '(new) ' : ''}backup_dir is ${dir}\n`;
 }
@@ -175,7 +217,7 @@ export function noPartialDir(name: ByteString, complete: boolean): ByteString {
   return `Unable to create partial-dir for ${name} -- discarding ${what}.\n`;
 }
 
-/** --info=backup1. */
+/** --info=backup1 (-vv). */
 export function backedUp(name: ByteString, to: ByteString): ByteString {
   return `backed up ${name} to ${to}\n`;
 }
@@ -190,12 +232,12 @@ export function skippedRemove(name: ByteString): ByteString {
   return `ERROR: Skipping sender remove for changed file: ${name}\n`;
 }
 
-/** With --fuzzy; --debug=fuzzy1 (-vv). */
+/** --debug=fuzzy1 (-vvv) with --fuzzy. */
 export function fuzzyBasis(name: ByteString, basis: ByteString): ByteString {
   return `fuzzy basis selected for ${name}: ${basis}\n`;
 }
 
-/** --info=misc1 or --debug: the server's I/O timeout was taken over. */
+/** --info=misc2: the server's I/O timeout was taken over. */
 export function timeoutAdopted(seconds: number): string {
   return `Setting --timeout=${seconds} to match server\n`;
 }
@@ -222,7 +264,7 @@ export function deletingLimit(skipped: number): string {
   return `Deletions stopped due to --max-delete limit (${skipped} skipped)\n`;
 }
 
-/** --info=del2... of --delete-before and friends, per directory (--debug=del1). */
+/** --debug=del1 (-vv) of a deletion before or after the transfer, for each argument. */
 export function deletingIn(dir: ByteString): ByteString {
   return `deleting in ${dir}\n`;
 }

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readlinkSync } from 'node:fs';
+import { S_IFLNK, S_IFMT } from '../../protocol/constants.js';
+import { FileList } from '../../protocol/flist/list.js';
+import type { Options } from '../../protocol/options.js';
+import type { ItemContext } from '../../src/report/item.js';
+import { RSYNC } from '../lib/project.js';
+import { cleanEnv } from '../lib/run.js';
+
+/** Output of the real rsync as bytes. Its messages come out in the given environment. */
+export function realRsync(args: string[], env: Record<string, string> = {}, cwd?: string): string {
+  return execFileSync(RSYNC.command, args, {
+    env: cleanEnv(env),
+    encoding: 'latin1',
+    cwd,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** The options that printing looks at, as a plain `rsync -a` has them. */
+export function options(changes: Partial<Options> = {}): Options {
+  const base: Partial<Options> = {
+    info: {},
+    checksum: false,
+    links: true,
+    times: true,
+    owner: true,
+    group: true,
+    atimes: 0,
+    dryRun: false,
+    humanReadable: 1,
+    eightBit: false,
+    deleteMissingArgs: false,
+  };
+  return { ...base, ...changes } as Options;
+}
+
+export function context(changes: Partial<ItemContext> = {}): ItemContext {
+  return {
+    options: options(),
+    localServer: true,
+    direction: 'send',
+    pid: 4711,
+    now: () => new Date(1_790_000_000_000),
+    protocol: 32,
+    isServer: false,
+    ...changes,
+  };
+}
+
+/** Appends what lies at `dir/name` to a file list and returns its row. */
+export function addFile(list: FileList, dir: string, name: string): number {
+  const path = Buffer.from(`${dir}/${name}`, 'latin1');
+  const stat = lstatSync(path);
+  const row = list.addRow();
+  const slash = name.lastIndexOf('/');
+  list.dir[row] = list.dirId(slash < 0 ? '' : name.slice(0, slash));
+  const base = Buffer.from(name.slice(slash + 1), 'latin1');
+  list.setName(row, base, 0, base.length);
+  list.mode[row] = stat.mode;
+  list.size[row] = stat.size;
+  list.mtime[row] = Math.floor(stat.mtimeMs / 1000);
+  list.uid[row] = stat.uid;
+  list.gid[row] = stat.gid;
+  if (list.withAtime) list.atime[row] = Math.floor(stat.atimeMs / 1000);
+  if ((stat.mode & S_IFMT) === S_IFLNK) {
+    list.extra[row] = list.targets.length;
+    list.targets.push(readlinkSync(path, { encoding: 'buffer' }));
+  }
+  return row;
+}
+
+/** A list with one entry that is nowhere on disk. */
+export function oneEntry(mode: number, name = 'name'): { list: FileList; row: number } {
+  const list = new FileList();
+  const row = list.addRow();
+  const bytes = Buffer.from(name, 'latin1');
+  list.setName(row, bytes, 0, bytes.length);
+  list.mode[row] = mode;
+  if ((mode & S_IFMT) === S_IFLNK) {
+    list.extra[row] = 0;
+    list.targets.push(Buffer.from('target'));
+  }
+  return { list, row };
+}

@@ -1,0 +1,280 @@
+import type { BlockDigest, Digest } from '../hash/digest.js';
+import { SearchKernel } from '../kernel/kernel.js';
+import type { BlockSums } from './blocks.js';
+import type { TokenSink } from './tokens.js';
+
+/** Fills target[at, at + length) with the next bytes of the file; returns the number read, 0 at its end. */
+export type ReadNext = (target: Uint8Array, at: number, length: number) => number;
+
+/** New bytes taken in by one step. */
+const STEP = 256 * 1024;
+/** Blocks longer than this (only protocols below 30 allow them) are not searched for: their window would be too large. */
+const MAX_SEARCHED_BLOCK = 16 * 1024 * 1024;
+/** Blocks of equal rolling sum that are compared per position (15). */
+const MAX_CANDIDATES = 1024;
+/**
+ * Work spent on false alarms, in bytes hashed, that is allowed at once and per byte of the file. It keeps the search
+ * linear when a peer sends rolling sums that fit everywhere and strong sums that fit nowhere; beyond it, positions go
+ * unverified and their bytes are sent as they are.
+ */
+const FREE_WORK = 64 * 1024 * 1024;
+const WORK_PER_BYTE = 256;
+/** What one compared candidate counts for. */
+const CANDIDATE_WORK = 16;
+
+/**
+ * Finds the blocks of a basis in a file (9.6, 10): tells a sink which bytes are new and which blocks come next, and
+ * feeds the whole-file digest. One object serves all files of a session; it owns one window buffer.
+ */
+export class BlockSearch {
+  /** Blocks found, positions whose rolling sum was a block's, and those of them whose strong sum was not. */
+  matches = 0;
+  hashHits = 0;
+  falseAlarms = 0;
+
+  private kernel: SearchKernel | null = null;
+  private plain: Uint8Array | null = null;
+  private readonly strong: Uint8Array;
+  private sums!: BlockSums;
+  private searching = false;
+  private blockLength = 0;
+  private sumLength = 0;
+  /** Blocks of full length. */
+  private full = 0;
+  private unread = 0;
+  private window = 0;
+  /** File offset of the window's first byte. */
+  private base = 0;
+  /** Bytes in the window; the current position; where the literal that was not sent yet begins. */
+  private fill = 0;
+  private at = 0;
+  private literalFrom = 0;
+  /** The current position was not compared yet and its sum is not in the kernel. */
+  private fresh = true;
+  /** The block after the last match. */
+  private wanted = 0;
+  private updating = false;
+  /** While updating: blocks whose bytes stay where they are in the basis. */
+  private kept: Uint8Array = new Uint8Array(0);
+  private work = 0;
+
+  constructor(
+    private readonly block: BlockDigest,
+    private readonly file: Digest,
+  ) {
+    this.strong = new Uint8Array(block.length);
+  }
+
+  /**
+   * Begins a file of at most `fileLength` bytes. `updating`: the receiver writes into the basis itself, so a block may
+   * be used only when it is not overwritten by then (9.8).
+   */
+  start(sums: BlockSums, fileLength: number, updating: boolean): void {
+    const { head } = sums;
+    this.sums = sums;
+    this.unread = fileLength;
+    this.base = this.fill = this.at = this.literalFrom = 0;
+    this.fresh = true;
+    this.wanted = 0;
+    this.work = 0;
+    this.updating = updating;
+    this.blockLength = head.blockLength;
+    this.sumLength = head.sumLength;
+    this.full = head.remainder > 0 ? head.count - 1 : head.count;
+    this.searching = head.count > 0 && head.blockLength <= MAX_SEARCHED_BLOCK;
+    if (this.searching) this.prepare(fileLength);
+    this.file.init();
+  }
+
+  private prepare(fileLength: number): void {
+    const { blockLength, sums } = this;
+    this.kernel ??= new SearchKernel();
+    this.window = blockLength + Math.max(STEP, blockLength);
+    this.kernel.prepare(this.window, blockLength, sums.rolling, fileLength < blockLength ? 0 : this.full);
+    if (!this.updating) return;
+    if (this.kept.length < sums.head.count) this.kept = new Uint8Array(sums.head.count);
+    else this.kept.fill(0, 0, sums.head.count);
+  }
+
+  /**
+   * Goes about 256 KiB further; true when the file is finished, and then all of it was given to the sink and to the
+   * digest. Throws what `read` and `out` throw.
+   */
+  step(read: ReadNext, out: TokenSink): boolean {
+    if (!this.searching) return this.copy(read, out);
+    this.refill(read, out);
+    this.search(out);
+    if (this.unread > 0) return false;
+    this.finish(out);
+    return true;
+  }
+
+  /** A step without a basis. */
+  private copy(read: ReadNext, out: TokenSink): boolean {
+    this.plain ??= Buffer.allocUnsafeSlow(STEP);
+    const n = this.unread > 0 ? read(this.plain, 0, Math.min(STEP, this.unread)) : 0;
+    if (n === 0) return true;
+    this.unread -= n;
+    this.file.update(this.plain, 0, n);
+    out.literal(this.plain, 0, n);
+    return this.unread === 0;
+  }
+
+  /** Moves the window on to the current position and fills it. */
+  private refill(read: ReadNext, out: TokenSink): void {
+    const { bytes, windowAt } = this.kernel!;
+    this.sendLiteral(out, this.at);
+    if (this.at > 0) bytes.copyWithin(windowAt, windowAt + this.at, windowAt + this.fill);
+    this.base += this.at;
+    this.fill -= this.at;
+    this.at = this.literalFrom = 0;
+    while (this.unread > 0 && this.fill < this.window) {
+      const from = windowAt + this.fill;
+      const n = read(bytes, from, Math.min(this.window - this.fill, this.unread));
+      if (n === 0) this.unread = 0;
+      else this.unread -= n;
+      this.file.update(bytes, from, from + n);
+      this.fill += n;
+    }
+  }
+
+  private sendLiteral(out: TokenSink, to: number): void {
+    if (to === this.literalFrom) return;
+    const { bytes, windowAt } = this.kernel!;
+    out.literal(bytes, windowAt + this.literalFrom, windowAt + to);
+    this.literalFrom = to;
+  }
+
+  /** Looks at every position at which a whole block still fits into the window. */
+  private search(out: TokenSink): void {
+    const kernel = this.kernel!;
+    const last = this.fill - this.blockLength;
+    while (this.at <= last) {
+      let sum: number;
+      let head: number;
+      if (this.fresh) {
+        sum = kernel.seek(this.at);
+        this.fresh = false;
+        // Right after a match the next block is the likely one, and needs no look into the tables.
+        if (this.isNext(sum)) {
+          this.found(out, this.wanted);
+          continue;
+        }
+        head = kernel.head();
+        if (head < 0) continue;
+      } else {
+        const position = kernel.scan(this.at, last);
+        if (position < 0) {
+          this.at = last;
+          return;
+        }
+        this.at = position;
+        head = kernel.foundHead();
+        sum = this.sums.rolling[head];
+      }
+      const block = this.verify(sum, head);
+      if (block >= 0) this.found(out, block);
+    }
+  }
+
+  private found(out: TokenSink, block: number): void {
+    this.emit(out, block, this.at + this.blockLength);
+    this.at = this.literalFrom;
+    this.fresh = true;
+    this.wanted = block + 1;
+  }
+
+  /** Sends the bytes before the current position and then `block`, which ends at `end`. */
+  private emit(out: TokenSink, block: number, end: number): void {
+    const { bytes, windowAt } = this.kernel!;
+    this.sendLiteral(out, this.at);
+    this.matches++;
+    if (this.updating && block * this.blockLength === this.base + this.at) this.kept[block] = 1;
+    out.match(block, bytes, windowAt + this.at, windowAt + end);
+    this.literalFrom = end;
+  }
+
+  /** Whether the wanted block lies at the current position. */
+  private isNext(sum: number): boolean {
+    const { wanted } = this;
+    if (wanted >= this.full || this.sums.rolling[wanted] !== sum || !this.isUsable(wanted)) return false;
+    if (this.updating && this.alignedBlock() >= 0 && this.alignedBlock() !== wanted) return false;
+    this.hashHits++;
+    this.sumBlock();
+    if (this.hasStrong(wanted)) return true;
+    this.falseAlarms++;
+    this.work += this.blockLength;
+    return false;
+  }
+
+  /** While updating: the block that lies in the basis where the current position is in the file, or -1. */
+  private alignedBlock(): number {
+    const offset = this.base + this.at;
+    const block = offset / this.blockLength;
+    return offset % this.blockLength === 0 && block < this.full ? block : -1;
+  }
+
+  /** The block at the current position, out of those with the rolling sum `sum`, of which `head` is the first; or -1. */
+  private verify(sum: number, head: number): number {
+    if (this.work > FREE_WORK + WORK_PER_BYTE * (this.base + this.at)) return -1;
+    const { rolling } = this.sums;
+    const kernel = this.kernel!;
+    this.hashHits++;
+    this.sumBlock();
+    if (this.updating) {
+      // A block that is in its place already need not be written at all.
+      const aligned = this.alignedBlock();
+      if (aligned >= 0 && rolling[aligned] === sum && this.hasStrong(aligned)) return aligned;
+    }
+    // The wanted block makes runs, which cost the wire and the receiver less.
+    const { wanted } = this;
+    if (wanted < this.full && rolling[wanted] === sum && this.isUsable(wanted) && this.hasStrong(wanted)) return wanted;
+    let tries = 0;
+    for (let block = head; block >= 0 && tries < MAX_CANDIDATES; block = kernel.next(block)) {
+      tries++;
+      if (this.hasStrong(block) && this.isUsable(block)) return block;
+    }
+    this.falseAlarms++;
+    this.work += this.blockLength + tries * CANDIDATE_WORK;
+    return -1;
+  }
+
+  /** The rule for updating (9.8): the block was not overwritten yet, or was overwritten by itself. */
+  private isUsable(block: number): boolean {
+    if (!this.updating) return true;
+    return block * this.blockLength >= this.base + this.at || this.kept[block] === 1;
+  }
+
+  private sumBlock(): void {
+    const { bytes, windowAt } = this.kernel!;
+    const from = windowAt + this.at;
+    this.block.sum(bytes, from, from + this.blockLength, this.strong, 0);
+  }
+
+  private hasStrong(block: number): boolean {
+    const { strong, sumLength } = this;
+    const theirs = this.sums.strong;
+    const at = block * sumLength;
+    for (let i = 0; i < sumLength; i++) if (theirs[at + i] !== strong[i]) return false;
+    return true;
+  }
+
+  /** At the end of the file: the short last block, which may only be there, and the rest. */
+  private finish(out: TokenSink): void {
+    const { count, remainder } = this.sums.head;
+    const tail = this.fill - remainder;
+    if (remainder > 0 && tail >= this.at) {
+      const kernel = this.kernel!;
+      if (kernel.sumOf(tail, remainder) === this.sums.rolling[count - 1]) {
+        const from = kernel.windowAt + tail;
+        this.at = tail;
+        this.hashHits++;
+        this.block.sum(kernel.bytes, from, from + remainder, this.strong, 0);
+        if (!this.hasStrong(count - 1)) this.falseAlarms++;
+        else if (this.isUsable(count - 1)) this.emit(out, count - 1, this.fill);
+      }
+    }
+    this.sendLiteral(out, this.fill);
+    this.at = this.fill;
+  }
+}

@@ -1,0 +1,121 @@
+import type { ByteReader } from '../bytes/reader.js';
+import type { ByteWriter } from '../bytes/writer.js';
+import { CHUNK_SIZE } from '../constants.js';
+
+/** Takes the pieces of a file in order: bytes that are new, and blocks that the basis has. */
+export interface TokenSink {
+  /** data[from, to) is valid only during the call. */
+  literal(data: Uint8Array, from: number, to: number): void;
+  /** The block's bytes are data[from, to). */
+  match(block: number, data: Uint8Array, from: number, to: number): void;
+}
+
+/** A sink that writes tokens to the wire. */
+export interface TokenWriter extends TokenSink {
+  /** Begins a file. */
+  start(): void;
+  /** Ends it. */
+  end(): void;
+}
+
+/** What `TokenReader.next` found. */
+export const Token = { SHORT: 0, LITERAL: 1, MATCH: 2, END: 3 } as const;
+
+/** Reads the tokens of one file after the other. */
+export interface TokenReader {
+  start(): void;
+  /**
+   * The next token. LITERAL: the bytes are data[from, to), valid until the next call. MATCH: `block` is the number of a
+   * block (0 or more; the caller compares it with the count). SHORT: wait for input and call again.
+   */
+  next(r: ByteReader): number;
+  data: Uint8Array;
+  from: number;
+  to: number;
+  block: number;
+  /** Whether the bytes of each matched block must be handed to `matched` before the next call of `next`. */
+  readonly wantsMatched: boolean;
+  matched(data: Uint8Array, from: number, to: number): void;
+}
+
+/** The uncompressed form (10.1). */
+export class PlainTokenWriter implements TokenWriter {
+  constructor(private readonly w: ByteWriter) {}
+
+  start(): void {}
+
+  literal(data: Uint8Array, from: number, to: number): void {
+    const { w } = this;
+    while (from < to) {
+      const n = Math.min(CHUNK_SIZE, to - from);
+      w.ensure(4 + n);
+      w.i32(n);
+      w.bytes(data, from, from + n);
+      from += n;
+    }
+  }
+
+  match(block: number, _data: Uint8Array, _from: number, _to: number): void {
+    this.w.i32(-(block + 1));
+  }
+
+  end(): void {
+    this.w.i32(0);
+  }
+
+  /**
+   * Makes room for a literal of up to `n` bytes (at most CHUNK_SIZE) and returns the place in `w.buf` where the caller
+   * may put them; nothing is written before `commit`.
+   */
+  reserve(n: number): number {
+    this.w.ensure(4 + n);
+    return this.w.pos + 4;
+  }
+
+  /** Turns the `n` > 0 bytes at the reserved place into a literal token. */
+  commit(n: number): void {
+    this.w.i32(n);
+    this.w.pos += n;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** The uncompressed form, without copies: literal bytes are those of the reader's window. */
+export class PlainTokenReader implements TokenReader {
+  data: Uint8Array = NO_BYTES;
+  from = 0;
+  to = 0;
+  block = 0;
+  readonly wantsMatched = false;
+  private left = 0;
+
+  start(): void {
+    this.left = 0;
+  }
+
+  next(r: ByteReader): number {
+    r.begin();
+    if (this.left === 0) {
+      const value = r.i32();
+      if (!r.done()) return Token.SHORT;
+      if (value === 0) return Token.END;
+      if (value < 0) {
+        this.block = -(value + 1);
+        return Token.MATCH;
+      }
+      this.left = value;
+    }
+    const n = Math.min(this.left, r.available());
+    if (n === 0) return Token.SHORT;
+    this.data = r.buf;
+    this.from = r.pos;
+    this.to = r.pos + n;
+    this.left -= n;
+    r.pos += n;
+    r.done();
+    return Token.LITERAL;
+  }
+
+  matched(_data: Uint8Array, _from: number, _to: number): void {}
+}

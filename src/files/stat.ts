@@ -112,7 +112,7 @@ const HIGH = 0x1_0000_0000;
 
 /** Fields of struct statx, by their place in 32-bit words. The same on every machine, unlike struct stat. */
 function fromStatx(errno: number, st: FileStat): number {
-  if (errno !== 0) return missing(st, errno === Errno.ENOTDIR ? Errno.ENOENT : errno);
+  if (errno !== 0) return missing(st, errno);
   const w = statxWords;
   st.exists = true;
   st.nlink = w[4];

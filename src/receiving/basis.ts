@@ -124,7 +124,7 @@ export class BasisDirs {
         copyFileTo(parts.root, path, name, (temp) => {
           const st = new FileStat();
           lstatInto(temp, st);
-          parts.attrs.apply(temp, session.list, row, st, { isNew: true, name });
+          parts.attrs.apply(temp, session.list, row, st, { isNew: true });
         });
       } catch (error) {
         session.log.xferError(`rsync: [generator] copy_file "${receiving.shownPath(name)}" failed: ${errnoText(error)}\n`);

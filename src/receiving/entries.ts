@@ -224,10 +224,7 @@ export class EntryMaker {
     receiving.settleMode(row, existed ? st : null);
     if (!o.dryRun) {
       try {
-        if (existed && parts.backup !== null) {
-          parts.backup.save(path);
-          st.exists = false;
-        }
+        if (existed && parts.backup !== null) parts.backup.keep(path);
         make(path);
       } catch (error) {
         const call = list.isLink(row) ? 'symlink' : 'mknod';
@@ -304,7 +301,7 @@ export class EntryMaker {
     if (existed && st.isDir && !this.makeRoom(row, st)) return;
     if (!session.options.dryRun) {
       try {
-        if (existed && parts.backup !== null) parts.backup.save(path);
+        if (existed && parts.backup !== null) parts.backup.keep(path);
         makeHardLink(parts.root, to, path, st.exists);
       } catch (error) {
         const shown = `"${receiving.shownPath(path)}" => ${receiving.shownName(row) === path ? to : to}`;

@@ -249,7 +249,7 @@ export class Landing {
 
   private backUp(name: ByteString): void {
     const { parts } = this.receiving;
-    if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) parts.backup!.save(name);
+    if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) parts.backup!.keep(name);
   }
 
   /** A file is whole: what an earlier run left of it goes. */

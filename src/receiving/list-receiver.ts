@@ -28,7 +28,9 @@ export interface ListProgress {
 /** Receives lists and makes them ready for use: sorted, ids mapped, checked (sections 7 and 8). */
 export class ListReceiver {
   /** Every list has been received (always so without incremental recursion). */
-  complete = false;
+  get complete(): boolean {
+    return this.session.listsComplete;
+  }
   /** One record for each list, in their order. */
   readonly progress: ListProgress[] = [];
   /** Raised whenever a list has arrived, a file is finished or a phase has ended. */
@@ -63,7 +65,7 @@ export class ListReceiver {
       }
     }
     this.prepare(segment);
-    this.complete = !session.incremental;
+    session.listsComplete = !session.incremental;
     session.stats.listSize = connection.reader.total - before;
     return segment;
   }
@@ -90,7 +92,7 @@ export class ListReceiver {
       if (this.complete || (ndx !== NDX_FLIST_EOF && ndx > NDX_FLIST_OFFSET)) {
         throw new ProtocolError('file index', ndx);
       }
-      if (ndx === NDX_FLIST_EOF) this.complete = true;
+      if (ndx === NDX_FLIST_EOF) session.listsComplete = true;
       else await this.readDirectory(ndx);
       this.changed.raise();
       return ndx;

@@ -75,7 +75,7 @@ export class Requests {
   /** Handles a regular file. Block sums that it needs are sent by `sendSums` afterwards. */
   file(ndx: number, row: number, st: FileStat): void {
     const { receiving } = this;
-    const { session, parts } = receiving;
+    const { session } = receiving;
     const { list, options: o } = session;
     if (this.isSkipped(row, st)) return;
     if (st.exists && !st.isRegular && !this.entries.makeRoom(row, st)) return;

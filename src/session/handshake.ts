@@ -4,6 +4,7 @@ import { Compat, Exit, MAX_PROTOCOL_VERSION, MIN_PROTOCOL_VERSION } from '../../
 import { RsyncError } from '../../protocol/errors.js';
 import {
   type Algorithms,
+  allowIncRecurse,
   checksumList,
   compressList,
   decideCompatFlags,
@@ -38,7 +39,13 @@ export async function exchangeVersions(connection: Connection, own: number): Pro
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
  * Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
  */
-export async function agree(connection: Connection, o: Options, isServer: boolean, protocol: number): Promise<Agreement> {
+export async function agree(
+  connection: Connection,
+  o: Options,
+  isServer: boolean,
+  isSender: boolean,
+  protocol: number,
+): Promise<Agreement> {
   const { reader, writer } = connection;
   let compatFlags = 0;
   if (protocol >= 30) {
@@ -52,8 +59,8 @@ export async function agree(connection: Connection, o: Options, isServer: boolea
         if (reader.done()) break;
         await connection.fill();
       }
-      if (compatFlags & Compat.INC_RECURSE && (o.incRecursive === false || !o.recurse)) {
-        throw new RsyncError(Exit.SYNTAX, "Incompatible options specified for inc-recursive connection.");
+      if (compatFlags & Compat.INC_RECURSE && !allowIncRecurse(o, !isSender)) {
+        throw new RsyncError(Exit.SYNTAX, 'Incompatible options specified for inc-recursive connection.');
       }
     }
   }

@@ -33,6 +33,8 @@ export class Session {
   readonly started = performance.now();
   /** io_error bits of both sides together (4.5). */
   ioError = 0;
+  /** Every list of this run has been sent or received. */
+  listsComplete = false;
   /** True once the goodbye stage has begun: errors are not announced to the peer any more (13.3). */
   inGoodbye = false;
   /** True while requests are answered; decides how an ERROR_EXIT is answered. */
@@ -168,7 +170,7 @@ export class Session {
 
   /** The exit code of a run that came to its end (13.4). */
   exitCode(): number {
-    let code = this.log.hadXferError ? Exit.PARTIAL : Exit.OK;
+    let code: number = this.log.hadXferError ? Exit.PARTIAL : Exit.OK;
     if (this.ioError & IoError.GENERAL) code = Exit.PARTIAL;
     else if (this.ioError & IoError.VANISHED) code = code === Exit.OK ? Exit.VANISHED : code;
     else if (this.ioError & IoError.DEL_LIMIT) code = code === Exit.OK ? Exit.DEL_LIMIT : code;

@@ -74,8 +74,14 @@ function inside(
   missing: boolean,
 ): Destination {
   const shown = whole.length > 1 ? whole.replace(/\/+$/, '').replace(/\/\.$/, '') || '/' : whole;
-  const root = base.confined !== null ? base.confined.sub(relative) : Root.plain(shown);
+  const root = base.confined !== null ? below(base.confined, relative) : Root.plain(shown);
   return { root, shown, localName, missing };
+}
+
+/** A directory of a confined tree as a tree of its own: it is opened through the descriptor that is held. */
+function below(confined: Root, relative: ByteString): Root {
+  if (relative === '' || relative === '.') return confined;
+  return Root.confined(confined.dir(relative).self().toString('latin1'));
 }
 
 function makeDirectory(base: DestinationBase, whole: ByteString, relative: ByteString, parents: boolean, name: string): void {

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { NDX_DONE } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
@@ -7,13 +8,14 @@ import { AttributeSetter } from '../files/attrs.js';
 import { Backup } from '../files/backup.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
 import { IdMap } from '../files/ids.js';
-import { readRegular } from '../files/read.js';
 import { Root } from '../files/root.js';
+import { openForReading } from '../files/window.js';
 import { Generator } from '../receiving/generator.js';
 import { Landing } from '../receiving/landing.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
 import { Receiving } from '../receiving/receiving.js';
+import { escapeName } from '../report/escape.js';
 import type { ItemContext } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
@@ -91,7 +93,7 @@ async function makeReceiving(
     ids,
     outside: input.outside,
     attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod),
-    backup: o.backup ? new Backup(root, o, reporter) : null,
+    backup: o.backup ? new Backup(root, o, isRoot, backupLine(session)) : null,
     filters: input.filters,
     scope: input.filters.root(readFilter),
     moduleHides: input.moduleHides,
@@ -104,11 +106,22 @@ async function makeReceiving(
   return receiving;
 }
 
+/** -vv: which file was kept under which name. */
+function backupLine(session: Session): ((from: ByteString, to: ByteString) => void) | null {
+  const { log, options: o } = session;
+  if ((o.info.backup ?? 0) < 1) return null;
+  return (from, to) => log.info(`backed up ${escapeName(from, o.eightBit)} to ${escapeName(to, o.eightBit)}\n`);
+}
+
 function readBelow(path: Buffer): Buffer | null {
+  let fd = -1;
   try {
-    return readRegular(path);
+    fd = openForReading(path);
+    return fs.readFileSync(fd);
   } catch {
     return null;
+  } finally {
+    if (fd >= 0) fs.closeSync(fd);
   }
 }
 

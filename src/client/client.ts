@@ -1,0 +1,140 @@
+import { Exit, RSYNC_PORT } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import type { ConsoleLog } from '../report/log.js';
+import { errnoText } from '../report/errno.js';
+import { exchangeVersions } from '../session/handshake.js';
+import type { Connection } from '../transport/connection.js';
+import { connectTcp } from '../transport/streams.js';
+import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
+import { defaultUser } from './password.js';
+import { runLocal, runRemote } from './run.js';
+import { type ShellRun, shellCommand, startShell } from './shell.js';
+import { type DaemonTarget, type Job, planJob, type ShellTarget } from './target.js';
+
+/** A connection that is ready for the binary part, and what must be waited for after it. */
+interface Opened {
+  connection: Connection;
+  /** null: the daemon had nothing but text to say. */
+  protocol: number | null;
+  shell: ShellRun | null;
+}
+
+/** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
+export async function runClient(o: CommandOptions, log: ConsoleLog): Promise<number> {
+  const job = planJob(o);
+  o.listOnly ||= job.direction === 'list';
+  if (job.remote === null) return runLocal(o, job, log);
+  const opened = await open(o, job, log);
+  const { connection, protocol, shell } = opened;
+  if (protocol === null) {
+    connection.finish();
+    return Exit.OK;
+  }
+  let code: number;
+  try {
+    code = await runRemote(o, job, connection, protocol, log);
+  } catch (error) {
+    connection.finish();
+    connection.destroy();
+    if (shell !== null && error instanceof RsyncError) {
+      const ended = await shellEnd(shell);
+      if (error.exitCode === Exit.STREAMIO && ended !== 0) throw new RsyncError(ended, error.message, error.silent);
+    }
+    throw error;
+  }
+  connection.finish();
+  if (shell !== null) code = Math.max(code, await shellEnd(shell));
+  else connection.destroy();
+  return code;
+}
+
+const SHELL_PATIENCE_MS = 20_000;
+
+/** The remote shell ends by itself once both pipes are closed; one that does not is ended. */
+async function shellEnd(shell: ShellRun): Promise<number> {
+  const timer = setTimeout(() => shell.kill(), SHELL_PATIENCE_MS);
+  const code = await shell.ended;
+  clearTimeout(timer);
+  return code;
+}
+
+function open(o: CommandOptions, job: Job, log: ConsoleLog): Promise<Opened> {
+  const remote = job.remote!;
+  if (remote.kind === 'shell') return openShell(o, job, remote);
+  return openDaemon(o, job, remote, log);
+}
+
+function isPush(job: Job): boolean {
+  return job.direction === 'push';
+}
+
+function filesFromExtra(job: Job) {
+  return job.filesFromRemote === '' ? {} : { filesFromRemote: job.filesFromRemote };
+}
+
+async function openShell(o: CommandOptions, job: Job, remote: ShellTarget): Promise<Opened> {
+  const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
+  const context = { pull: !isPush(job), ...filesFromExtra(job) };
+  const paths = job.remotePaths.map((path) => escapePath(path, o, context));
+  const rest = [...parts.rest, '.', ...paths];
+  const args = o.secludedArgs ? parts.open : [...parts.open, ...rest];
+  const shell = startShell(shellCommand(o, remote.host, remote.user, args), process.env);
+  const { connection } = shell;
+  connection.role = isPush(job) ? 'sender' : 'Receiver';
+  if (o.secludedArgs) sendSecluded(connection, rest);
+  try {
+    return { connection, protocol: await exchangeVersions(connection, o.protocol), shell };
+  } catch (error) {
+    connection.destroy();
+    const code = await shellEnd(shell);
+    if (error instanceof RsyncError && error.exitCode === Exit.STREAMIO && code !== 0) {
+      throw new RsyncError(code, error.message);
+    }
+    throw error;
+  }
+}
+
+async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log: ConsoleLog): Promise<Opened> {
+  let shell: ShellRun | null = null;
+  let connection: Connection;
+  if (job.daemonOverShell) {
+    const command = shellCommand(o, remote.host, remote.user, ['--server', '--daemon', '.']);
+    const env = { ...process.env, RSYNC_PORT: String(remote.port || o.port || RSYNC_PORT) };
+    shell = startShell(command, env);
+    connection = shell.connection;
+  } else {
+    const target = {
+      host: remote.host === '' ? 'localhost' : remote.host,
+      port: remote.port || o.port || RSYNC_PORT,
+      localAddress: o.address,
+      family: o.ipFamily,
+      connectTimeout: o.contimeout,
+    };
+    connection = await connectTcp(target, errnoText);
+  }
+  connection.role = isPush(job) ? 'sender' : 'Receiver';
+  if (o.contimeout > 0 && shell === null) connection.setTimeout(o.contimeout);
+  try {
+    const protocol = await startDaemon(connection, daemonRequest(o, job, remote), o, log);
+    connection.setTimeout(0);
+    return { connection, protocol, shell };
+  } catch (error) {
+    connection.destroy();
+    if (shell !== null) await shellEnd(shell);
+    throw error;
+  }
+}
+
+function daemonRequest(o: CommandOptions, job: Job, remote: DaemonTarget): DaemonRequest {
+  const user = remote.user ?? defaultUser();
+  if (job.listModules) return { module: '', user, args: [], secluded: null };
+  const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
+  const paths: ByteString[] = job.remotePaths.map((path) => daemonPath(path, remote.module, o));
+  const rest = [...parts.rest, '.', ...paths];
+  return o.secludedArgs
+    ? { module: remote.module, user, args: parts.open, secluded: rest }
+    : { module: remote.module, user, args: [...parts.open, ...rest], secluded: null };
+}

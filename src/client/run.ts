@@ -1,0 +1,203 @@
+import { capabilityString } from '../../protocol/handshake/negotiate.js';
+import { RsyncError } from '../../protocol/errors.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
+import type { ConsoleLog } from '../report/log.js';
+import { Progress } from '../report/progress.js';
+import { writeSummary } from '../report/stats.js';
+import { agree } from '../session/handshake.js';
+import { Session } from '../session/session.js';
+import { WireLog } from '../session/wire-log.js';
+import { buildFilters, exchangeFilters } from '../transfer/filters.js';
+import { announceFailure } from '../transfer/goodbye.js';
+import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
+import { runReceivingSide } from '../transfer/receiving-side.js';
+import { runSendingSide } from '../transfer/sending-side.js';
+import { cwd, itemContextOf } from '../transfer/serve.js';
+import type { Connection } from '../transport/connection.js';
+import { connectMemory } from '../transport/memory.js';
+import type { Job } from './target.js';
+
+/** The run that a signal would have to end. */
+let current: Session | null = null;
+
+/** Ends the run with exit code 20, the way --partial asks for. */
+export function interrupt(code: number): void {
+  current?.connection.fail(new RsyncError(code, ''));
+}
+
+/** Runs the binary part of a connection as the client. */
+export async function runRemote(
+  o: CommandOptions,
+  job: Job,
+  connection: Connection,
+  protocol: number,
+  log: ConsoleLog,
+): Promise<number> {
+  const isSender = job.direction === 'push';
+  const agreement = await agree(connection, o, false, isSender, protocol);
+  const session = new Session(connection, o, log, false, isSender, agreement);
+  return runSession(session, job, log, false);
+}
+
+async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: boolean): Promise<number> {
+  const { connection, options: o, isSender } = session;
+  current = session;
+  session.connection.role = isSender ? 'sender' : 'receiver';
+  try {
+    session.startFrames();
+    if (o.timeout > 0) connection.setTimeout(o.timeout);
+    if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
+    const side = isSender ? 'sender' : 'receiver';
+    const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: false, isLocal });
+    if (!isLocal) await exchangeFilters(session, filters);
+    const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
+    reportDeletions(session, context, log);
+    const progress = makeProgress(session, log);
+    const transferLog = log.file === null ? null : { format: o.logFileFormat || '%i %n%L', log: log.file };
+    if (isSender) {
+      await runSendingSide(session, {
+        ...sourcesOf(session, job),
+        filters,
+        moduleFilters: null,
+        cwd: cwd(),
+        root: null,
+        itemContext: context,
+        transferLog,
+        progress,
+      });
+    } else {
+      if (o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal) {
+        forwardNames(session, splitNames(readNamesFile(o.filesFrom), o.from0, false));
+      }
+      await runReceivingSide(session, {
+        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
+        base: { cwd: cwd(), confined: null },
+        filters,
+        moduleHides: null,
+        moduleChmod: [],
+        outside: (path) => Buffer.from(path, 'latin1'),
+        itemContext: context,
+        transferLog,
+        progress,
+        isLocal,
+      });
+    }
+    connection.flush();
+    summarize(session, log);
+    return session.exitCode();
+  } catch (error) {
+    if (error instanceof RsyncError) await announceFailure(session, error);
+    throw error;
+  } finally {
+    current = null;
+  }
+}
+
+function sourcesOf(session: Session, job: Job) {
+  const { options: o } = session;
+  const sources: ByteString[] = job.sources.map((s) => s.path);
+  if (o.filesFrom === '') return { sources, names: null };
+  if (job.filesFromRemote !== '') return { sources, names: receiveNames(session) };
+  return { sources, names: toAsync(splitNames(readNamesFile(o.filesFrom), o.from0, true)) };
+}
+
+/** Lines about deletions that the other side, or this one, has made. */
+function reportDeletions(session: Session, context: ItemContext, log: ConsoleLog): void {
+  const { options: o } = session;
+  const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
+  session.onDeleted = (path) => {
+    const isDir = path.endsWith('\0');
+    const name = isDir ? path.slice(0, -1) : path;
+    const line = deletedLine(name, isDir ? 0o040000 : 0o100000, o, format);
+    if (line !== '') log.info(line);
+  };
+}
+
+function makeProgress(session: Session, log: ConsoleLog): Progress | null {
+  const { options: o } = session;
+  if ((o.info.progress ?? 0) === 0) return null;
+  const progress = new Progress(o, (text) => log.progress(text), Date.now);
+  progress.source = {
+    stats: session.stats,
+    get listComplete() {
+      return session.listsComplete;
+    },
+  };
+  return progress;
+}
+
+function summarize(session: Session, log: ConsoleLog): void {
+  const { stats, options: o, connection } = session;
+  if (session.isSender || stats.sent === 0) {
+    stats.sent = connection.writer.total;
+    stats.received = connection.reader.total;
+  }
+  stats.elapsedMs = performance.now() - session.started;
+  writeSummary(log, stats, o, session.protocol);
+}
+
+/** Both ends in this process: no shell, no socket, whole files unless asked otherwise. */
+export async function runLocal(o: CommandOptions, job: Job, log: ConsoleLog): Promise<number> {
+  const isSender = !o.listOnly || job.direction === 'local';
+  const [here, there] = connectMemory();
+  const serverOptions: Options = {
+    ...o,
+    server: true,
+    sender: !isSender,
+    args: [],
+    outFormat: '',
+    clientInfo: capabilityString(o, isSender),
+    serverLogFormat: o.itemize > 1 ? '%i%I' : '',
+  };
+  const server = serveLocal(serverOptions, job, there, log);
+  const agreement = await agree(here, o, false, isSender, o.protocol);
+  const session = new Session(here, o, log, false, isSender, agreement);
+  try {
+    const code = await runSession(session, job, log, true);
+    here.finish();
+    return Math.max(code, await server);
+  } catch (error) {
+    here.finish();
+    await server;
+    throw error;
+  }
+}
+
+/** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
+async function serveLocal(o: Options, job: Job, connection: Connection, log: ConsoleLog): Promise<number> {
+  const agreement = await agree(connection, o, true, o.sender, o.protocol);
+  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
+  const session = new Session(connection, o, wireLog, true, o.sender, agreement);
+  const side = o.sender ? 'sender' : 'receiver';
+  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: true });
+  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null };
+  try {
+    session.startFrames();
+    if (o.sender) {
+      const sources = job.sources.map((s) => s.path);
+      await runSendingSide(session, { ...shared, sources, names: null, moduleFilters: null, cwd: cwd(), root: null });
+    } else {
+      await runReceivingSide(session, {
+        ...shared,
+        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
+        base: { cwd: cwd(), confined: null },
+        moduleHides: null,
+        moduleChmod: [],
+        outside: (path) => Buffer.from(path, 'latin1'),
+        isLocal: true,
+      });
+    }
+    connection.finish();
+    return session.exitCode();
+  } catch (error) {
+    if (!(error instanceof RsyncError)) {
+      connection.finish();
+      throw error;
+    }
+    await announceFailure(session, error);
+    connection.finish();
+    return error.exitCode;
+  }
+}

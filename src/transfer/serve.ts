@@ -1,0 +1,188 @@
+import { Exit, Msg } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import type { ChmodRule } from '../files/chmod.js';
+import type { Root } from '../files/root.js';
+import type { ItemContext } from '../report/item.js';
+import type { Log } from '../report/log.js';
+import { agree } from '../session/handshake.js';
+import type { TransferLog } from '../session/item-log.js';
+import { Session } from '../session/session.js';
+import { WireLog } from '../session/wire-log.js';
+import type { Connection } from '../transport/connection.js';
+import { buildFilters, exchangeFilters, plainFilterReader } from './filters.js';
+import { announceFailure } from './goodbye.js';
+import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from './names.js';
+import { runReceivingSide } from './receiving-side.js';
+import { runSendingSide } from './sending-side.js';
+
+/** What a daemon's module allows and adds to a session. */
+export interface ServedModule {
+  name: ByteString;
+  /** Absolute path of the module as this process sees it: '/' inside a chroot. */
+  path: ByteString;
+  /** The held tree when the process is not in a chroot. */
+  confined: Root | null;
+  readOnly: boolean;
+  writeOnly: boolean;
+  /** The module's own filters; null when it has none. */
+  filters: FilterList | null;
+  incomingChmod: readonly ChmodRule[];
+  /** Seconds without traffic, 0 for none. */
+  timeout: number;
+  transferLog: TransferLog | null;
+  /** Who the client is, for the transfer log. */
+  client: Pick<ItemContext, 'host' | 'addr' | 'authUser'>;
+}
+
+/** One client of a server. */
+export interface ServeRequest {
+  connection: Connection;
+  options: Options;
+  /** Path arguments. For a module: relative to it, wildcards expanded; '' or '.' is the module itself. */
+  paths: readonly ByteString[];
+  module: ServedModule | null;
+  /** null: versions are exchanged as numbers (remote shell). */
+  protocol: number;
+  /** Where this side's messages go that the client does not get. */
+  log: Log;
+  /** An error in the arguments, to be reported once the client listens (1.6). */
+  refused: RsyncError | null;
+}
+
+/** Serves one client over a connection whose text part is over. Returns the exit code; the connection is closed. */
+export async function serveSession(request: ServeRequest): Promise<number> {
+  const { connection, options: o, module } = request;
+  connection.role = o.sender ? 'sender' : 'Receiver';
+  let session: Session | null = null;
+  try {
+    const agreement = await agree(connection, o, true, o.sender, request.protocol);
+    const staysLocal = module === null && o.stderrMode === 'errors' && request.protocol >= 29;
+    const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, module !== null);
+    session = new Session(connection, o, log, true, o.sender, agreement);
+    await serve(session, request);
+    connection.finish();
+    return session.exitCode();
+  } catch (error) {
+    if (!(error instanceof RsyncError)) throw error;
+    if (session !== null) await announceFailure(session, error);
+    else if (!error.silent) request.log.error(`${error.message}\n`);
+    connection.finish();
+    return error.exitCode;
+  }
+}
+
+async function serve(session: Session, request: ServeRequest): Promise<void> {
+  const { connection, options: o, module } = request;
+  // A client that forwards names waits for its turn even when it is about to be refused (1.6).
+  if (request.refused !== null && !o.sender && o.filesFrom !== '') connection.writer.u8(0);
+  session.startFrames();
+  applyTimeout(session, module);
+  if (request.refused !== null) throw request.refused;
+  checkAccess(o, module);
+  const side = o.sender ? 'sender' : 'receiver';
+  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: false });
+  await exchangeFilters(session, filters);
+  const itemContext = itemContextOf(session, module);
+  if (o.sender) {
+    await runSendingSide(session, {
+      ...sourcesOf(session, request),
+      filters,
+      moduleFilters: module?.filters ?? null,
+      cwd: module?.path ?? cwd(),
+      root: module?.confined ?? null,
+      itemContext,
+      transferLog: module?.transferLog ?? null,
+      progress: null,
+    });
+    return;
+  }
+  if (o.filesFrom !== '' && o.filesFrom !== '-') {
+    forwardNames(session, splitNames(readNames(o.filesFrom, module), o.from0, false));
+  }
+  await runReceivingSide(session, {
+    dest: request.paths[0] ?? '.',
+    base: { cwd: module?.path ?? cwd(), confined: module?.confined ?? null },
+    filters,
+    moduleHides: hidesOf(module),
+    moduleChmod: module?.incomingChmod ?? [],
+    outside: (path) => outsidePath(path, module),
+    itemContext,
+    transferLog: module?.transferLog ?? null,
+    progress: null,
+    isLocal: false,
+  });
+}
+
+export function cwd(): ByteString {
+  return Buffer.from(process.cwd()).toString('latin1');
+}
+
+function applyTimeout(session: Session, module: ServedModule | null): void {
+  const { connection, options: o, protocol } = session;
+  const asked = o.timeout;
+  const limit = module?.timeout ?? 0;
+  const seconds = limit > 0 && (asked === 0 || asked > limit) ? limit : asked;
+  if (seconds === 0) return;
+  connection.setTimeout(seconds);
+  if (module !== null && protocol >= 31) session.sendNumber(Msg.IO_TIMEOUT, seconds);
+}
+
+function checkAccess(o: Options, module: ServedModule | null): void {
+  if (module === null) return;
+  if (o.sender && module.writeOnly) throw new RsyncError(Exit.SYNTAX, 'ERROR: module is write only');
+  if (!o.sender && module.readOnly && !o.listOnly) throw new RsyncError(Exit.SYNTAX, 'ERROR: module is read only');
+  if (o.removeSourceFiles && o.sender && module.readOnly) {
+    throw new RsyncError(Exit.SYNTAX, 'ERROR: --remove-source-files cannot be used with a read-only module');
+  }
+}
+
+function sourcesOf(session: Session, request: ServeRequest) {
+  const { options: o } = session;
+  if (o.filesFrom === '') return { sources: request.paths.map((p) => (p === '' ? '.' : p)), names: null };
+  const sources = [request.paths[0] ?? '.'];
+  if (o.filesFrom === '-') return { sources, names: receiveNames(session) };
+  return { sources, names: toAsync(splitNames(readNames(o.filesFrom, request.module), o.from0, true)) };
+}
+
+/** A list of names on this server: below the module for a daemon. */
+function readNames(path: ByteString, module: ServedModule | null): Buffer {
+  if (module === null) return readNamesFile(path);
+  return readNamesFile(outsidePath(path, module).toString('latin1'));
+}
+
+/** Absolute paths of a daemon's client start at the module. */
+function outsidePath(path: ByteString, module: ServedModule | null): Buffer {
+  if (module === null) return Buffer.from(path, 'latin1');
+  const relative = path.replace(/^\/+/, '').split('/').filter((c) => c !== '' && c !== '.');
+  if (relative.includes('..')) throw new RsyncError(Exit.SYNTAX, `ERROR: path "${path}" leaves the module`);
+  const below = relative.join('/');
+  if (module.confined !== null) return module.confined.path(below === '' ? '.' : below);
+  return Buffer.from(`${module.path === '/' ? '' : module.path}/${below}`, 'latin1');
+}
+
+function hidesOf(module: ServedModule | null): ((path: ByteString, isDir: boolean) => boolean) | null {
+  const filters = module?.filters ?? null;
+  if (filters === null || filters.empty) return null;
+  const scope = filters.root(plainFilterReader);
+  return (path, isDir) => excludedByParents(scope, path, isDir);
+}
+
+export function itemContextOf(session: Session, module: ServedModule | null): ItemContext {
+  const { options: o, algorithms } = session;
+  return {
+    options: o,
+    localServer: false,
+    direction: session.isSender ? 'send' : 'recv',
+    ...module?.client,
+    module: module?.name,
+    modulePath: module?.path,
+    pid: process.pid,
+    now: () => new Date(),
+    protocol: session.protocol,
+    isServer: session.isServer,
+    listSum: algorithms.listSum,
+    transferSum: algorithms.transferSum,
+  };
+}

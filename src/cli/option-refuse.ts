@@ -41,7 +41,7 @@ function compile(words: readonly string[], charsetGiven: boolean): Refusals {
   // Reading and writing devices must be allowed by name; a peer has no say in the daemon's log or in its own jail.
   const list = ['copy-devices', 'write-devices', ...words];
   if (!charsetGiven) list.push('iconv');
-  list.push('log-file*', 'insecure-links');
+  list.push('log-file*', 'insecure-links', 'crtimes');
   for (const word of list) {
     const negated = word.length > 1 && word[0] === '!';
     const name = negated ? word.slice(1) : word;

@@ -44,16 +44,23 @@ export function parseSize(text: string, rule: SizeRule): number {
     throw usageError(`--${rule.name}=${text} is ${what}${limit}`);
   };
   const m = /^(\d*(?:\.\d*)?)(?:([bkmgtp])(b|ib)?)?([-+]1)?$/i.exec(text);
+  // C reads a number with its sign, and finds one below zero out of range.
+  if (Number.parseFloat(text) < 0) return fail('too large', limitText('max', rule));
   if (m === null || (m[4] !== undefined && m[1] === '' && m[2] === undefined)) return fail('invalid');
   const power = UNITS.indexOf((m[2] ?? rule.unit).toLowerCase());
   const step = m[3] !== undefined && m[3].length === 1 ? 1000 : 1024;
   const max = rule.max >= 0 ? rule.max : MACHINE_MAX;
   const value = Math.trunc((Number.parseFloat(m[1]) || 0) * step ** power) + (m[4] === undefined ? 0 : Number(m[4]));
-  if (value < 0 || value > max) return fail('too large', rule.max >= 0 ? ` (max: ${sizeText(rule.max)})` : '');
+  if (value < 0 || value > max) return fail('too large', limitText('max', rule));
   if (value < rule.min && !(rule.zeroIsUnlimited && value === 0)) {
-    return fail('too small', ` (min: ${sizeText(rule.min)}${rule.zeroIsUnlimited ? ' or 0 for unlimited' : ''})`);
+    return fail('too small', limitText('min', rule));
   }
   return value;
+}
+
+function limitText(which: 'min' | 'max', rule: SizeRule): string {
+  if (rule[which] < 0) return '';
+  return ` (${which}: ${sizeText(rule[which])}${which === 'min' && rule.zeroIsUnlimited ? ' or 0 for unlimited' : ''})`;
 }
 
 /** A limit in a message: two decimals in units of 1024, plain below that. */

@@ -14,7 +14,7 @@ import { compileRefusals } from './option-refuse.js';
 import { type CommandOptions, toOptions } from './option-result.js';
 import { ScanError, scanOptions } from './option-scan.js';
 import { Settings } from './option-settings.js';
-import { OPTION_INDEX, type Row } from './option-table.js';
+import { OPTION_INDEX, OPTION_ROWS, type Row } from './option-table.js';
 import { usageError } from './option-values.js';
 import { versionText } from './version.js';
 
@@ -46,13 +46,16 @@ export class ServerOptionError extends RsyncError {
   }
 }
 
+/** What an rsync for Linux is built without: refused by name, on either side. */
+const NOT_BUILT: ReadonlySet<Row> = new Set(OPTION_ROWS.filter((row) => row.long === 'crtimes'));
+
 function contextFor(
   env: Environment,
   isDaemon: boolean,
   server: () => boolean,
   refused: ReadonlySet<Row>,
 ): ImplyContext {
-  const isRefused = (name: string) => refused.size > 0 && refused.has(OPTION_INDEX.get(name) as Row);
+  const isRefused = (name: string) => refused.has(OPTION_INDEX.get(name) as Row);
   return {
     env,
     isDaemon,
@@ -95,14 +98,16 @@ export function parseCommand(argv: ByteString[], env: Environment): ParsedComman
   if (argv.length === 0) throw new RsyncError(Exit.SYNTAX, helpText());
   const s = new Settings();
   s.iconv = env.RSYNC_ICONV || null;
-  const c = contextFor(env, false, () => s.server > 0, new Set());
+  const c = contextFor(env, false, () => s.server > 0, NOT_BUILT);
   const isDaemon = () => s.daemon > 0;
   try {
     scanOptions(argv, OPTION_INDEX, s, (row) => {
       if (row.long === 'sender' && !s.server) throw new NeedUsage();
       if (row.action === 'daemon') s.daemon = 1;
       if (row.long === 'help') s.help = 1;
-      return s.help > 0 || s.daemon > 0;
+      if (s.help || s.daemon) return true;
+      checkRow(row, c);
+      return false;
     });
     if (isDaemon()) return daemonCommand(argv, s);
     if (s.help || (s.humanReadable > 1 && argv.length === 1 && !s.server)) return help(s, helpText());
@@ -155,7 +160,7 @@ export function parseServerArgs(argv: readonly ByteString[], o: ServerArgsContex
   const s = new Settings();
   const env = o.env ?? {};
   s.server = o.isDaemon ? 1 : 0;
-  const refused = o.isDaemon ? compileRefusals(o.refuse ?? [], o.charset).refused : new Set<Row>();
+  const refused = o.isDaemon ? compileRefusals(o.refuse ?? [], o.charset).refused : NOT_BUILT;
   const c = contextFor(env, o.isDaemon, () => true, refused);
   try {
     scanOptions(argv, OPTION_INDEX, s, (row) => {
@@ -192,7 +197,6 @@ const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>
   [(o) => o.acls, 'ACLs are not supported on this client'],
   [(o) => o.xattrs > 0, 'extended attributes are not supported on this client'],
   [(o) => o.fakeSuper, '--fake-super requires an rsync with extended attributes enabled'],
-  [(o) => o.crtimes, 'This rsync does not support --crtimes (-N)'],
   [(o) => o.iconv !== '', 'This rsync does not support --iconv'],
   [(o) => (o.batch ?? null) !== null, 'batch files are not supported on this client'],
   [(o) => o.fuzzy > 0, '--fuzzy is not supported on this client'],

@@ -20,13 +20,16 @@ function localeName(env: Environment, category: 'LC_CTYPE' | 'LC_NUMERIC'): stri
   return env.LC_ALL || env[category] || env.LANG || 'C';
 }
 
-/** `de_DE.UTF-8` and `de_DE.utf8` are the same locale; the second is how it is stored. */
-function storedName(name: string): string {
-  const [language, charset] = name.split('.', 2);
-  if (charset === undefined) return name;
-  const [set, modifier] = charset.split('@', 2);
-  const plain = set.toLowerCase().replace(/[^a-z0-9]/g, '');
-  return `${language}.${plain}${modifier === undefined ? '' : `@${modifier}`}`;
+/** Language and territory, character set, modifier. */
+const LOCALE_NAME = /^(\w+)(?:\.([\w-]+))?(@\w+)?$/;
+
+/** `de_DE.UTF-8` is stored as `de_DE.utf8`; null when the name is none. */
+function storedName(name: string): string | null {
+  const parts = LOCALE_NAME.exec(name);
+  if (parts === null) return null;
+  const [, language, charset, modifier = ''] = parts;
+  const suffix = charset === undefined ? '' : `.${charset.toLowerCase().replace(/[^a-z0-9]/g, '')}`;
+  return language + suffix + modifier;
 }
 
 function inArchive(stored: string): boolean {
@@ -49,8 +52,8 @@ function inArchive(stored: string): boolean {
 /** A locale that is not installed behaves like C, so a name alone does not tell. */
 function isInstalled(name: string): boolean {
   const stored = storedName(name);
+  if (stored === null) return false;
   if (stored === 'C.utf8' || stored === 'C' || stored === 'POSIX') return true;
-  if (!/^[\w.@-]+$/.test(stored)) return false;
   return fs.existsSync(`${LOCALE_DIR}/${stored}`) || inArchive(stored);
 }
 

@@ -6,7 +6,7 @@ import type { FileLog } from './file-log.js';
 import { Output } from './output.js';
 
 export { errnoText } from './errno.js';
-export { exitLine, type Role, systemError, whoAmI } from './exit.js';
+export { exitLine, type Role, SPOKEN_VERSION, systemError, whoAmI } from './exit.js';
 export { FileLog } from './file-log.js';
 
 /**
@@ -39,6 +39,8 @@ export class ConsoleLog implements Log {
   private readonly err: Output;
   /** A progress line is open on the terminal. */
   private openLine = false;
+  /** The open line is a count of list entries, which begins anew with each update. */
+  private counting = false;
   private readonly escape: (text: ByteString) => ByteString;
   private readonly flushAtExit = () => this.close();
 
@@ -96,9 +98,7 @@ export class ConsoleLog implements Log {
     this.counting = text.endsWith('\r');
     this.openLine = !text.endsWith('\n');
     this.out.write(below ? `\n${text}` : text);
-    if (this.openLine) this.out.flush();
   }
-  private counting = false;
 
   /** The end of `building file list ... `: information on the line that is open. */
   finishLine(text: ByteString): void {

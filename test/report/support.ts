@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readlinkSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { S_IFLNK, S_IFMT } from '../../protocol/constants.js';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import type { ItemContext } from '../../src/report/item.js';
 import { RSYNC } from '../lib/project.js';
 import { cleanEnv } from '../lib/run.js';
+import { type Teardown, tempDir } from '../lib/temp.js';
 
 /** Output of the real rsync as bytes. Its messages come out in the given environment. */
 export function realRsync(args: string[], env: Record<string, string> = {}, cwd?: string): string {
@@ -82,4 +84,20 @@ export function oneEntry(mode: number, name = 'name'): { list: FileList; row: nu
     list.targets.push(Buffer.from('target'));
   }
   return { list, row };
+}
+
+/** Runs `print` with two files in place of standard output and standard error, and returns what it wrote to them. */
+export async function capture(
+  t: Teardown,
+  print: (fds: { out: number; err: number }) => void | Promise<void>,
+): Promise<{ stdout: string; stderr: string }> {
+  const dir = tempDir(t);
+  const fds = { out: openSync(join(dir, 'out'), 'w'), err: openSync(join(dir, 'err'), 'w') };
+  try {
+    await print(fds);
+  } finally {
+    closeSync(fds.out);
+    closeSync(fds.err);
+  }
+  return { stdout: readFileSync(join(dir, 'out'), 'latin1'), stderr: readFileSync(join(dir, 'err'), 'latin1') };
 }

@@ -1,0 +1,210 @@
+import type { ByteReader } from '../bytes/reader.js';
+import type { ByteWriter } from '../bytes/writer.js';
+import { Exit, MAX_TEXT_PAYLOAD } from '../constants.js';
+import { ProtocolError, RsyncError } from '../errors.js';
+import type { ByteString, FilterSource } from '../options.js';
+import { CVS_DEFAULTS } from './cvs.js';
+import { type FilterReader, type LoadContext, type LoadSettings, loadFile, loadText, RuleTarget } from './load.js';
+import { type Rule, RuleFlag, ruleText, SIDES } from './rule.js';
+import { type FilterScope, FilterTree, type ScopeRules } from './scope.js';
+
+export type { FilterReader } from './load.js';
+export { excludedByParents, FilterScope, type Verdict } from './scope.js';
+
+/** Bytes of rule text that a peer may send. */
+const MAX_RECEIVED = 64 * 1024 * 1024;
+
+export interface FilterListOptions {
+  /** The side that this process plays: rules for the other one do not hold here. */
+  side: 'sender' | 'receiver';
+  protocol: number;
+  deleteExcluded: boolean;
+  /** Reads the files that options and merge rules name; relative names start from where the command was started. */
+  reader: FilterReader;
+  /** Absolute path of the transfer's root here, for per-directory files and absolute patterns. */
+  rootPath?: ByteString;
+  /** Rule files hold NUL-terminated records. */
+  from0?: boolean;
+  /** Where -C looks for more names: the home directory, and the value of CVSIGNORE. */
+  cvs?: { home: ByteString | null; names: ByteString | null };
+  /** Name of this process in messages (`client` unless given). */
+  who?: string;
+  /** Takes messages that do not end the run, without a newline. */
+  report?: (text: string) => void;
+}
+
+/** The filter rules of one side of a transfer, in order: the first rule that matches a name decides. */
+export class FilterList implements ScopeRules {
+  /** Every rule, those for the other side included. */
+  private readonly all = new RuleTarget();
+  /** Rules that hold on this side; made anew after a change. */
+  private effective: readonly Rule[] | null = null;
+  private perDirectory = false;
+  private cvs: readonly Rule[] | null = null;
+  /** Rules that stand for the -C option: a client that receives does not send them. */
+  private readonly fromCvsOption = new Set<Rule>();
+  private readonly context: LoadContext;
+  private received = 0;
+  readonly settings: LoadSettings;
+  /** May be set once it is known: rules can be read before the peer's version is. */
+  protocol: number;
+
+  constructor(private readonly o: FilterListOptions) {
+    this.protocol = o.protocol;
+    this.settings = {
+      side: o.side === 'sender' ? RuleFlag.SENDER : RuleFlag.RECEIVER,
+      deleteExcluded: o.deleteExcluded,
+      from0: o.from0 ?? false,
+      who: o.who ?? 'client',
+      report: o.report ?? (() => {}),
+    };
+    this.context = {
+      settings: this.settings,
+      reader: o.reader,
+      template: 0,
+      oldPrefixes: false,
+      fatal: false,
+      module: false,
+      anchor: '',
+      directory: '',
+      parents: false,
+      source: null,
+      depth: 0,
+      isActive: () => false,
+    };
+  }
+
+  private load(text: ByteString, style: Partial<LoadContext>): void {
+    this.effective = null;
+    loadText(text, this.all, { ...this.context, ...style });
+  }
+
+  private loadFile(path: ByteString, style: Partial<LoadContext>): void {
+    this.effective = null;
+    if (path !== '') loadFile(path, this.all, { ...this.context, fatal: true, ...style });
+  }
+
+  /**
+   * Adds one option of the command line. Throws RsyncError with rsync's message: exit 1 for a bad rule, 11 for a
+   * missing file.
+   */
+  addSource(s: FilterSource, from0: boolean): void {
+    this.settings.from0 = from0;
+    const template = s.kind.startsWith('include') ? RuleFlag.INCLUDE : 0;
+    const oldPrefixes = true;
+    if (s.kind === 'filter') this.load(s.value, {});
+    else if (s.kind.endsWith('-from')) this.loadFile(s.value, { template, oldPrefixes });
+    else this.load(s.value, { template, oldPrefixes });
+  }
+
+  /** Adds one rule in the full syntax, as --filter takes it. */
+  addRule(text: ByteString): void {
+    this.load(text, {});
+  }
+
+  /** Adds the words of a module's `exclude`, `include` or `filter` parameter. */
+  addWords(text: ByteString, kind: 'exclude' | 'include' | 'filter' = 'exclude'): void {
+    const template = RuleFlag.WORDS | (kind === 'include' ? RuleFlag.INCLUDE : 0);
+    this.load(text, { template, oldPrefixes: kind !== 'filter', module: true });
+  }
+
+  /** Adds the file of a module's `exclude from` or `include from` parameter. */
+  addModuleFile(path: ByteString, kind: 'exclude' | 'include'): void {
+    this.loadFile(path, { template: kind === 'include' ? RuleFlag.INCLUDE : 0, oldPrefixes: true, module: true });
+  }
+
+  /** What -C stands for; comes behind all other rules. A server that sends adds it when it has read its client's rules. */
+  addCvsExclude(): void {
+    const { rules } = this.all;
+    const before = rules.length;
+    this.load(':C', {});
+    this.load('-C', {});
+    for (const rule of rules.slice(before)) this.fromCvsOption.add(rule);
+  }
+
+  get empty(): boolean {
+    return this.all.rules.length === 0;
+  }
+
+  /** The rules that hold on this side. */
+  get rules(): readonly Rule[] {
+    if (this.effective === null) {
+      const { side } = this.settings;
+      // A merge rule for one side says so of its rules, and these are sorted out when its files are read.
+      this.effective = this.all.rules.filter((r) => r.is(RuleFlag.PER_DIRECTORY) || r.appliesTo(side));
+      this.perDirectory = this.effective.some((r) => r.is(RuleFlag.PER_DIRECTORY));
+    }
+    return this.effective;
+  }
+
+  /** True when some rule depends on files in the directories: then the peer's choice of names cannot be foretold. */
+  get hasPerDirectory(): boolean {
+    return this.rules.length > 0 && this.perDirectory;
+  }
+
+  /** The rules behind a `-C` rule. */
+  cvsRules(): readonly Rule[] {
+    if (this.cvs === null) {
+      const target = new RuleTarget();
+      const template = RuleFlag.NO_PREFIXES | RuleFlag.WORDS | RuleFlag.NO_INHERIT | RuleFlag.CVS;
+      const perishable = this.protocol >= 30 ? RuleFlag.PERISHABLE : 0;
+      const { home, names } = this.o.cvs ?? { home: null, names: null };
+      loadText(CVS_DEFAULTS, target, { ...this.context, template: template | perishable });
+      const path = home === null ? '' : `${home === '/' ? '' : home}/.cvsignore`;
+      if (path !== '') loadFile(path, target, { ...this.context, template });
+      if (names !== null) loadText(names, target, { ...this.context, template });
+      this.cvs = target.rules;
+    }
+    return this.cvs;
+  }
+
+  /** Writes the rules that the server needs (6.2 to 6.4), and the end mark. */
+  writeTo(w: ByteWriter, clientIsSender: boolean): void {
+    this.writeRules(w, this.all.rules, clientIsSender);
+    w.i32(0);
+  }
+
+  private writeRules(w: ByteWriter, rules: readonly Rule[], clientIsSender: boolean): void {
+    const local = clientIsSender ? RuleFlag.SENDER : RuleFlag.RECEIVER;
+    for (const rule of rules) {
+      const isMerge = rule.is(RuleFlag.PER_DIRECTORY);
+      if (this.fromCvsOption.has(rule) && (!clientIsSender || (isMerge && this.protocol < 29))) continue;
+      if ((rule.flags & SIDES) === local) continue;
+      const oneSided = this.o.deleteExcluded && (!isMerge || rule.is(RuleFlag.NO_PREFIXES));
+      if (oneSided && clientIsSender && (rule.flags & SIDES) === 0) continue;
+      if (rule.is(RuleFlag.CVS) && !isMerge && (clientIsSender || this.protocol < 29)) {
+        this.writeRules(w, this.cvsRules(), clientIsSender);
+        continue;
+      }
+      const text = ruleText(rule, this.protocol, clientIsSender, this.o.deleteExcluded);
+      if (text === null) throw new RsyncError(Exit.PROTOCOL, 'filter rules are too modern for remote rsync.');
+      if (text === '') continue;
+      w.i32(text.length);
+      w.text(text);
+    }
+  }
+
+  /** Server: reads the client's rules as far as they have arrived. True when the end mark was read. */
+  readFrom(r: ByteReader): boolean {
+    for (;;) {
+      r.begin();
+      const length = r.bounded(r.i32(), 0, MAX_TEXT_PAYLOAD - 1, 'filter rule length', Exit.MALLOC);
+      const text = r.bytes(length).toString('latin1');
+      if (!r.done()) return false;
+      if (length === 0) return true;
+      this.received += length;
+      if (this.received > MAX_RECEIVED) throw new ProtocolError('filter rules', `${this.received} bytes`, Exit.MALLOC);
+      const nul = text.indexOf('\0');
+      this.load(nul < 0 ? text : text.slice(0, nul), { oldPrefixes: this.protocol < 29 });
+    }
+  }
+
+  /**
+   * The scope of a transfer root. `dirReader` gets transfer-relative paths `DIR/FILE`, and absolute ones for the parents
+   * of the root and for merge rules that name a directory; it must return null for whatever it cannot open.
+   * @param base absolute path of the root, without a slash at its end ('' is `/`); on a daemon, from the module's root
+   */
+  root(dirReader: FilterReader, base: ByteString = this.o.rootPath ?? ''): FilterScope {
+    return new FilterTree(this, dirReader, base === '/' ? '' : base).top;
+  }
+}

@@ -23,8 +23,14 @@ interface Opened {
 }
 
 /** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
-export async function runClient(o: CommandOptions, log: ConsoleLog): Promise<number> {
+export async function runClient(
+  o: CommandOptions,
+  log: ConsoleLog,
+  /** Told which role this side has, for rsync's closing line. */
+  onRole: (role: string) => void = () => {},
+): Promise<number> {
   const job = planJob(o);
+  onRole(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
   if (job.remote === null) return runLocal(o, job, log);
   const opened = await open(o, job, log);

@@ -1,7 +1,9 @@
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
+import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
+import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
 import type { ConsoleLog } from '../report/log.js';
 import { Progress } from '../report/progress.js';
@@ -12,6 +14,7 @@ import { WireLog } from '../session/wire-log.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
 import { announceFailure } from '../transfer/goodbye.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
+import { ListAnnouncer } from '../transfer/list-announcer.js';
 import { runReceivingSide } from '../transfer/receiving-side.js';
 import { runSendingSide } from '../transfer/sending-side.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
@@ -55,6 +58,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
     const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
     reportDeletions(session, context, log);
     const progress = makeProgress(session, log);
+    const announcer = new ListAnnouncer(o, log, isSender);
     const transferLog = log.file === null ? null : { format: o.logFileFormat || '%i %n%L', log: log.file };
     if (isSender) {
       await runSendingSide(session, {
@@ -66,6 +70,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
         itemContext: context,
         transferLog,
         progress,
+        announcer,
       });
     } else {
       if (o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal) {
@@ -81,6 +86,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
         itemContext: context,
         transferLog,
         progress,
+        announcer,
         isLocal,
       });
     }
@@ -110,7 +116,7 @@ function reportDeletions(session: Session, context: ItemContext, log: ConsoleLog
   session.onDeleted = (path) => {
     const isDir = path.endsWith('\0');
     const name = isDir ? path.slice(0, -1) : path;
-    const line = deletedLine(name, isDir ? 0o040000 : 0o100000, o, format);
+    const line = deletedLine(name, isDir ? S_IFDIR : S_IFREG, o, format);
     if (line !== '') log.info(line);
   };
 }
@@ -119,6 +125,7 @@ function makeProgress(session: Session, log: ConsoleLog): Progress | null {
   const { options: o } = session;
   if ((o.info.progress ?? 0) === 0) return null;
   const progress = new Progress(o, (text) => log.progress(text), Date.now);
+  progress.foreground = inForeground;
   progress.source = {
     stats: session.stats,
     get listComplete() {
@@ -172,7 +179,7 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Con
   const session = new Session(connection, o, wireLog, true, o.sender, agreement);
   const side = o.sender ? 'sender' : 'receiver';
   const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: true });
-  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null };
+  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null, announcer: null };
   try {
     session.startFrames();
     if (o.sender) {

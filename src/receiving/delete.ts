@@ -6,6 +6,7 @@ import { findInSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
+import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingLimit, skippingDeletion } from '../report/messages.js';
 import type { Receiving } from './receiving.js';
 
 /** What removing one entry came to. */
@@ -36,7 +37,7 @@ export class Deleter {
     const { list, options: o, log } = session;
     if ((list.flags[row] & EntryFlag.CONTENT_DIR) === 0) return;
     if (session.ioError & IoError.GENERAL && !o.ignoreErrors) {
-      if (!this.warned) log.info('IO error encountered -- skipping file deletion\n');
+      if (!this.warned) log.info(skippingDeletion());
       this.warned = true;
       return;
     }
@@ -54,7 +55,7 @@ export class Deleter {
       const { isDir, dev } = this.stat;
       if (this.isProtected(scope, child, isDir)) continue;
       if (isDir && device !== 0 && dev !== device) {
-        if (o.info.mount >= 1) log.info(`cannot delete mount point: ${this.shown(child)}\n`);
+        if (o.info.mount >= 1) log.info(cannotDeleteMountPoint(child));
         continue;
       }
       if (delay) this.delayed.push({ path: child, isDir });
@@ -84,10 +85,6 @@ export class Deleter {
 
   private look(path: ByteString): boolean {
     return lstatInto(this.receiving.parts.root.path(path), this.stat) === 0 && this.stat.exists;
-  }
-
-  private shown(path: ByteString): string {
-    return this.receiving.shownPath(path).slice(this.receiving.shownPath('.').length + 1) || path;
   }
 
   private isProtected(scope: FilterScope, path: ByteString, isDir: boolean): boolean {
@@ -123,8 +120,8 @@ export class Deleter {
       const result = keep ? 'kept' : this.remove(child, forRoom);
       if (result !== 'gone' && outcome === 'gone') outcome = result;
     }
-    if (outcome !== 'gone' && session.options.info.nonreg >= 0) {
-      session.log.info(`cannot delete non-empty directory: ${this.shown(dir)}\n`);
+    if (outcome !== 'gone') {
+      session.log.info(cannotDeleteNonEmpty(dir));
     }
     return outcome;
   }
@@ -147,7 +144,7 @@ export class Deleter {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
         const call = isDir ? 'delete_file: rmdir' : 'delete_file: unlink';
-        log.xferError(`rsync: [generator] ${call}(${this.shown(path)}) failed: ${errnoText(error)}\n`);
+        log.xferError(`rsync: [generator] ${call}(${path}) failed: ${errnoText(error)}\n`);
         return 'failed';
       }
       if (isDir) parts.root.forget(path);
@@ -195,7 +192,7 @@ export class Deleter {
   /** The closing line about --max-delete. */
   reportSkipped(): void {
     if (this.skipped === 0) return;
-    this.receiving.session.log.info(`Deletions stopped due to --max-delete limit (${this.skipped} skipped)\n`);
+    this.receiving.session.log.warning(deletingLimit(this.skipped));
   }
 
   /** Adds the counts to this side's statistics. */

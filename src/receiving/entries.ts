@@ -6,6 +6,7 @@ import { needsOwnerAccess } from '../files/attrs.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
 import { errnoText } from '../report/errno.js';
+import { ignoringUnsafeLink, skippingContents } from '../report/messages.js';
 import type { Deleter } from './delete.js';
 import type { HardLinks, WaitingMember } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
@@ -157,7 +158,7 @@ export class EntryMaker {
 
   private fail(row: number): void {
     const { session } = this.receiving;
-    session.log.info('*** Skipping any contents from this failed directory ***\n');
+    session.log.error(skippingContents());
     session.ioError |= IoError.GENERAL;
     this.failedDir = `${this.receiving.relativePath(row)}/`;
   }
@@ -170,7 +171,7 @@ export class EntryMaker {
     const target = session.list.targets[session.list.extra[row]];
     if (session.options.safeLinks && isUnsafe(target, receiving.relativePath(row))) {
       if (session.options.info.name >= 1) {
-        session.log.info(`ignoring unsafe symlink "${receiving.shownName(row)}" -> "${target.toString('latin1')}"\n`);
+        session.log.info(ignoringUnsafeLink(receiving.shownName(row), target.toString('latin1')));
       }
       return;
     }

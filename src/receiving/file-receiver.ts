@@ -95,8 +95,9 @@ export class FileReceiver {
     return this.ownSum.equals(this.theirSum);
   }
 
-  get sumHex(): string {
-    return this.ownSum.toString('hex');
+  /** The sum of the last file. */
+  get sum(): Buffer {
+    return this.ownSum;
   }
 
   private literal(data: Uint8Array, from: number, to: number): void {

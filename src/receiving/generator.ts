@@ -4,6 +4,7 @@ import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
 import { listLine } from '../report/listing.js';
+import { exists, nonRegular, notCreating, refusedToReceive } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
 import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
@@ -132,7 +133,7 @@ export class Generator {
     }
     const isDir = list.isDir(row);
     if (parts.moduleHides?.(path, isDir)) {
-      session.log.info(`skipping server-excluded ${isDir ? 'directory' : 'file'} "${receiving.shownName(row)}"\n`);
+      session.log.xferError(refusedToReceive(receiving.shownName(row), isDir));
       session.ioError |= IoError.GENERAL;
       return;
     }
@@ -168,7 +169,7 @@ export class Generator {
         return;
       default:
         if (wantsSpecial(list.mode[row], o.devices, o.specials)) this.entries.special(ndx, row, stat);
-        else session.log.info(`skipping non-regular file "${this.receiving.shownName(row)}"\n`);
+        else if (o.info.nonreg >= 1) session.log.info(nonRegular(this.receiving.shownName(row)));
     }
   }
 
@@ -177,14 +178,12 @@ export class Generator {
     const { session } = this.receiving;
     const { options: o, log } = session;
     if (o.existing && !stat.exists) {
-      if (o.info.skip >= 1) {
-        log.info(`not creating new ${isDir ? 'directory' : 'file'} "${this.receiving.shownName(row)}"\n`);
-      }
+      if (o.info.skip >= 1) log.info(notCreating(this.receiving.shownName(row), isDir));
       if (isDir) this.entries.leaveOutBelow(row);
       return true;
     }
     if (o.ignoreExisting && stat.exists && !isDir) {
-      if (o.info.skip >= 1) log.info(`${this.receiving.shownName(row)} exists\n`);
+      if (o.info.skip >= 1) log.info(exists(this.receiving.shownName(row)));
       return true;
     }
     return false;

@@ -10,6 +10,7 @@ import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
 import { openForReading } from '../files/window.js';
 import { errnoText } from '../report/errno.js';
+import { failedVerification } from '../report/messages.js';
 import { basisPath, partialName } from './basis.js';
 import type { FileTarget } from './file-receiver.js';
 import type { Receiving } from './receiving.js';
@@ -201,10 +202,10 @@ export class Landing {
     const name = receiving.shownName(place.row);
     this.release(place, keep && o.partialDir !== '', 1);
     if (isRedo) {
-      log.xferError(`ERROR: ${name} failed verification -- update ${what}.\n`);
+      log.xferError(failedVerification(name, what, false));
       return 'failed';
     }
-    log.warning(`WARNING: ${name} failed verification -- update ${what} (will try again).\n`);
+    if (o.info.name >= 1 || o.itemize > 0) log.warning(failedVerification(name, what, true));
     return 'redo';
   }
 

@@ -4,6 +4,7 @@ import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
+import { digestHex } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
@@ -109,7 +110,7 @@ export class Receiver {
     const place = landing.open(row, item, head, isRedo);
     try {
       files.begin(place.target);
-      this.progress?.startFile(list.size[row]);
+      this.startProgress(ndx, list.size[row]);
       while (!files.step(connection.reader)) {
         this.progress?.update(files.offset);
         await connection.fill();
@@ -121,11 +122,21 @@ export class Receiver {
     }
     if (!this.itemLog.beforeTransfer) {
       const bytesWritten = connection.reader.total - before;
-      this.itemLog.transfer({ ...report, bytesWritten, fileSum: files.sumHex });
+      this.itemLog.transfer({ ...report, bytesWritten, fileSum: digestHex(files.sum, session.algorithms.transferSum) });
     }
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
     const outcome = landing.close(place, files.sumMatches, isRedo);
     this.settle(ndx, row, outcome);
+  }
+
+  /** Lists have one number more each than entries, for their directories (8.1). */
+  private startProgress(ndx: number, size: number): void {
+    const { progress } = this;
+    if (progress === null) return;
+    const { list, incremental } = this.session;
+    const lists = incremental ? 1 + list.segments.indexOf(list.segmentOf(ndx)!) : 0;
+    progress.startFile(size, ndx - lists);
+    progress.update(0);
   }
 
   private async readHead(): Promise<SumHead> {

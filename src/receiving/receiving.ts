@@ -6,7 +6,6 @@ import type { Backup } from '../files/backup.js';
 import type { IdMap } from '../files/ids.js';
 import type { Root } from '../files/root.js';
 import type { FileStat } from '../files/stat.js';
-import { escapeName } from '../report/escape.js';
 import type { Session } from '../session/session.js';
 import type { ListProgress, ListReceiver } from './list-receiver.js';
 
@@ -67,14 +66,14 @@ export class Receiving {
 
   /** A row's name as messages show it. */
   shownName(row: number): string {
-    return escapeName(this.session.list.path(row), this.session.options.eightBit);
+    return this.session.list.path(row);
   }
 
   /** A path of the destination as messages show it: whole, as the file system knows it. */
   shownPath(relative: ByteString): string {
     const { shownRoot } = this;
     const whole = relative === '.' || relative === '' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${relative}`;
-    return escapeName(whole, this.session.options.eightBit);
+    return whole;
   }
 
   /** Absolute name of the destination directory; set when it is known. */

@@ -4,6 +4,7 @@ import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
+import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
 import { BasisDirs, partialPath } from './basis.js';
 import type { EntryMaker } from './entries.js';
@@ -51,17 +52,16 @@ export class Requests {
     const { session } = this.receiving;
     const { list, options: o, log } = session;
     const size = list.size[row];
-    const name = () => this.receiving.shownName(row);
     if (o.maxSize >= 0 && size > o.maxSize) {
-      if (o.info.skip >= 1) log.info(`${name()} is over max-size\n`);
+      if (o.info.skip >= 1) log.info(overMaxSize(list.path(row)));
       return true;
     }
     if (o.minSize >= 0 && size < o.minSize) {
-      if (o.info.skip >= 1) log.info(`${name()} is under min-size\n`);
+      if (o.info.skip >= 1) log.info(underMinSize(list.path(row)));
       return true;
     }
     if (o.update && st.exists && st.isRegular && this.isNewer(row, st)) {
-      if (o.info.skip >= 1) log.info(`${name()} is newer\n`);
+      if (o.info.skip >= 1) log.info(isNewer(list.path(row)));
       return true;
     }
     return false;

@@ -17,7 +17,9 @@ export class ListSender {
   private readonly waiting: number[][] = [];
   private readonly pace = new Pace();
   /** True once every list has been announced. */
-  complete = false;
+  get complete(): boolean {
+    return this.session.listsComplete;
+  }
 
   constructor(
     private readonly session: Session,
@@ -51,7 +53,7 @@ export class ListSender {
     } else {
       if (!session.options.numericIds) this.encoder.writeIdLists(session.connection.writer);
       if (session.protocol < 30) session.connection.writer.i32(session.options.ignoreErrors ? 0 : scanner.ioError);
-      this.complete = true;
+      session.listsComplete = true;
     }
     session.stats.listSize = session.connection.writer.total + session.connection.writer.unflushed;
   }
@@ -113,7 +115,7 @@ export class ListSender {
     const rows = this.waiting.pop();
     if (rows === undefined) {
       ndxOut.write(writer, NDX_FLIST_EOF);
-      this.complete = true;
+      session.listsComplete = true;
       return;
     }
     const start = list.count;

@@ -6,8 +6,9 @@ import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js'
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
-import { escapeName } from '../report/escape.js';
 import { errnoText } from '../report/errno.js';
+import { senderRemoved, skippedRemove, vanished } from '../report/messages.js';
+import { digestHex } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';
@@ -58,6 +59,13 @@ export class Sender {
     if (this.lists.complete && session.protocol >= 30 && this.scanner.ioError !== 0) this.reportIoError();
     session.ndxOut.write(session.connection.writer, NDX_DONE);
     session.connection.flush();
+  }
+
+  /** Adds what the sent files consisted of to the statistics. */
+  applyCounts(): void {
+    const { stats } = this.session;
+    stats.literal = this.files.counts.literalBytes;
+    stats.matched = this.files.counts.matchedBytes;
   }
 
   private reportedIoError = 0;
@@ -208,22 +216,31 @@ export class Sender {
       writeSumHead(connection.writer, this.sums.head);
       const before = connection.writer.total + connection.writer.unflushed;
       files.begin(fd, size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
-      this.progress?.startFile(size);
+      this.progress?.startFile(size, this.place(item.ndx));
       while (!files.step()) {
         this.progress?.update(files.offset);
         if (connection.congested) await connection.drain();
         if (this.pace.dueNow()) await this.pace.rest();
       }
-      this.progress?.endFile(size);
+      if (this.progress !== null) {
+        this.progress.update(size);
+        this.progress.endFile(size);
+      }
       if (!this.itemLog.beforeTransfer) {
         const bytesWritten = connection.writer.total + connection.writer.unflushed - before;
-        const fileSum = files.fileSum.toString('hex');
+        const fileSum = digestHex(files.fileSum, session.algorithms.transferSum);
         this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname, bytesWritten, fileSum });
       }
       if (files.readError !== null) this.readFailed(row, files.readError);
     } finally {
       fs.closeSync(fd);
     }
+  }
+
+  /** Place of an index among the entries alone: lists have one number more each, for their directories (8.1). */
+  private place(ndx: number): number {
+    const { list, incremental } = this.session;
+    return incremental && this.progress !== null ? ndx - 1 - list.segments.indexOf(list.segmentOf(ndx)!) : ndx;
   }
 
   private updating(inplace: boolean, backup: boolean): boolean {
@@ -238,10 +255,10 @@ export class Sender {
     try {
       return fs.openSync(path, session.options.copyLinks ? fs.constants.O_RDONLY : scanner.openFlags(row));
     } catch (error) {
-      const name = escapeName(scanner.shownPath(row), session.options.eightBit);
+      const name = scanner.shownPath(row);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         scanner.ioError |= IoError.VANISHED;
-        session.log.warning(`file has vanished: "${name}"\n`);
+        session.log.warning(vanished(`"${name}"`));
       } else {
         scanner.ioError |= IoError.GENERAL;
         session.log.xferError(`rsync: [sender] send_files failed to open "${name}": ${errnoText(error)}\n`);
@@ -253,7 +270,7 @@ export class Sender {
 
   private readFailed(row: number, error: NodeJS.ErrnoException): void {
     this.scanner.ioError |= IoError.GENERAL;
-    const name = escapeName(this.scanner.shownPath(row), this.session.options.eightBit);
+    const name = this.scanner.shownPath(row);
     this.session.log.xferError(`rsync: [sender] read errors mapping "${name}": ${errnoText(error)}\n`);
   }
 
@@ -266,17 +283,17 @@ export class Sender {
     }
     const row = this.rowOf(ndx);
     const path = scanner.sourcePath(row);
-    const name = escapeName(list.path(row), session.options.eightBit);
+    const name = list.path(row);
     const errno = lstatInto(path, this.stat);
     if (errno !== 0 || !this.stat.exists) return;
     const { stat } = this;
     if (stat.size !== list.size[row] || stat.mtime !== list.mtime[row]) {
-      session.log.error(`rsync: [sender] Skipping sender remove for changed file: ${name}\n`);
+      session.log.xferError(skippedRemove(name));
       return;
     }
     try {
       fs.unlinkSync(path);
-      if (session.options.info.remove >= 1) session.log.info(`sender removed ${name}\n`);
+      if (session.options.info.remove >= 1) session.log.info(senderRemoved(name));
     } catch (error) {
       session.log.xferError(`rsync: [sender] sender failed to remove ${name}: ${errnoText(error)}\n`);
     }

@@ -5,8 +5,8 @@ import { FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Root } from '../files/root.js';
 import { FileStat, statInto } from '../files/stat.js';
-import { escapeName } from '../report/escape.js';
 import { errnoText } from '../report/errno.js';
+import { createdDirectory } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Where received files go. */
@@ -42,14 +42,14 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const total = countEntries(session);
   const st = new FileStat();
   const errno = statInto(at(relative), st);
-  const name = escapeName(path.replace(/(.)\/+$/, '$1'), o.eightBit);
+  const name = path.replace(/(.)\/+$/, '$1');
   if (errno === 0 && st.exists && st.isDir) return inside(base, whole, relative, null, false);
   if (st.exists) {
     if (total > 1) throw new RsyncError(Exit.FILESELECT, 'ERROR: destination must be a directory when copying more than 1 file');
     if (firstIsDirectory(session)) throw new RsyncError(Exit.FILESELECT, 'ERROR: cannot overwrite non-directory with a directory');
   } else if (total > 1 || trailing || firstIsDirectory(session)) {
     if (!o.dryRun) makeDirectory(base, whole, relative, o.mkpath, name);
-    if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0) log.client(`created directory ${name}\n`);
+    if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0) log.info(createdDirectory(name));
     return inside(base, whole, relative, null, o.dryRun);
   }
   const slash = whole.replace(/\/+$/, '').lastIndexOf('/');
@@ -61,7 +61,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const errnoParent = statInto(base.confined !== null ? base.confined.path(relativeParent || '.') : Buffer.from(parent, 'latin1'), st);
   if (errnoParent !== 0 || !st.exists) {
     const why = errnoText(errnoParent);
-    throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 "${escapeName(parent, o.eightBit)}" failed: ${why}`);
+    throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 "${parent}" failed: ${why}`);
   }
   return inside(base, parent, relativeParent, localName, false);
 }

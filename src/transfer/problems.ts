@@ -1,17 +1,16 @@
 import type { ByteString } from '../../protocol/options.js';
 import type { Reporter } from '../files/report.js';
 import { errnoText } from '../report/errno.js';
-import { escapeName } from '../report/escape.js';
 import type { Session } from '../session/session.js';
 
 /** Turns what the file functions could not do into rsync's lines (and exit code 23). `shownRoot`: the destination. */
 export function problemReporter(session: Session, shownRoot: ByteString): Reporter {
-  const { log, options: o } = session;
+  const { log } = session;
   const who = '[generator]';
   return {
     fullName(name) {
       const whole = name.startsWith('/') ? name : name === '.' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${name}`;
-      return `"${escapeName(whole, o.eightBit)}"`;
+      return `"${whole}"`;
     },
     problem(text, error) {
       log.xferError(`rsync: ${who} ${text}: ${errnoText(error)}\n`);

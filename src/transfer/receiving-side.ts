@@ -15,13 +15,14 @@ import { Landing } from '../receiving/landing.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
 import { Receiving } from '../receiving/receiving.js';
-import { escapeName } from '../report/escape.js';
 import type { ItemContext } from '../report/item.js';
+import { backedUp } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { type Destination, type DestinationBase, openDestination } from './destination.js';
 import { receiverGoodbye, receiveStatistics } from './goodbye.js';
+import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
 import { problemReporter } from './problems.js';
 
@@ -39,6 +40,7 @@ export interface ReceivingInput {
   itemContext: ItemContext;
   transferLog: TransferLog | null;
   progress: Progress | null;
+  announcer: ListAnnouncer | null;
   /** Both ends are one process: whole files unless asked otherwise. */
   isLocal: boolean;
 }
@@ -51,7 +53,9 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   const chmod = session.isServer ? [] : o.chmod.flatMap((text) => parseChmod(text, umask));
   const lists = new ListReceiver(session, decoder, chmod);
   connection.quiet = true;
+  input.announcer?.start(session.incremental);
   await lists.readFirst();
+  input.announcer?.end(session.incremental, list.count);
   connection.quiet = false;
   if (list.count === 0 && !session.isServer) {
     // The sender has nothing and goes; only the end of its lists may still stand in the stream (7.9).
@@ -110,7 +114,7 @@ async function makeReceiving(
 function backupLine(session: Session): ((from: ByteString, to: ByteString) => void) | null {
   const { log, options: o } = session;
   if ((o.info.backup ?? 0) < 1) return null;
-  return (from, to) => log.info(`backed up ${escapeName(from, o.eightBit)} to ${escapeName(to, o.eightBit)}\n`);
+  return (from, to) => log.info(backedUp(from, to));
 }
 
 function readBelow(path: Buffer): Buffer | null {

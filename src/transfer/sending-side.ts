@@ -13,6 +13,7 @@ import { Sender } from '../sending/sender.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { senderGoodbye, sendStatistics } from './goodbye.js';
+import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
 
 /** What a sending side needs besides its session. */
@@ -30,6 +31,7 @@ export interface SendingInput {
   itemContext: ItemContext;
   transferLog: TransferLog | null;
   progress: Progress | null;
+  announcer: ListAnnouncer | null;
 }
 
 /** Runs the whole sending side of a session, from the first list to the goodbye. */
@@ -60,7 +62,9 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   });
   const encoder = new EntryEncoder(listWire(session), list, { userName, groupName });
   const lists = new ListSender(session, scanner, encoder);
+  input.announcer?.start(session.incremental);
   await lists.sendFirst(input.sources, input.names);
+  input.announcer?.end(session.incremental, list.count);
   session.connection.flush();
   if (list.count === 0 && session.isServer) return;
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);

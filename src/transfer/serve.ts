@@ -1,6 +1,7 @@
-import { Exit, Msg } from '../../protocol/constants.js';
+import { Compat, Exit, Msg } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
+import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
@@ -95,6 +96,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       itemContext,
       transferLog: module?.transferLog ?? null,
       progress: null,
+      announcer: null,
     });
     return;
   }
@@ -111,6 +113,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     itemContext,
     transferLog: module?.transferLog ?? null,
     progress: null,
+    announcer: null,
     isLocal: false,
   });
 }
@@ -182,6 +185,8 @@ export function itemContextOf(session: Session, module: ServedModule | null): It
     now: () => new Date(),
     protocol: session.protocol,
     isServer: session.isServer,
+    symlinkTimes: (session.compatFlags & Compat.SYMLINK_TIMES) !== 0,
+    transferSumLength: DIGEST_LENGTH[algorithms.transferSum],
     listSum: algorithms.listSum,
     transferSum: algorithms.transferSum,
   };

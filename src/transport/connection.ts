@@ -53,8 +53,16 @@ export class Connection {
 
   // --- input -------------------------------------------------------------------------------------------------------
 
+  /** What comes in from here on is dropped: only the end of the input matters. */
+  discardInput(): void {
+    this.discarding = true;
+    this.reader.takeRest();
+  }
+  private discarding = false;
+
   /** Called by the carrier. */
   received(chunk: Uint8Array): void {
+    if (this.discarding) return;
     this.reader.push(chunk);
     this.lastIn = Date.now();
     if (!this.paused && this.reader.buffered > INPUT_HIGH) {
@@ -201,6 +209,14 @@ export class Connection {
     this.closed = true;
     if (this.limiter !== null) this.limiter.whenIdle(() => this.carrier.endOutput());
     else this.carrier.endOutput();
+  }
+
+  /** Waits until everything that was written before `finish` has left this process, or cannot leave it any more. */
+  async outputEnded(): Promise<void> {
+    const deadline = Date.now() + 5000;
+    while (this.writer.pending > 0 && this.failure === null && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   destroy(): void {

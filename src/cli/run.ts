@@ -1,0 +1,79 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import type { ByteString } from '../../protocol/options.js';
+import { runClient } from '../client/client.js';
+import { interrupt } from '../client/run.js';
+import { TargetError } from '../client/target.js';
+import { tempRegistry } from '../files/temp.js';
+import { exitLine } from '../report/exit.js';
+import { FileLog } from '../report/file-log.js';
+import { ConsoleLog } from '../report/log.js';
+import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from './options.js';
+import { runServer } from './server.js';
+
+/** Runs a command line of the program and returns its exit code. */
+export async function runCommand(argv: ByteString[]): Promise<number> {
+  let command: ParsedCommand;
+  if (argv.includes('--server')) return runServer(argv);
+  try {
+    command = parseCommand(argv, process.env);
+  } catch (error) {
+    return complain(error, 'client');
+  }
+  switch (command.kind) {
+    case 'help':
+    case 'version':
+      process.stdout.write(command.text ?? '');
+      return Exit.OK;
+    case 'daemon': {
+      const { runDaemon } = await import('../daemon/server.js');
+      return runDaemon(command.daemon!, argv);
+    }
+    default:
+      return runTransfer(command.options);
+  }
+}
+
+/** An error before there is a log: its text, then rsync's closing line. */
+function complain(error: unknown, role: string): number {
+  if (!(error instanceof RsyncError)) throw error;
+  const text = error.message.endsWith('\n') ? error.message : `${error.message}\n`;
+  process.stderr.write(Buffer.from(text + exitLine(error.exitCode, role), 'latin1'));
+  return error.exitCode;
+}
+
+async function runTransfer(o: CommandOptions): Promise<number> {
+  const missing = unsupportedOption(o);
+  if (missing !== null) return complain(new RsyncError(Exit.UNSUPPORTED, missing), 'client');
+  let log: ConsoleLog;
+  try {
+    log = new ConsoleLog(o, o.logFile === '' ? null : new FileLog(o.logFile));
+  } catch (error) {
+    return complain(error, 'client');
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      interrupt(Exit.SIGNAL);
+      // A run that is not far enough to be ended in order is ended here.
+      setTimeout(() => process.exit(Exit.SIGNAL), 2000).unref();
+    });
+  }
+  let role = 'client';
+  const result = { code: 0 };
+  try {
+    result.code = await runClient(o, log, (name) => {
+      role = name;
+    });
+    if (result.code !== Exit.OK) log.exit(result.code, exitLine(result.code, role));
+  } catch (error) {
+    if (!(error instanceof RsyncError)) throw error;
+    if (error instanceof TargetError) role = error.role;
+    if (error.message !== '') log.error(error.message.endsWith('\n') ? error.message : `${error.message}\n`);
+    log.exit(error.exitCode, exitLine(error.exitCode, role));
+    result.code = error.exitCode;
+  } finally {
+    tempRegistry.removeAll();
+    log.close();
+  }
+  return result.code;
+}

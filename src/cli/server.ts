@@ -1,0 +1,78 @@
+import { Exit, MAX_PATH } from '../../protocol/constants.js';
+import { ProtocolError, RsyncError } from '../../protocol/errors.js';
+import type { ByteString } from '../../protocol/options.js';
+import { tempRegistry } from '../files/temp.js';
+import { exitLine } from '../report/exit.js';
+import { ConsoleLog } from '../report/log.js';
+import { exchangeVersions } from '../session/handshake.js';
+import { serveSession } from '../transfer/serve.js';
+import type { Connection } from '../transport/connection.js';
+import { connectStdio } from '../transport/streams.js';
+import { type CommandOptions, parseServerArgs } from './options.js';
+
+const MAX_ARGS = 16_000;
+
+/** `--server …`: the far end of a remote shell, on standard input and output (1.1). */
+export async function runServer(argv: ByteString[]): Promise<number> {
+  if (argv.includes('--daemon')) {
+    const { runDaemonOnStdio } = await import('../daemon/server.js');
+    return runDaemonOnStdio(argv);
+  }
+  let options: CommandOptions;
+  const connection = connectStdio();
+  try {
+    options = parseServerArgs(argv, { isDaemon: false, env: process.env });
+    if (options.secludedArgs) {
+      const more = await readSecluded(connection);
+      options = parseServerArgs([...argv, ...more.slice(1)], { isDaemon: false, env: process.env, secludedDone: true });
+    }
+  } catch (error) {
+    if (!(error instanceof RsyncError)) throw error;
+    process.stderr.write(Buffer.from(`${error.message}\n${exitLine(error.exitCode, 'server')}`, 'latin1'));
+    return error.exitCode;
+  }
+  return serve(options, connection);
+}
+
+async function serve(options: CommandOptions, connection: Connection): Promise<number> {
+  const log = new ConsoleLog({ ...options, quiet: false }, null, { out: 2, err: 2 });
+  const role = options.sender ? 'sender' : 'Receiver';
+  connection.role = role;
+  // The first path argument is the "." in front of the real ones (1.1).
+  const paths = options.args[0] === '.' ? options.args.slice(1) : options.args;
+  let code: number;
+  try {
+    const protocol = await exchangeVersions(connection, options.protocol);
+    code = await serveSession({ connection, options, paths, module: null, protocol, log, refused: null });
+  } catch (error) {
+    if (!(error instanceof RsyncError)) throw error;
+    log.error(`${error.message}\n`);
+    code = error.exitCode;
+  }
+  if (code !== Exit.OK) log.error(exitLine(code, role));
+  tempRegistry.removeAll();
+  log.close();
+  await connection.outputEnded();
+  return code;
+}
+
+/** -s: the rest of the arguments comes over the connection, each with NUL, an empty one at the end (1.5). */
+export async function readSecluded(connection: Connection): Promise<ByteString[]> {
+  const { reader } = connection;
+  const args: ByteString[] = [];
+  for (;;) {
+    reader.begin();
+    const bytes: number[] = [];
+    for (let byte = reader.u8(); byte !== 0 && !reader.short; byte = reader.u8()) {
+      bytes.push(byte);
+      if (bytes.length > 16 * MAX_PATH) throw new ProtocolError('argument', 'too long', Exit.SYNTAX);
+    }
+    if (!reader.done()) {
+      await connection.fill();
+      continue;
+    }
+    if (bytes.length === 0) return args;
+    args.push(Buffer.from(bytes).toString('latin1'));
+    if (args.length > MAX_ARGS) throw new ProtocolError('arguments', 'too many', Exit.SYNTAX);
+  }
+}

@@ -1,0 +1,13 @@
+import { Exit } from '../protocol/constants.js';
+import { RsyncError } from '../protocol/errors.js';
+import { argvBytes } from './cli/options.js';
+import { runCommand } from './cli/run.js';
+
+runCommand(argvBytes()).then(
+  (code) => process.exit(code),
+  (error) => {
+    // Nothing that a user or a peer does leads here: show the whole error, so that it can be reported and mended.
+    process.stderr.write(`tsrsync: internal error: ${error instanceof Error ? error.stack : error}\n`);
+    process.exit(error instanceof RsyncError ? error.exitCode : Exit.CRASHED);
+  },
+);

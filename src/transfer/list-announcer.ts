@@ -1,0 +1,31 @@
+import type { Options } from '../../protocol/options.js';
+import type { ConsoleLog } from '../report/log.js';
+import { BUILDING_LIST, RECEIVING_LIST, receivingList, sendingList } from '../report/messages.js';
+import { ListProgress } from '../report/progress.js';
+
+/** Tells the user that the file list is being made or received; only a client has one. */
+export class ListAnnouncer {
+  private readonly progress: ListProgress;
+
+  constructor(
+    private readonly o: Options,
+    private readonly log: ConsoleLog,
+    private readonly isSender: boolean,
+  ) {
+    this.progress = new ListProgress(
+      o,
+      (text) => log.progress(text),
+      (text) => log.finishLine(text),
+    );
+  }
+
+  start(incremental: boolean): void {
+    if ((this.o.info.flist ?? 0) < 1) return;
+    if (incremental) this.log.client(this.isSender ? sendingList() : receivingList());
+    else this.progress.start(this.isSender ? BUILDING_LIST : RECEIVING_LIST);
+  }
+
+  end(incremental: boolean, files: number): void {
+    if (!incremental && (this.o.info.flist ?? 0) >= 1) this.progress.end(files);
+  }
+}

@@ -1,0 +1,192 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { splitConfList } from '../../protocol/handshake/auth.js';
+import type { ByteString } from '../../protocol/options.js';
+import { chroot } from '../libc/libc.js';
+import { errnoText } from '../report/log.js';
+import { groupId, groupIdsOf, userId } from './accounts.js';
+import type { ModuleConfig } from './config-params.js';
+
+/**
+ * The rights that a worker takes on before it sees file data, as plain data. Paths are absolute byte strings without a
+ * trailing slash ('/' alone for the root).
+ */
+export interface Identity {
+  /** null: stay what we are. */
+  uid: number | null;
+  /** The first one is the group of new files; null: stay. */
+  gids: number[] | null;
+  /** null: try, and go on without when it cannot be had. */
+  useChroot: boolean | null;
+  /** Directory to make the root, and where the module lies in it. */
+  outer: ByteString;
+  inner: ByteString;
+  /** Where the module lies without a new root. */
+  whole: ByteString;
+}
+
+/** A module that cannot be served: `line` is what the client reads, `reason` is for the log. */
+export class SetupError extends RsyncError {
+  constructor(
+    readonly line: string,
+    readonly reason: ByteString,
+  ) {
+    super(Exit.STARTCLIENT, line);
+  }
+}
+
+/** Cleans a configured path: absolute, no doubled slashes, no dot directories, no slash at its end. */
+function clean(configured: ByteString): ByteString {
+  const absolute = configured.startsWith('/') ? configured : `${process.cwd()}/${configured}`;
+  const normal = path.posix.normalize(absolute);
+  return normal.length > 1 ? normal.replace(/\/+$/, '') : normal;
+}
+
+async function groupsFor(config: ModuleConfig, uid: number, isRoot: boolean): Promise<number[] | null> {
+  const names = splitConfList(config.gid);
+  if (names.length === 0) {
+    if (!isRoot) return null;
+    const gid = (await groupId('nogroup')) ?? (await groupId('nobody'));
+    if (gid === null) throw new SetupError('@ERROR: invalid gid nogroup', 'Invalid gid nogroup');
+    return [gid];
+  }
+  const gids: number[] = [];
+  for (const [i, name] of names.entries()) {
+    if (i === 0 && name === '*') {
+      const all = await groupIdsOf(uid);
+      if (all === null) throw new SetupError('@ERROR: getpwuid failed', `getpwuid failed for uid ${uid}`);
+      gids.push(...all);
+      continue;
+    }
+    const gid = await groupId(name);
+    if (gid === null) throw new SetupError(`@ERROR: invalid gid ${name}`, `Invalid gid ${name}`);
+    gids.push(gid);
+  }
+  return gids;
+}
+
+/** Works out the identity that a module asks for, with names turned into numbers. Errors: SetupError. */
+export async function planIdentity(config: ModuleConfig): Promise<Identity> {
+  const isRoot = process.getuid?.() === 0;
+  const wanted = config.uid !== '' ? config.uid : isRoot ? 'nobody' : null;
+  let uid: number | null = null;
+  if (wanted !== null) {
+    uid = await userId(wanted);
+    if (uid === null) throw new SetupError(`@ERROR: invalid uid ${wanted}`, `Invalid uid ${wanted}`);
+  }
+  const gids = await groupsFor(config, uid ?? process.getuid?.() ?? 0, isRoot);
+  if (config.path === '') {
+    throw new SetupError('@ERROR: no path setting.', `No path specified for module ${config.name}`);
+  }
+  const divider = config.path.indexOf('/./');
+  const whole = clean(config.path);
+  if (divider < 0) return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole };
+  const outer = clean(config.path.slice(0, divider) || '/');
+  const inner = clean(config.path.slice(divider + 2));
+  // A path with a divider asks for a new root by itself, unless it is switched off.
+  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole };
+}
+
+/** Where a module lies for a process that has taken on its identity. */
+export interface Place {
+  chrooted: boolean;
+  /** Absolute path of the module, inside the new root when there is one. */
+  root: ByteString;
+  /** True when the module is only a part of what the process can see, so that every path has to be held inside. */
+  confined: boolean;
+}
+
+const PROBE = Buffer.from('/');
+
+/** True when this process may change its root directory; says why not. */
+function canChroot(warn: (text: ByteString) => void): boolean {
+  try {
+    chroot(PROBE);
+    process.chdir('/');
+    return true;
+  } catch (error) {
+    const why = error instanceof RsyncError ? error.message : errnoText(error).replace(/ \(\d+\)$/, '');
+    warn(`chroot test failed: ${why}. Switching 'use chroot' from unset to false.`);
+    return false;
+  }
+}
+
+function enterRoot(identity: Identity): void {
+  try {
+    // Missing directories are found before the root changes, so that the process can still be used for another module.
+    if (!fs.statSync(Buffer.from(identity.outer, 'latin1')).isDirectory()) {
+      throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR', errno: -20 });
+    }
+    chroot(Buffer.from(identity.outer, 'latin1'));
+    process.chdir('/');
+  } catch (error) {
+    const why = error instanceof RsyncError ? error.message : errnoText(error);
+    throw new SetupError('@ERROR: chroot failed', `rsync: [Receiver] chroot("${identity.outer}") failed: ${why}`);
+  }
+}
+
+function enterDirectory(dir: ByteString): void {
+  try {
+    const at = Buffer.from(dir, 'latin1');
+    if (!fs.statSync(at).isDirectory()) throw Object.assign(new Error('x'), { code: 'ENOTDIR', errno: -20 });
+    fs.accessSync(at, fs.constants.X_OK);
+    // Node's chdir takes text only; a directory whose name is not UTF-8 is reached by its path all the same.
+    const text = at.toString('utf8');
+    if (Buffer.from(text).equals(at)) process.chdir(text);
+  } catch (error) {
+    throw new SetupError('@ERROR: chdir failed', `rsync: [Receiver] chdir ${dir} failed: ${errnoText(error)}`);
+  }
+}
+
+function dropRights(identity: Identity): void {
+  const { uid, gids } = identity;
+  if (gids !== null && gids.length > 0) {
+    step('setgid', String(gids[0]), () => process.setgid?.(gids[0]));
+    step('setgroups', '', () => process.setgroups?.(gids));
+  }
+  if (uid === null) return;
+  step('setuid', String(uid), () => process.setuid?.(uid));
+  if (uid !== 0) verifyDropped(identity);
+}
+
+function step(call: 'setgid' | 'setgroups' | 'setuid', value: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    const what = value === '' ? call : `${call} ${value}`;
+    throw new SetupError(`@ERROR: ${call} failed`, `rsync: [Receiver] ${what} failed: ${errnoText(error)}`);
+  }
+}
+
+/** Rights that were given up must not come back: a process that can be root again serves nobody. */
+function verifyDropped(identity: Identity): void {
+  const { uid, gids } = identity;
+  let regained = process.getuid?.() !== uid || process.geteuid?.() !== uid;
+  if (gids !== null && gids.length > 0) regained ||= process.getegid?.() !== gids[0];
+  try {
+    process.seteuid?.(0);
+    regained = true;
+  } catch {
+    // What should happen.
+  }
+  if (regained) throw new SetupError('@ERROR: setuid failed', `setuid ${uid} did not give up all rights`);
+}
+
+/**
+ * Takes on an identity, once and for all: root directory, groups, user. Throws SetupError. `entered` is called when
+ * the first step that cannot be undone begins: before it, the process is as it was.
+ */
+export function takeOn(identity: Identity, warn: (text: ByteString) => void, entered: () => void): Place {
+  const chrooted = identity.useChroot ?? canChroot(warn);
+  if (chrooted) {
+    enterRoot(identity);
+    entered();
+  }
+  const root = chrooted ? identity.inner : identity.whole;
+  enterDirectory(root);
+  entered();
+  dropRights(identity);
+  return { chrooted, root, confined: root !== '/' };
+}

@@ -1,0 +1,71 @@
+import type { ByteString } from '../../protocol/options.js';
+import type { ModuleConfig } from './config-params.js';
+import { type Admission, handshakeSeconds } from './greet.js';
+import type { Identity } from './identity.js';
+
+/*
+ * What the daemon's parent and its workers say to each other over their channel: plain data, byte strings as they are.
+ */
+
+/** One admitted connection; its socket comes with it. The worker sends the client's `@RSYNCD: OK` or the refusal. */
+export interface Job {
+  kind: 'serve';
+  id: number;
+  identity: Identity;
+  config: ModuleConfig;
+  readOnly: boolean;
+  protocol: number;
+  client: { address: string; name: string };
+  user: ByteString;
+  /** Bytes of the client that were read beyond the text, in base64. */
+  head: string;
+  /** Log file of this connection, '' for standard error. */
+  logFile: ByteString;
+  /** Files that the module's filters name, read while it was possible: a worker may not see them any more. */
+  filterFiles: Record<ByteString, ByteString>;
+  /** KiB per second that the daemon's command line allows at most, 0 for no limit. */
+  bwlimit: number;
+  /** False for a daemon behind a remote shell. */
+  overTcp: boolean;
+  /** Seconds for the arguments. */
+  deadline: number;
+}
+
+export type FromWorker =
+  /** The worker has loaded everything it may need. */
+  | { kind: 'ready' }
+  /** A connection is over. `bound` tells whether the worker belongs to its identity now. */
+  | { kind: 'done'; id: number; bound: boolean };
+
+/** Overrides of the daemon's command line that concern each connection. */
+export interface Overrides {
+  logFile: ByteString;
+  logFormat: ByteString;
+  bwlimit: number;
+}
+
+/** The job of an admitted client; its id is the caller's to give. */
+export function jobFor(admission: Admission, overrides: Overrides, head: string, overTcp: boolean): Job {
+  const { identity, readOnly, protocol, client, user, filterFiles } = admission;
+  const config = { ...admission.config };
+  if (overrides.logFormat !== '') {
+    config.transferLogging = true;
+    config.logFormat = overrides.logFormat;
+  }
+  return {
+    kind: 'serve',
+    id: 0,
+    identity,
+    config,
+    readOnly,
+    protocol,
+    client,
+    user,
+    head,
+    logFile: overrides.logFile || config.logFile,
+    filterFiles,
+    bwlimit: overrides.bwlimit,
+    overTcp,
+    deadline: handshakeSeconds(config),
+  };
+}

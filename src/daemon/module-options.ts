@@ -1,0 +1,41 @@
+import { limitLevels } from '../../protocol/handshake/levels.js';
+import type { Options } from '../../protocol/options.js';
+import type { ModuleConfig } from './config-params.js';
+import type { Place } from './identity.js';
+import type { Job } from './job.js';
+
+/** Whether links are stored with a prefix that keeps them from being followed: unless only a new root holds them in. */
+export function mungesLinks(config: ModuleConfig, place: Place): boolean {
+  return config.mungeSymlinks ?? (!place.chrooted || place.confined);
+}
+
+/**
+ * Applies a module's settings to a client's options; what the client may not decide is overruled. Returns whether
+ * user and group names are left alone on this side, which is not the same as --numeric-ids: the lists of names still
+ * travel.
+ */
+export function applyModule(options: Options, job: Job, place: Place): boolean {
+  const { config } = job;
+  options.server = true;
+  options.quiet = false;
+  options.daemon = true;
+  // A daemon has no standard error that a client could see, unless a remote shell runs it.
+  if (job.overTcp) options.stderrMode = 'client';
+  if (config.openNoatime !== null) options.openNoatime = config.openNoatime;
+  options.mungeLinks = mungesLinks(config, place);
+  if (config.ignoreErrors) options.ignoreErrors = true;
+  if (config.fakeSuper) {
+    options.fakeSuper = true;
+  } else if (options.fakeSuper) {
+    options.fakeSuper = false;
+    options.superUser = 1;
+  }
+  if (job.bwlimit > 0 && (options.bwlimit === 0 || options.bwlimit > job.bwlimit)) options.bwlimit = job.bwlimit;
+  if (options.tempDir === '') options.tempDir = config.tempDir;
+  // The other direction has rules of its own, which hold without -p as well.
+  if (options.sender && config.outgoingChmod !== '') options.chmod.push(config.outgoingChmod);
+  limitLevels(options.info, 'info', config.maxVerbosity);
+  limitLevels(options.debug, 'debug', config.maxVerbosity);
+  if (options.numericIds) return true;
+  return place.chrooted ? config.numericIds !== false : config.numericIds === true;
+}

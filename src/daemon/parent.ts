@@ -1,0 +1,219 @@
+import type net from 'node:net';
+import { RsyncError } from '../../protocol/errors.js';
+import type { ByteString } from '../../protocol/options.js';
+import { FileLog, type Log, SPOKEN_VERSION } from '../report/log.js';
+import { isTrustedProxy } from './access.js';
+import { plainAddress } from './address.js';
+import { type DaemonConfig, isStale, markFresh } from './config.js';
+import { Dialogue } from './dialogue.js';
+import { type Admission, greet, handshakeSeconds } from './greet.js';
+import { type Job, jobFor } from './job.js';
+import { type Listeners, listen } from './listen.js';
+import { logVersion, openLog } from './log-sink.js';
+import { UNDETERMINED } from './names.js';
+import { createPidFile, type PidFile } from './pid-file.js';
+import { Pool } from './pool.js';
+import { readProxyHeader } from './proxy.js';
+import { Slots } from './slots.js';
+
+/** Connections that may be in their text part at once; more are closed at once. */
+const MAX_HANDSHAKES = 2000;
+const IDLE_MS = 60_000;
+
+export interface DaemonSettings {
+  /** Reads the configuration anew; throws when it is broken. */
+  load(): DaemonConfig;
+  /** Overrides; '' and null where the configuration decides. */
+  address: string;
+  port: number | null;
+  family: 0 | 4 | 6;
+  logFile: ByteString;
+  logFormat: ByteString;
+  /** KiB per second for each connection, 0 for no limit. */
+  bwlimit: number;
+  workerEntry: string;
+  /** Milliseconds after which a worker without connections ends; 0 for the default. */
+  idleMs: number;
+}
+
+/**
+ * The parent of a daemon. It listens, leads the text part of each connection, and hands the socket to a worker that
+ * runs with the module's rights: it never touches a module's files itself.
+ */
+export class Daemon {
+  private config: DaemonConfig;
+  private log: Log;
+  private logPath: ByteString;
+  private logStamp: string;
+  private readonly slots = new Slots();
+  private readonly dialogues = new Set<Dialogue>();
+  private pool: Pool | null = null;
+  private listeners: Listeners | null = null;
+  private pidFile: PidFile | null = null;
+  private nextId = 1;
+  private crowded = false;
+
+  constructor(private readonly settings: DaemonSettings) {
+    this.config = settings.load();
+    this.logPath = settings.logFile || this.config.defaults.logFile;
+    this.log = openLog(this.logPath);
+    this.logStamp = logVersion(this.logPath);
+  }
+
+  /** What the configuration's author should know. */
+  get notices(): readonly ByteString[] {
+    return this.config.notices;
+  }
+
+  get logsToFile(): boolean {
+    return this.log instanceof FileLog;
+  }
+
+  /** The configured "socket options". */
+  get socketOptions(): ByteString {
+    return this.config.global.socketOptions;
+  }
+
+  get workerPids(): number[] {
+    return this.pool?.pids ?? [];
+  }
+
+  /** Begins to listen. Errors: 10 when no address can be listened on, 11 for the pid file. Returns the port. */
+  async start(): Promise<number> {
+    const { settings, config } = this;
+    for (const text of this.notices) this.log.warning(text);
+    try {
+      if (config.global.pidFile !== '') this.pidFile = createPidFile(config.global.pidFile);
+      const port = settings.port ?? (config.global.port || 873);
+      this.log.info(`rsyncd version ${SPOKEN_VERSION} starting, listening on port ${port}`);
+      this.listeners = await listen(
+        {
+          address: settings.address || config.global.address,
+          port,
+          family: settings.family,
+          backlog: config.global.listenBacklog,
+        },
+        this.log,
+        (socket) => this.accept(socket),
+      );
+    } catch (error) {
+      if (error instanceof RsyncError) this.log.error(error.message);
+      this.pidFile?.remove();
+      throw error;
+    }
+    const idleMs = settings.idleMs || IDLE_MS;
+    this.pool = new Pool({ entry: settings.workerEntry, idleMs, complain: (text) => this.log.error(text) });
+    return this.listeners.port;
+  }
+
+  private accept(socket: net.Socket): void {
+    if (this.dialogues.size >= MAX_HANDSHAKES) {
+      if (!this.crowded) this.log.warning(`more than ${MAX_HANDSHAKES} connections before login: closing new ones`);
+      this.crowded = true;
+      socket.destroy();
+      return;
+    }
+    this.crowded = false;
+    const dialogue = new Dialogue(socket, socket);
+    this.dialogues.add(dialogue);
+    socket.once('close', () => this.dialogues.delete(dialogue));
+    this.receive(dialogue, socket).catch((error) => {
+      this.log.error(`internal error: ${String((error as Error).stack)}`);
+      socket.destroy();
+    });
+  }
+
+  private async receive(dialogue: Dialogue, socket: net.Socket): Promise<void> {
+    this.refresh(false);
+    const { config, log, slots } = this;
+    const client = { address: plainAddress(socket.remoteAddress ?? '0.0.0.0'), name: UNDETERMINED };
+    if (config.global.proxyProtocol) {
+      dialogue.deadline(handshakeSeconds(config.defaults));
+      const trusted = await isTrustedProxy(config.global.proxyProtocolHosts, client.address, (text) => log.info(text));
+      const header = trusted ? await readProxyHeader(dialogue) : null;
+      if (header === null) {
+        log.info(`no trusted proxy header from ${client.address}`);
+        dialogue.close();
+        return;
+      }
+      if (header.address !== null) client.address = header.address;
+    }
+    const admission = await greet(dialogue, client, { config, log, slots, env: process.env, overTcp: true });
+    if (admission !== null) await this.pass(dialogue, socket, admission);
+  }
+
+  /** Hands an admitted connection to a worker. */
+  private async pass(dialogue: Dialogue, socket: net.Socket, admission: Admission): Promise<void> {
+    await dialogue.flushed();
+    const { slot, identity } = admission;
+    if (dialogue.fate !== '' || this.pool === null) {
+      slot.release();
+      dialogue.close();
+      return;
+    }
+    const head = dialogue.release().toString('base64');
+    this.dialogues.delete(dialogue);
+    const job = this.jobOf(admission, head);
+    const key = JSON.stringify([identity, job.logFile, logVersion(job.logFile)]);
+    this.pool.serve(key, job, socket, () => slot.release());
+  }
+
+  private jobOf(admission: Admission, head: string): Job {
+    const { settings } = this;
+    const job = jobFor(admission, settings, head, true);
+    job.id = this.nextId++;
+    // The file has to be there before its version is asked for, or the next connection would find another one.
+    if (job.logFile !== '' && logVersion(job.logFile) === 'none') closeLog(openLog(job.logFile));
+    return job;
+  }
+
+  /** Follows changes of the configuration and of the log file. A broken configuration leaves the old one in force. */
+  private refresh(force: boolean): void {
+    if (force || isStale(this.config)) this.reload();
+    if (force || logVersion(this.logPath) !== this.logStamp) this.reopenLog();
+  }
+
+  private reload(): void {
+    try {
+      this.config = this.settings.load();
+      for (const text of this.notices) this.log.warning(text);
+    } catch (error) {
+      this.log.error(`${(error as Error).message}; the previous configuration stays in force`);
+      markFresh(this.config);
+    }
+  }
+
+  private reopenLog(): void {
+    if (!(this.log instanceof FileLog)) return;
+    try {
+      this.log.reopen();
+    } catch {
+      // The old file stays in use.
+    }
+    this.logStamp = logVersion(this.logPath);
+  }
+
+  /** SIGHUP: reads the configuration, reopens the log, and lets workers end after their present connections. */
+  hup(): void {
+    this.refresh(true);
+    this.pool?.retireAll();
+  }
+
+  /** Stops listening and ends every connection. */
+  async close(): Promise<void> {
+    this.listeners?.close();
+    for (const dialogue of this.dialogues) {
+      dialogue.input.destroy();
+      dialogue.output.destroy();
+    }
+    await this.pool?.close();
+    this.pool = null;
+    this.pidFile?.remove();
+    this.pidFile = null;
+    closeLog(this.log);
+  }
+}
+
+function closeLog(log: Log): void {
+  if (log instanceof FileLog) log.close();
+}

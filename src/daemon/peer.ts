@@ -1,0 +1,137 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { splitDaemonPaths } from '../../protocol/handshake/args.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import { parseServerArgs, ServerOptionError } from '../cli/options.js';
+import { type ChmodRule, parseChmod } from '../files/chmod.js';
+import { Root } from '../files/root.js';
+import { exitLine, type Log } from '../report/log.js';
+import { type ServedModule, serveSession } from '../transfer/serve.js';
+import type { Connection } from '../transport/connection.js';
+import { readArguments, requestText } from './arguments.js';
+import { expandPaths } from './glob.js';
+import type { Place } from './identity.js';
+import type { Job } from './job.js';
+import { hiddenBy, moduleFilters } from './module-filters.js';
+import { applyModule } from './module-options.js';
+
+/** What a client's arguments came to. */
+interface Request {
+  options: Options;
+  /** Why the options cannot be honoured; told to the client once the session is set up. */
+  refused: RsyncError | null;
+  words: ByteString[];
+  secluded: boolean;
+}
+
+function parse(job: Job, words: ByteString[], secludedDone: boolean): Pick<Request, 'options' | 'refused'> {
+  const { config } = job;
+  const refuse = config.refuseOptions.split(' ').filter((word) => word !== '');
+  const context = { isDaemon: true, refuse, charset: config.charset !== '', env: process.env, secludedDone };
+  try {
+    return { options: parseServerArgs(words, context), refused: null };
+  } catch (error) {
+    if (!(error instanceof ServerOptionError)) throw error;
+    return { options: error.options, refused: new RsyncError(Exit.UNSUPPORTED, error.message) };
+  }
+}
+
+/** Reads the arguments of one client, in one list or (with -s) in two. */
+async function readRequest(connection: Connection, job: Job): Promise<Request> {
+  const nul = job.protocol >= 30;
+  const first = await readArguments(connection, nul, true);
+  const { options, refused } = parse(job, first.options, false);
+  if (!options.secludedArgs || refused !== null) {
+    return { options, refused, words: first.paths ?? [], secluded: false };
+  }
+  const second = await readArguments(connection, true, false);
+  // The second list starts with a program name of no meaning.
+  const both = parse(job, [...first.options, ...second.options.slice(1)], true);
+  return { ...both, words: second.paths ?? [], secluded: true };
+}
+
+function logRequest(job: Job, options: Options, words: readonly ByteString[], log: Log): void {
+  const text = requestText(words);
+  if (text === '') return;
+  const who = job.user === '' ? job.client.name : `${job.user}@${job.client.name}`;
+  log.info(`rsync ${options.sender ? 'on' : 'to'} ${text} from ${who} (${job.client.address})`);
+}
+
+/**
+ * Serves one client of a module from its arguments on; `@RSYNCD: OK` has been sent. Runs with the module's rights.
+ * Returns the exit code. Never throws.
+ */
+export async function servePeer(connection: Connection, job: Job, place: Place, log: Log): Promise<number> {
+  connection.role = 'Receiver';
+  const deadline = setTimeout(() => {
+    connection.fail(new RsyncError(Exit.TIMEOUT, `[${connection.role}] daemon handshake timeout -- exiting`));
+  }, job.deadline * 1000);
+  try {
+    const request = await readRequest(connection, job);
+    clearTimeout(deadline);
+    return await serveRequest(connection, job, place, log, request);
+  } catch (error) {
+    return report(error, connection, log);
+  } finally {
+    clearTimeout(deadline);
+    connection.finish();
+  }
+}
+
+async function serveRequest(
+  connection: Connection,
+  job: Job,
+  place: Place,
+  log: Log,
+  request: Request,
+): Promise<number> {
+  const { options, refused } = request;
+  const filters = moduleFilters(job.config, job.filterFiles, job.protocol, options.sender);
+  const idsByNumber = applyModule(options, job, place);
+  logRequest(job, options, request.words, log);
+  const words = splitDaemonPaths(request.words, job.config.name, request.secluded);
+  const root = place.confined ? Root.confined(place.root) : Root.plain(place.root);
+  try {
+    const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
+    const module: ServedModule & { idsByNumber: boolean } = {
+      name,
+      path: place.root,
+      confined: place.confined ? root : null,
+      readOnly: job.readOnly,
+      writeOnly,
+      filters,
+      incomingChmod: options.sender ? [] : chmodRules(job.config.incomingChmod, 'incoming', log),
+      timeout,
+      transferLog: transferLogging ? { format: logFormat, log } : null,
+      client: { host: job.client.name, addr: job.client.address, authUser: job.user },
+      idsByNumber,
+    };
+    const paths = refused === null ? expandPaths(root, words, hiddenBy(filters)) : [];
+    const code = await serveSession({ connection, options, paths, module, protocol: job.protocol, log, refused });
+    if (code !== Exit.OK) log.error(exitLine(code, connection.role));
+    return code;
+  } finally {
+    root.close();
+  }
+}
+
+/** A module's chmod setting; one that cannot be read is told and has no effect. */
+function chmodRules(text: ByteString, direction: string, log: Log): ChmodRule[] {
+  if (text === '') return [];
+  try {
+    return parseChmod(text, process.umask());
+  } catch {
+    log.error(`Invalid "${direction} chmod" directive: ${text}`);
+    return [];
+  }
+}
+
+function report(error: unknown, connection: Connection, log: Log): number {
+  if (!(error instanceof RsyncError)) {
+    log.error(`internal error: ${String((error as Error).stack)}`);
+    return Exit.CRASHED;
+  }
+  if (!error.silent) log.error(error.message);
+  log.error(exitLine(error.exitCode, connection.role));
+  return error.exitCode;
+}

@@ -1,0 +1,192 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type net from 'node:net';
+import os from 'node:os';
+import type { FromWorker, Job } from './job.js';
+
+/** Workers of one identity: one per core helps, more only cost memory. */
+const MAX_PER_IDENTITY = Math.min(os.availableParallelism(), 4);
+const SWEEP_MS = 5_000;
+
+export interface PoolSettings {
+  /** The script that a worker runs. */
+  entry: string;
+  complain(text: string): void;
+  /** A worker without connections ends after so many milliseconds. */
+  idleMs: number;
+}
+
+class Worker {
+  /** Identity that it belongs to, null while it can still take on any. */
+  key: string | null = null;
+  /** What is to be done when a connection ends, by job id. */
+  readonly jobs = new Map<number, () => void>();
+  idleSince = Date.now();
+  retired = false;
+
+  constructor(readonly child: ChildProcess) {}
+
+  get load(): number {
+    return this.jobs.size;
+  }
+}
+
+/**
+ * The worker processes of a daemon. A spare one, which has no identity yet, is always kept warm, so that a connection
+ * never waits for a process to start.
+ */
+export class Pool {
+  private readonly workers = new Set<Worker>();
+  private readonly sweeper: NodeJS.Timeout;
+  private closing = false;
+  /** Consecutive workers that died before they were ready; stops a loop of failing starts. */
+  private failedStarts = 0;
+  private respawn: NodeJS.Timeout | null = null;
+
+  constructor(private readonly settings: PoolSettings) {
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.sweeper.unref();
+    this.spawn();
+  }
+
+  /** Process ids, for tests and statistics. */
+  get pids(): number[] {
+    return [...this.workers].map((w) => w.child.pid ?? 0);
+  }
+
+  /** Hands a connection over; `ended` is called once, when it is over in whatever way. */
+  serve(key: string, job: Job, socket: net.Socket, ended: () => void): void {
+    const worker = this.choose(key);
+    worker.key = key;
+    worker.jobs.set(job.id, ended);
+    // A socket that is not passed on is this process's again, and nobody else will ever close it.
+    worker.child.send(job, socket, (error) => {
+      if (error === null) return;
+      socket.destroy();
+      this.finish(worker, job.id);
+    });
+    this.keepSpare();
+  }
+
+  private choose(key: string): Worker {
+    let best: Worker | null = null;
+    let count = 0;
+    let spare: Worker | null = null;
+    for (const worker of this.workers) {
+      if (worker.retired) continue;
+      if (worker.key === null) spare ??= worker;
+      if (worker.key !== key) continue;
+      count++;
+      if (best === null || worker.load < best.load) best = worker;
+    }
+    if (best !== null && (best.load === 0 || count >= MAX_PER_IDENTITY)) return best;
+    return spare ?? this.spawn();
+  }
+
+  private spawn(): Worker {
+    const child = fork(this.settings.entry, [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: process.execArgv.filter((arg) => !arg.startsWith('--inspect')),
+    });
+    const worker = new Worker(child);
+    this.workers.add(worker);
+    child.on('message', (message: FromWorker) => this.heard(worker, message));
+    child.on('error', (error) => this.settings.complain(`worker: ${error.message}`));
+    child.on('exit', (code, signal) => this.gone(worker, code, signal));
+    return worker;
+  }
+
+  private heard(worker: Worker, message: FromWorker): void {
+    this.failedStarts = 0;
+    if (message.kind !== 'done') return;
+    this.finish(worker, message.id);
+    if (!message.bound && worker.load === 0) worker.key = null;
+  }
+
+  private finish(worker: Worker, id: number): void {
+    const ended = worker.jobs.get(id);
+    if (ended === undefined) return;
+    worker.jobs.delete(id);
+    worker.idleSince = Date.now();
+    ended();
+    if (worker.retired && worker.load === 0) this.dismiss(worker);
+  }
+
+  private gone(worker: Worker, code: number | null, signal: string | null): void {
+    this.workers.delete(worker);
+    const { pid } = worker.child;
+    if (!this.closing && (worker.load > 0 || (signal !== null && !worker.retired))) {
+      const how = signal === null ? `with code ${code}` : `by ${signal}`;
+      this.settings.complain(`worker ${pid} ended ${how}; connections lost: ${worker.load}`);
+    }
+    for (const id of [...worker.jobs.keys()]) this.finish(worker, id);
+    if (worker.key === null) this.failedStarts++;
+    this.keepSpare();
+  }
+
+  private keepSpare(): void {
+    if (this.closing || this.respawn !== null) return;
+    for (const worker of this.workers) if (worker.key === null && !worker.retired) return;
+    if (this.failedStarts === 0) {
+      this.spawn();
+      return;
+    }
+    this.respawn = setTimeout(
+      () => {
+        this.respawn = null;
+        this.keepSpare();
+      },
+      Math.min(30_000, 100 * 2 ** this.failedStarts),
+    );
+  }
+
+  private sweep(): void {
+    let spares = 0;
+    for (const worker of this.workers) {
+      if (worker.load > 0) continue;
+      if (worker.key === null && spares++ === 0) continue;
+      if (Date.now() - worker.idleSince >= this.settings.idleMs) this.dismiss(worker);
+    }
+  }
+
+  private dismiss(worker: Worker): void {
+    worker.retired = true;
+    // A worker whose channel closes ends by itself when its last connection is over.
+    if (worker.child.connected) worker.child.disconnect();
+  }
+
+  /** Lets every worker end after its present connections, so that new ones meet new settings and log files. */
+  retireAll(): void {
+    for (const worker of this.workers) {
+      worker.retired = true;
+      if (worker.load === 0) this.dismiss(worker);
+    }
+    this.keepSpare();
+  }
+
+  /** Ends all workers, with their connections, and waits until they are gone. */
+  async close(): Promise<void> {
+    this.closing = true;
+    clearInterval(this.sweeper);
+    if (this.respawn !== null) clearTimeout(this.respawn);
+    const ends = [...this.workers].map((worker) => endWorker(worker.child));
+    await Promise.all(ends);
+  }
+}
+
+/** Milliseconds that a worker has to clean up before it is killed. */
+const GRACE_MS = 5_000;
+
+function endWorker(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}

@@ -1,0 +1,102 @@
+import fs from 'node:fs';
+import net from 'node:net';
+import { Exit } from '../../protocol/constants.js';
+import type { ByteString } from '../../protocol/options.js';
+import { preload as preloadCodecs } from '../codec/index.js';
+import { tempRegistry } from '../files/temp.js';
+import { preload as preloadLibc } from '../libc/libc.js';
+import { connectStreams } from '../transport/streams.js';
+import { plainAddress } from './address.js';
+import type { DaemonConfig } from './config.js';
+import { Dialogue } from './dialogue.js';
+import { Entrance, refusalOf } from './entrance.js';
+import { greet } from './greet.js';
+import { jobFor, type Overrides } from './job.js';
+import { openLog } from './log-sink.js';
+import { addressFromShell, UNDETERMINED } from './names.js';
+import { servePeer } from './peer.js';
+import { Slots } from './slots.js';
+
+/** True when standard input is a TCP connection: a super-server has accepted it. */
+export function stdinIsTcp(): boolean {
+  let link: string;
+  try {
+    link = fs.readlinkSync('/proc/self/fd/0');
+  } catch {
+    return false;
+  }
+  const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+  if (inode === undefined) return false;
+  return ['tcp', 'tcp6'].some((table) => hasInode(`/proc/self/net/${table}`, inode));
+}
+
+function hasInode(table: string, inode: string): boolean {
+  try {
+    return fs
+      .readFileSync(table, 'latin1')
+      .split('\n')
+      .some((line) => line.trim().split(/\s+/)[9] === inode);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Serves the one connection that is on standard input (and output, behind a remote shell) in this process, which takes
+ * on the module's rights itself. Returns the exit code.
+ */
+export async function serveStdio(config: DaemonConfig, overrides: Overrides, overTcp: boolean): Promise<number> {
+  const input = new net.Socket({ fd: 0, readable: true, writable: overTcp, allowHalfOpen: true });
+  const output = overTcp ? input : new net.Socket({ fd: 1, readable: false, writable: true });
+  const log = openLog(overrides.logFile || config.defaults.logFile);
+  const dialogue = new Dialogue(input, output);
+  const address = overTcp ? plainAddress(input.remoteAddress ?? '0.0.0.0') : addressFromShell(process.env);
+  const client = { address, name: UNDETERMINED };
+  const hall = { config, log, slots: new Slots(), env: process.env, overTcp };
+  const admission = await greet(dialogue, client, hall);
+  if (admission === null) {
+    await closed(output);
+    return Exit.STARTCLIENT;
+  }
+  preloadLibc();
+  preloadCodecs();
+  await dialogue.flushed();
+  const head = dialogue.release();
+  const job = jobFor(admission, overrides, '', overTcp);
+  const jobLog = job.logFile === (overrides.logFile || config.defaults.logFile) ? log : openLog(job.logFile);
+  try {
+    const place = new Entrance().enter(job, jobLog);
+    output.write('@RSYNCD: OK\n');
+    const connection = connectStreams(input, output);
+    connection.received(head);
+    input.resume();
+    const code = await servePeer(connection, job, place, jobLog);
+    await closed(output);
+    return code;
+  } catch (error) {
+    const { line, reason } = refusalOf(error);
+    jobLog.info(reason);
+    await end(output, `${line}\n`);
+    return Exit.STARTCLIENT;
+  } finally {
+    tempRegistry.removeAll();
+    admission.slot.release();
+    input.destroy();
+  }
+}
+
+function end(output: net.Socket, line: ByteString): Promise<void> {
+  return new Promise((resolve) => {
+    output.once('close', () => resolve());
+    output.end(Buffer.from(line, 'latin1'), () => resolve());
+  });
+}
+
+/** Waits until everything written has gone, or nobody takes it any more. */
+function closed(output: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (output.destroyed || output.writableFinished) resolve();
+    output.once('finish', () => resolve());
+    output.once('close', () => resolve());
+  });
+}

@@ -155,14 +155,7 @@ export class AttributeSetter {
   }
 
   /** False when it failed. */
-  private setTimes(
-    path: Buffer,
-    fd: number,
-    list: FileList,
-    row: number,
-    st: FileStat,
-    kind: AttributeKind,
-  ): boolean {
+  private setTimes(path: Buffer, fd: number, list: FileList, row: number, st: FileStat, kind: AttributeKind): boolean {
     const { o } = this;
     const type = st.mode & S_IFMT;
     if (kind.skipTimes === true) return true;
@@ -174,14 +167,7 @@ export class AttributeSetter {
     const setA = wantA && (exact || !sameTime(st.atime, 0, list.atime[row], 0, window));
     if (!setM && !setA) return true;
     try {
-      setFileTimes(
-        path,
-        fd,
-        st,
-        setA ? list.atime[row] : null,
-        setM ? list.mtime[row] : null,
-        list.nsec[row],
-      );
+      setFileTimes(path, fd, st, setA ? list.atime[row] : null, setM ? list.mtime[row] : null, list.nsec[row]);
     } catch (error) {
       this.reporter.problem(`failed to set times on ${this.name(list, row)}`, error);
       return false;

@@ -1,4 +1,4 @@
-import { linkSync, lchownSync, mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { lchownSync, linkSync, mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import { mknod } from '../libc/libc.js';

@@ -1,6 +1,6 @@
-import { wildmatch } from '../../protocol/filter/wildmatch.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import { wildmatch } from '../../protocol/filter/wildmatch.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { groupId, userId } from './names.js';
 

@@ -26,8 +26,8 @@ export interface RemoveRules {
 }
 
 /**
- * Removes `path` below `root` with everything in it: contents before their directory, directories of one level before
- * its files, names from the end. Links are removed, never followed. 'gone' also when nothing was there.
+ * Removes `path` below `root` with everything in it: contents before their directory, one level in the order of
+ * `compareForRemoval`. Links are removed, never followed. 'gone' also when nothing was there.
  */
 export function removeTree(root: Root, path: ByteString, rules: RemoveRules): Removal {
   const st = new FileStat();
@@ -40,7 +40,14 @@ export function removeTree(root: Root, path: ByteString, rules: RemoveRules): Re
   return remove(root, path, st.mode, st.isDir, st.dev, rules);
 }
 
-function remove(root: Root, path: ByteString, mode: number, isDir: boolean, device: number, rules: RemoveRules): Removal {
+function remove(
+  root: Root,
+  path: ByteString,
+  mode: number,
+  isDir: boolean,
+  device: number,
+  rules: RemoveRules,
+): Removal {
   if (isDir) {
     const inside = removeContents(root, path, mode, device, rules);
     if (inside !== 'gone') return inside;
@@ -61,6 +68,24 @@ function remove(root: Root, path: ByteString, mode: number, isDir: boolean, devi
   if (isDir) root.forget(path);
   rules.onDelete?.(path, isDir, mode);
   return 'gone';
+}
+
+const SLASH = Buffer.from('/');
+
+/**
+ * Order in which the entries of one directory are removed, which is the list's order backwards: directories before
+ * everything else, then names from the end, a directory's name counting with a slash behind it.
+ */
+export function compareForRemoval(
+  a: Readonly<{ name: Buffer; isDir: boolean }>,
+  b: Readonly<{ name: Buffer; isDir: boolean }>,
+): number {
+  if (a.isDir !== b.isDir) return a.isDir ? -1 : 1;
+  const order = Buffer.compare(b.name, a.name);
+  // The slash only matters where one name is the beginning of the other.
+  const shorter = Math.min(a.name.length, b.name.length);
+  if (!a.isDir || a.name.compare(b.name, 0, shorter, 0, shorter) !== 0) return order;
+  return Buffer.compare(Buffer.concat([b.name, SLASH]), Buffer.concat([a.name, SLASH]));
 }
 
 interface Entry {
@@ -104,7 +129,7 @@ function listForRemoval(root: Root, path: ByteString, mode: number, rules: Remov
         dev: st.dev,
       });
     }
-    return entries.sort((a, b) => (a.isDir === b.isDir ? Buffer.compare(b.name, a.name) : a.isDir ? -1 : 1));
+    return entries.sort(compareForRemoval);
   } catch (error) {
     if (errnoOf(error) === Errno.ENOENT) return [];
     rules.onError('opendir', path, error);

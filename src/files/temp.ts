@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync, renameSync, unlinkSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
+import { closeSync, constants, openSync, renameSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import type { Dir, Root } from './root.js';

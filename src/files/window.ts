@@ -1,6 +1,6 @@
 import { constants, openSync, readSync, writeSync } from 'node:fs';
-import { copyFileRange, libcLoaded } from '../libc/libc.js';
 import { Errno, errnoOf } from '../libc/errno.js';
+import { copyFileRange, libcLoaded } from '../libc/libc.js';
 
 const WINDOW = 256 * 1024;
 

@@ -76,7 +76,10 @@ export function preload(): void {
 function need(feature: string): Calls {
   if (calls === undefined) calls = load();
   if (calls === null) {
-    throw new RsyncError(Exit.UNSUPPORTED, `${feature}: not possible here, the optional package "koffi" cannot be loaded`);
+    throw new RsyncError(
+      Exit.UNSUPPORTED,
+      `${feature}: not possible here, the optional package "koffi" cannot be loaded`,
+    );
   }
   return calls;
 }

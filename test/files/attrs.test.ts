@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -10,12 +11,18 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
-import { AttributeSetter, Changed, chmodNoFollow, destMode, needsOwnerAccess, sameTime } from '../../src/files/attrs.js';
+import {
+  AttributeSetter,
+  Changed,
+  chmodNoFollow,
+  destMode,
+  needsOwnerAccess,
+  sameTime,
+} from '../../src/files/attrs.js';
 import { parseChmod } from '../../src/files/chmod.js';
 import { IdMap } from '../../src/files/ids.js';
 import { FileStat, lstatInto } from '../../src/files/stat.js';
@@ -154,7 +161,9 @@ t.test('access times, a module’s chmod, and an inherited set-group-id bit', (t
   const st = new FileStat();
   lstatInto(Buffer.from(join(dir, 'b')), st);
   const o = options({ atimes: 1 });
-  setter(o, [], isRoot, 'Fg+w').apply(Buffer.from(join(dir, 'b')), listOf(join(dir, 'a'), 'x', true), 0, st, { isNew: true });
+  setter(o, [], isRoot, 'Fg+w').apply(Buffer.from(join(dir, 'b')), listOf(join(dir, 'a'), 'x', true), 0, st, {
+    isNew: true,
+  });
   const after = lstatSync(join(dir, 'b'), { bigint: true });
   t.equal(after.atimeNs, 1_234_000_000_000n);
   t.equal(after.mtimeNs, 2_000_000_000_007n);

@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseChmod, tweakMode } from '../../src/files/chmod.js';
@@ -7,8 +7,37 @@ import { cleanEnv } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 
 const RULES = [
-  'u+x', 'g-w', 'o=', 'a+rX', 'ug=rw,o=r', 'D755,F644', '700', 'Dg+s', 'a+s', 'u+s', 'g=s', '+t', '-t', '=r', '+w', '-x',
-  'g=u', 'o=g', 'u-g', '+o', 'a=u', 'F-X', 'Du=rwx,Dgo=rx', 'go-rwx', 'Fu=s', 'ugo=rwxt', '7777', '0', 'u=', 'o+st', 'gu=o',
+  'u+x',
+  'g-w',
+  'o=',
+  'a+rX',
+  'ug=rw,o=r',
+  'D755,F644',
+  '700',
+  'Dg+s',
+  'a+s',
+  'u+s',
+  'g=s',
+  '+t',
+  '-t',
+  '=r',
+  '+w',
+  '-x',
+  'g=u',
+  'o=g',
+  'u-g',
+  '+o',
+  'a=u',
+  'F-X',
+  'Du=rwx,Dgo=rx',
+  'go-rwx',
+  'Fu=s',
+  'ugo=rwxt',
+  '7777',
+  '0',
+  'u=',
+  'o+st',
+  'gu=o',
 ];
 const BAD = ['', 'u', '8', 'u+q', 'DF+x', 'u755', '77777', 'u+x,', 'u=rg', 'u=ug', '+x-w', 'x'];
 const MODES = [0o644, 0o755, 0o600, 0o4755, 0o2750, 0o1777, 0o000, 0o421];
@@ -33,7 +62,11 @@ t.test('modes come out as rsync makes them', (t) => {
     for (const mode of MODES) {
       for (const kind of ['f', 'd']) {
         const type = kind === 'd' ? 0o040000 : 0o100000;
-        t.equal(tweakMode(type | mode, rules), statSync(join(out, kind + mode)).mode, `${rule} on ${kind} ${mode.toString(8)}`);
+        t.equal(
+          tweakMode(type | mode, rules),
+          statSync(join(out, kind + mode)).mode,
+          `${rule} on ${kind} ${mode.toString(8)}`,
+        );
       }
     }
   }

@@ -1,5 +1,5 @@
-import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { IdMap } from '../../src/files/ids.js';
@@ -54,43 +54,60 @@ t.test('without root only groups of this process are set', (t) => {
   t.end();
 });
 
-t.test('--usermap and --groupmap as rsync reads them', { skip: isRoot ? false : 'giving files away needs root' }, (t) => {
-  const dir = tempDir(t);
-  mkdirSync(join(dir, 'src'));
-  const ids = [0, 1, 2, 100, 200, 205, 999, 65534, 54321];
-  for (const id of ids) {
-    writeFileSync(join(dir, `src/${id}`), '');
-    chownSync(join(dir, `src/${id}`), id, id);
-  }
-  const users = new Map<number, string>();
-  const groups = new Map<number, string>();
-  for (const id of ids) {
-    const [user, group] = [userName(id), groupName(id)];
-    if (user !== null) users.set(id, user);
-    if (group !== null) groups.set(id, group);
-  }
-  const maps = ['*:bin', '200-210:77,100:daemon', 'daemon:5,no*:6,*:7', '0:1,root:2', 'root:9', '[a-c]*:11', ':12', '*:13', '54321:0'];
-  for (const numericIds of [false, true]) {
-    for (const text of maps) {
-      const args = ['-og', `--usermap=${text}`, `--groupmap=${text}`, '-r', '--delete', `${dir}/src/`, `${dir}/out/`];
-      if (numericIds) args.unshift('--numeric-ids');
-      const done = spawnSync('rsync', args, { encoding: 'latin1', env: cleanEnv() });
-      t.equal(done.status, 0, done.stderr);
-      const map = new IdMap({ ...options, numericIds, usermap: text, groupmap: text }, true, users, groups);
-      for (const id of ids) {
-        const st = statSync(join(dir, `out/${id}`));
-        t.equal(map.uid(id), st.uid, `user ${id} with ${text}, numeric ${numericIds}`);
-        t.equal(map.gid(id), st.gid, `group ${id} with ${text}, numeric ${numericIds}`);
-      }
-      spawnSync('rm', ['-rf', `${dir}/out`]);
+t.test(
+  '--usermap and --groupmap as rsync reads them',
+  { skip: isRoot ? false : 'giving files away needs root' },
+  (t) => {
+    const dir = tempDir(t);
+    mkdirSync(join(dir, 'src'));
+    const ids = [0, 1, 2, 100, 200, 205, 999, 65534, 54321];
+    for (const id of ids) {
+      writeFileSync(join(dir, `src/${id}`), '');
+      chownSync(join(dir, `src/${id}`), id, id);
     }
-  }
-  t.end();
-});
+    const users = new Map<number, string>();
+    const groups = new Map<number, string>();
+    for (const id of ids) {
+      const [user, group] = [userName(id), groupName(id)];
+      if (user !== null) users.set(id, user);
+      if (group !== null) groups.set(id, group);
+    }
+    const maps = [
+      '*:bin',
+      '200-210:77,100:daemon',
+      'daemon:5,no*:6,*:7',
+      '0:1,root:2',
+      'root:9',
+      '[a-c]*:11',
+      ':12',
+      '*:13',
+      '54321:0',
+    ];
+    for (const numericIds of [false, true]) {
+      for (const text of maps) {
+        const args = ['-og', `--usermap=${text}`, `--groupmap=${text}`, '-r', '--delete', `${dir}/src/`, `${dir}/out/`];
+        if (numericIds) args.unshift('--numeric-ids');
+        const done = spawnSync('rsync', args, { encoding: 'latin1', env: cleanEnv() });
+        t.equal(done.status, 0, done.stderr);
+        const map = new IdMap({ ...options, numericIds, usermap: text, groupmap: text }, true, users, groups);
+        for (const id of ids) {
+          const st = statSync(join(dir, `out/${id}`));
+          t.equal(map.uid(id), st.uid, `user ${id} with ${text}, numeric ${numericIds}`);
+          t.equal(map.gid(id), st.gid, `group ${id} with ${text}, numeric ${numericIds}`);
+        }
+        spawnSync('rm', ['-rf', `${dir}/out`]);
+      }
+    }
+    t.end();
+  },
+);
 
 t.test('maps that cannot be read', (t) => {
   for (const text of ['a', 'a:', '1-:b', '1x:root', '99999999999:root', '1-2-3:root', 'a:1,b']) {
-    const said = spawnSync('rsync', [`--usermap=${text}`, '/etc/hostname', '/tmp/'], { encoding: 'latin1', env: cleanEnv() });
+    const said = spawnSync('rsync', [`--usermap=${text}`, '/etc/hostname', '/tmp/'], {
+      encoding: 'latin1',
+      env: cleanEnv(),
+    });
     t.equal(said.status, 1, `rsync refuses ${text}`);
     t.throws(
       () => new IdMap({ ...options, usermap: text }, true, none, none),
@@ -99,7 +116,9 @@ t.test('maps that cannot be read', (t) => {
     );
   }
   const complaints: string[] = [];
-  const map = new IdMap({ ...options, usermap: 'a:no such user' }, true, none, none, true, (text) => complaints.push(text));
+  const map = new IdMap({ ...options, usermap: 'a:no such user' }, true, none, none, true, (text) =>
+    complaints.push(text),
+  );
   t.strictSame(complaints, ['Unknown --usermap name on receiver: no such user']);
   t.equal(map.uid(5), 5);
   t.end();

@@ -1,5 +1,14 @@
-import { closeSync, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { errnoName, errnoOf, systemError } from '../../src/libc/errno.js';
@@ -139,7 +148,10 @@ t.test('accounts', (t) => {
   t.match(lookUp('getpwuid_r', 0), { name: 'root', id: 0, gid: 0 });
   t.match(lookUp('getpwnam_r', 'nobody'), { name: 'nobody', id: 65534 });
   t.equal(lookUp('getgrgid_r', 0)?.name, 'root');
-  t.equal(lookUp('getgrnam_r', 'daemon')?.id, Number(/^daemon:[^:]*:(\d+)/m.exec(readFileSync('/etc/group', 'latin1'))?.[1]));
+  t.equal(
+    lookUp('getgrnam_r', 'daemon')?.id,
+    Number(/^daemon:[^:]*:(\d+)/m.exec(readFileSync('/etc/group', 'latin1'))?.[1]),
+  );
   t.equal(lookUp('getpwuid_r', 4_000_000_000), null);
   t.equal(lookUp('getgrnam_r', 'no such group'), null);
   t.ok(groupList('root', 0)?.includes(0));

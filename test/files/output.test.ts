@@ -1,0 +1,170 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { FileWriter } from '../../src/files/output.js';
+import { copyContents, FileWindow, openForReading, readFully } from '../../src/files/window.js';
+import { hasLibc } from '../../src/libc/libc.js';
+import { tempDir } from '../lib/temp.js';
+
+const PLAIN = { sparse: false, preallocate: false, fsync: false };
+
+/** Pieces with runs of zeros, of lengths around the borders that matter. */
+const pieces = fc.array(
+  fc.record({
+    length: fc.oneof(fc.integer({ min: 0, max: 9000 }), fc.constantFrom(4096, 65_536, 65_535, 262_144, 300_000)),
+    zero: fc.boolean(),
+    skip: fc.integer({ min: 0, max: 3 }),
+  }),
+  { maxLength: 8 },
+);
+
+function fill(data: Buffer, value: number): Buffer {
+  for (let i = 0; i < data.length; i++) data[i] = (value + i * 7) & 0xff;
+  return data;
+}
+
+for (const o of [
+  PLAIN,
+  { ...PLAIN, sparse: true },
+  { sparse: true, preallocate: true, fsync: true },
+  { ...PLAIN, preallocate: true },
+]) {
+  t.test(`what is written is what is read, ${JSON.stringify(o)}`, (t) => {
+    const dir = tempDir(t);
+    const writer = new FileWriter(o);
+    const old = fill(Buffer.alloc(200_000), 3);
+    fc.assert(
+      fc.property(pieces, fc.boolean(), (list, inPlace) => {
+        const path = join(dir, 'f');
+        writeFileSync(path, inPlace ? old : '');
+        const fd = openSync(path, 'r+');
+        const existing = inPlace ? old.length : 0;
+        writer.start({ fd, existing, expected: 100_000 });
+        const expected: Buffer[] = [];
+        let at = 0;
+        for (const [i, piece] of list.entries()) {
+          const data = piece.zero ? Buffer.alloc(piece.length + 10) : fill(Buffer.alloc(piece.length + 10), i);
+          if (inPlace && piece.skip === 0 && at + piece.length <= old.length) {
+            writer.skip(piece.length);
+            expected.push(old.subarray(at, at + piece.length));
+          } else {
+            writer.write(data, 5, 5 + piece.length);
+            expected.push(Buffer.from(data.subarray(5, 5 + piece.length)));
+            data.fill(0xee);
+          }
+          at += piece.length;
+          if (writer.offset !== at) return false;
+        }
+        writer.finish();
+        closeSync(fd);
+        return readFileSync(path).equals(Buffer.concat(expected));
+      }),
+      { seed: 11, numRuns: 60 },
+    );
+    t.pass('all alike');
+    t.end();
+  });
+}
+
+t.test('holes take no room', (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'f');
+  const fd = openSync(path, 'w+');
+  const writer = new FileWriter({ ...PLAIN, sparse: true });
+  writer.start({ fd, existing: 0, expected: 0 });
+  const zeros = Buffer.alloc(1 << 20);
+  writer.write(zeros, 0, zeros.length);
+  writer.write(Buffer.from('in the middle'), 0, 13);
+  writer.write(zeros, 0, zeros.length);
+  writer.finish();
+  closeSync(fd);
+  t.equal(statSync(path).size, 2 * zeros.length + 13);
+  t.ok(statSync(path).blocks * 512 <= 16 * 1024, `${statSync(path).blocks} blocks`);
+  t.end();
+});
+
+t.test('append goes on behind what is there', (t) => {
+  const dir = tempDir(t);
+  writeFileSync(join(dir, 'f'), 'start');
+  const fd = openSync(join(dir, 'f'), 'r+');
+  const writer = new FileWriter(PLAIN);
+  writer.start({ fd, existing: 5, expected: 8 });
+  writer.seek(5);
+  writer.write(Buffer.from('end'), 0, 3);
+  writer.finish();
+  closeSync(fd);
+  t.equal(readFileSync(join(dir, 'f'), 'latin1'), 'startend');
+  t.end();
+});
+
+t.test('a full disk is told with its error', (t) => {
+  const fd = openSync('/dev/full', 'w');
+  const writer = new FileWriter(PLAIN);
+  writer.start({ fd, existing: 0, expected: 0, isDevice: true });
+  writer.write(Buffer.from('x'), 0, 1);
+  t.throws(() => writer.finish(), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+  writer.start({ fd, existing: 0, expected: 0, isDevice: true });
+  const big = Buffer.alloc(100_000);
+  t.throws(() => writer.write(big, 0, big.length), { code: 'ENOSPC' });
+  closeSync(fd);
+  t.end();
+});
+
+t.test('a window shows any part of a file', (t) => {
+  const dir = tempDir(t);
+  const content = fill(Buffer.alloc(1_000_003), 1);
+  writeFileSync(join(dir, 'f'), content);
+  const fd = openForReading(Buffer.from(join(dir, 'f')));
+  const window = new FileWindow();
+  window.open(fd);
+  fc.assert(
+    fc.property(fc.nat(1_000_100), fc.integer({ min: 1, max: 300_000 }), fc.boolean(), (at, length, ahead) => {
+      const n = window.load(at, length, ahead);
+      const expected = content.subarray(at, at + length);
+      return n === expected.length && window.buffer.subarray(window.offset, window.offset + n).equals(expected);
+    }),
+    { seed: 5, numRuns: 200 },
+  );
+  writeFileSync(join(dir, 'g'), 'other');
+  const other = openForReading(Buffer.from(join(dir, 'g')));
+  window.open(other);
+  t.equal(window.load(0, 10), 5);
+  t.equal(window.buffer.toString('latin1', 0, 5), 'other');
+  t.equal(readFully(other, window.buffer, 3, 2, 1), 2);
+  t.equal(window.buffer.toString('latin1', 3, 5), 'th');
+  closeSync(fd);
+  closeSync(other);
+  t.end();
+});
+
+t.test('opening for reading neither follows a link nor waits for a fifo', (t) => {
+  const dir = tempDir(t);
+  spawnSync('mkfifo', [join(dir, 'fifo')]);
+  closeSync(openForReading(Buffer.from(join(dir, 'fifo'))));
+  spawnSync('ln', ['-s', '/etc/passwd', join(dir, 'l')]);
+  t.throws(() => openForReading(Buffer.from(join(dir, 'l'))), { code: 'ELOOP' });
+  t.end();
+});
+
+t.test('whole files are copied, inside the kernel or not', (t) => {
+  const dir = tempDir(t);
+  const content = fill(Buffer.alloc(700_001), 9);
+  writeFileSync(join(dir, 'f'), content);
+  for (const kernel of [false, true]) {
+    if (kernel) t.ok(hasLibc());
+    const from = openForReading(Buffer.from(join(dir, 'f')));
+    const to = openSync(join(dir, `copy${kernel}`), constants.O_RDWR | constants.O_CREAT, 0o600);
+    t.equal(copyContents(from, to), content.length);
+    closeSync(from);
+    closeSync(to);
+    t.ok(readFileSync(join(dir, `copy${kernel}`)).equals(content));
+  }
+  const proc = openForReading(Buffer.from('/proc/self/status'));
+  const to = openSync(join(dir, 'proc'), 'w');
+  t.ok(copyContents(proc, to) > 0, 'a file whose size is not known');
+  closeSync(proc);
+  closeSync(to);
+  t.end();
+});

@@ -25,6 +25,8 @@ export interface GivenOptions {
     /** Text of --max-alloc or RSYNC_MAX_ALLOC. */
     maxAlloc: string | null;
     onlyWriteBatch: boolean;
+    /** -e was typed: a daemon is then reached through the shell. RSYNC_RSH alone does not do that. */
+    rsh: boolean;
   };
 }
 

@@ -29,6 +29,7 @@ const DAEMON_MAX_THREADS = 8;
 const MAX_BATCH_NAME = 256;
 
 export function implyAll(s: Settings, c: ImplyContext): void {
+  s.rshDefault = c.env.RSYNC_RSH ?? '';
   implyMemory(s, c);
   implyArgumentStyle(s, c);
   implyAlgorithms(s, c);

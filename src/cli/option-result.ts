@@ -72,6 +72,7 @@ function outputOptions(s: Settings) {
       partialDir: s.partialDir !== null && !(s.delayUpdates && s.partialDir === '.~tmp~'),
       maxAlloc: s.maxAllocArg,
       onlyWriteBatch: s.writeBatch < 0,
+      rsh: s.rsh !== null,
     },
     batch: batchOf(s),
   };
@@ -186,7 +187,7 @@ function peerOptions(s: Settings) {
     server: onOff(s.server),
     sender: onOff(s.sender),
     daemon: false,
-    rsh: s.server ? '' : (s.rsh ?? ''),
+    rsh: s.server ? '' : (s.rsh ?? s.rshDefault),
     clientInfo: s.server ? (s.rsh ?? '') : '',
     rsyncPath: s.rsyncPath,
     remoteOptions: s.remoteOptions,

@@ -127,6 +127,8 @@ export class Settings {
   skipCompress: string | null = null;
 
   rsh: ByteString | null = null;
+  /** From RSYNC_RSH: the shell when there is no -e. */
+  rshDefault: ByteString = '';
   rsyncPath: ByteString = 'rsync';
   remoteOptions: ByteString[] = [];
   blockingIo = -1;

@@ -4,6 +4,7 @@
  */
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { GivenOptions } from '../../protocol/handshake/args.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 
 export type LocalTarget = { kind: 'local'; path: ByteString };
@@ -101,10 +102,13 @@ export function parseTarget(arg: ByteString): Target {
   return { kind: 'shell', ...splitLogin(spec.login), path: spec.rest };
 }
 
+type ClientOptions = Options & GivenOptions;
+
+const shellGiven = (o: ClientOptions) => o.given?.rsh ?? o.rsh !== '';
 const loginOf = (t: ShellTarget | DaemonTarget) => (t.user === null ? t.host : `${t.user}@${t.host}`);
 
 /** Finds out what a client's arguments ask for. */
-export function planJob(o: Options): Job {
+export function planJob(o: ClientOptions): Job {
   if (o.args.length === 0) throw new TargetError('no source was given', 'sender');
   const first = parseTarget(o.args[0]);
   const job = first.kind === 'local' ? planFromLocal(o) : planFromRemote(o, first);
@@ -112,7 +116,7 @@ export function planJob(o: Options): Job {
   return job;
 }
 
-function planFromRemote(o: Options, first: ShellTarget | DaemonTarget): Job {
+function planFromRemote(o: ClientOptions, first: ShellTarget | DaemonTarget): Job {
   const fail = (message: string): never => {
     throw new TargetError(message, 'Receiver');
   };
@@ -147,14 +151,14 @@ function planFromRemote(o: Options, first: ShellTarget | DaemonTarget): Job {
     sources,
     dest,
     remote: first,
-    daemonOverShell: first.kind === 'daemon' && o.rsh !== '',
+    daemonOverShell: first.kind === 'daemon' && shellGiven(o),
     listModules: first.kind === 'daemon' && first.path === '',
     remotePaths: sources.map(remotePath),
     filesFromRemote,
   };
 }
 
-function planFromLocal(o: Options): Job {
+function planFromLocal(o: ClientOptions): Job {
   const fail = (message: string): never => {
     throw new TargetError(message, 'sender');
   };
@@ -173,7 +177,7 @@ function planFromLocal(o: Options): Job {
     sources,
     dest: dest?.kind === 'local' && dest.path === '' ? { kind: 'local', path: '.' } : dest,
     remote,
-    daemonOverShell: remote?.kind === 'daemon' && o.rsh !== '',
+    daemonOverShell: remote?.kind === 'daemon' && shellGiven(o),
     listModules: false,
     remotePaths: remote === null ? [] : [remotePath(remote)],
     filesFromRemote,
@@ -184,7 +188,7 @@ const remotePath = (t: Target) => (t.path === '' && t.kind !== 'daemon' ? '.' : 
 
 /** The path of a --files-from with a host, which must be the host of the transfer. */
 function remoteFilesFrom(
-  o: Options,
+  o: ClientOptions,
   remote: ShellTarget | DaemonTarget | null,
   role: 'sender' | 'Receiver',
 ): ByteString {
@@ -198,7 +202,7 @@ function remoteFilesFrom(
   return list.path;
 }
 
-function checkTransport(o: Options, job: Job): void {
+function checkTransport(o: ClientOptions, job: Job): void {
   const role = job.direction === 'push' || job.remote === null ? 'sender' : 'Receiver';
   const { remote } = job;
   if (remote?.kind === 'daemon' && remote.path.startsWith('/')) {

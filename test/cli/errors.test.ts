@@ -139,7 +139,6 @@ u@a:b a:c f
 localhost::/abs d
 rsync://localhost:1//abs d
 src localhost::/abs
--e cat localhost::/abs d
 --password-file=x src h:d
 --password-file=x src d
 --contimeout=3 src h:d

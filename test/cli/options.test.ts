@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { limitLevels } from '../../protocol/handshake/levels.js';
 import { OPTION_INDEX, OPTION_ROWS } from '../../src/cli/option-table.js';
@@ -12,6 +14,7 @@ import {
   versionText,
 } from '../../src/cli/options.js';
 import { run } from '../lib/run.js';
+import { tempDir } from '../lib/temp.js';
 
 const parse = (line: string, env = {}) => parseCommand([...line.split(' ').filter(Boolean), 'src', 'dst'], env).options;
 
@@ -293,6 +296,19 @@ t.test('options read before an error are at hand', async (test) => {
   } catch (e) {
     if (!(e instanceof ServerOptionError)) throw e;
     test.match(e.options, { recurse: true, clientInfo: '.iLsfxCIvu', filesFrom: '-', server: true });
+  }
+});
+
+t.test('arguments that are not UTF-8', async (test) => {
+  const script = join(tempDir(test), 'args.mjs');
+  const module = new URL('../../src/cli/options.js', import.meta.url);
+  writeFileSync(
+    script,
+    `import { argvBytes } from '${module}'; process.stdout.write(Buffer.from(argvBytes().join('\\n'), 'latin1'));`,
+  );
+  for (const args of [['\xff\xe9', 'a', ''], ['\xc3\xa9', ''], ['\xef\xbf\xbd']]) {
+    const result = await run(process.execPath, ['--no-warnings', script, ...args]);
+    test.equal(result.stdout, args.join('\n'));
   }
 });
 

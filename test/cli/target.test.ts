@@ -62,8 +62,20 @@ t.test('jobs', async (test) => {
   test.match(plan('rsync://h/'), { direction: 'list', listModules: true });
   test.match(plan('h::m'), { direction: 'list', listModules: false });
   test.match(plan('-e', 'sh', 'a', 'h::m'), { direction: 'push', daemonOverShell: true });
+  const byEnvironment = parseCommand(['a', 'h::m'], { RSYNC_RSH: 'sh' }).options;
+  test.match(byEnvironment, { rsh: 'sh' });
+  test.match(planJob(byEnvironment), { daemonOverShell: false }, 'RSYNC_RSH is for host: only');
   test.match(plan('--files-from=:l', 'h:b', 'd'), { filesFromRemote: 'l' });
   test.match(plan('--files-from=h:l', 'b', 'h:d'), { filesFromRemote: 'l', direction: 'push' });
   test.match(plan('--files-from=-', 'b', 'h:d'), { filesFromRemote: '' });
   test.match(plan('--port=77', 'a::b', 'rsync://a:77/x', 'd'), { direction: 'pull' }, '--port is the port of ::');
+});
+
+t.test('a daemon through the shell wants a module, too', async (test) => {
+  // The real client forks its shell before it looks, so its output is not always the same.
+  test.throws(() => plan('-e', 'sh', 'h::/abs', 'd'), {
+    exitCode: 5,
+    role: 'Receiver',
+    message: 'ERROR: The remote path must start with a module name',
+  });
 });

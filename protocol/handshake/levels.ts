@@ -97,7 +97,7 @@ export function applyWords(levels: Levels, list: string, byUser: boolean): strin
     const none = word === 'none';
     if (none) value = 0;
     if (none || word === 'all') word = '';
-    else if (!(word in levels.level)) return m[1];
+    else if (!Object.hasOwn(levels.level, word)) return m[1];
     for (const [name] of WORDS[levels.kind]) {
       if (word !== '' && word !== name) continue;
       if (!byUser && levels.given[name]) continue;

@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
 import { EXIT_TEXT, RsyncError } from '../../protocol/errors.js';
-import { parseCommand } from '../../src/cli/options.js';
+import { OPTION_ROWS } from '../../src/cli/option-table.js';
+import { parseCommand, parseServerArgs } from '../../src/cli/options.js';
 import { planJob } from '../../src/client/target.js';
 import { run } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
@@ -60,6 +62,7 @@ src d --exclude
 --info=foo3 src d
 --info=name,bar src d
 --info=3 src d
+--info=constructor src d
 --debug=nope src d
 --zc=foo src d
 --cc=foo src d
@@ -184,4 +187,34 @@ t.test('a command line without sources gets the help', async (test) => {
     const real = await run('rsync', args);
     test.equal(real.code, 1, `the real one, too: ${args.join(' ')}`);
   }
+});
+
+t.test('whatever a peer says, the answer is options or an error with a code', async (test) => {
+  const names = OPTION_ROWS.flatMap((row) => [`--${row.long}`, `-${row.short}`, `--${row.long}=`]);
+  const value = fc.oneof(
+    fc.string(),
+    fc.constantFrom('1', '-1', '9'.repeat(400), '1k-1', 'a:b', 'all', '0x', '.', '..', '%%i'),
+  );
+  const word = fc.oneof(
+    fc.constantFrom(...names),
+    fc.tuple(fc.constantFrom(...names), value).map(([n, v]) => n + v),
+    value,
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 12 }), fc.boolean(), (words, isDaemon) => {
+      const attempts = [
+        () => parseServerArgs(['--server', ...words], { isDaemon }),
+        () => planJob(parseCommand([...words, 'a'], {}).options),
+      ];
+      for (const attempt of attempts) {
+        try {
+          attempt();
+        } catch (e) {
+          if (!(e instanceof RsyncError) || e.exitCode === 0) throw e;
+        }
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  test.pass('3000 command lines');
 });

@@ -20,10 +20,10 @@ export interface ArgumentList {
 
 /**
  * Reads one list of arguments (protocol description, 1.6 step 6): words that end in NUL (`nul`) or in LF or CR, up to
- * an empty one. `unescape` takes the backslashes off the option words of a first list.
+ * an empty one. `escaped` words are options of a first list: their backslashes go.
  * Errors: exit code 2 for too many words, 12 when the connection ends.
  */
-export async function readArguments(connection: Connection, nul: boolean, unescape: boolean): Promise<ArgumentList> {
+export async function readArguments(connection: Connection, nul: boolean, escaped: boolean): Promise<ArgumentList> {
   const options: ByteString[] = [];
   let paths: ByteString[] | null = null;
   let total = 0;
@@ -34,7 +34,7 @@ export async function readArguments(connection: Connection, nul: boolean, unesca
     if (count >= MAX_WORDS || total > MAX_TOTAL) throw new RsyncError(Exit.PROTOCOL, 'too many daemon arguments');
     if (paths !== null) paths.push(word);
     else if (word === '.') paths = [];
-    else options.push(unescape ? unescapeDaemonOption(word) : word);
+    else options.push(escaped ? unescapeDaemonOption(word) : word);
   }
 }
 

@@ -42,7 +42,7 @@ function section(text: ByteString, line: number): Statement {
 
 function parameter(text: ByteString, line: number): Statement {
   if (text.startsWith('&')) {
-    const match = /^(&[^ \t=]*)[ \t]*=?([^]*)$/.exec(text);
+    const match = /^(&[^ \t=]*)[ \t]*=?([\s\S]*)$/.exec(text);
     return { kind: 'directive', name: (match?.[1] ?? text).toLowerCase(), value: trimValue(match?.[2] ?? ''), line };
   }
   const equals = text.indexOf('=');

@@ -53,7 +53,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
     if (o.timeout > 0) connection.setTimeout(o.timeout);
     if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
     const side = isSender ? 'sender' : 'receiver';
-    const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: false, isLocal });
+    const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: false, isLocal, report: (text) => log.warning(`${text}\n`) });
     if (!isLocal) await exchangeFilters(session, filters);
     const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
     reportDeletions(session, context, log);
@@ -71,6 +71,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
         transferLog,
         progress,
         announcer,
+        idsByNumber: false,
       });
     } else {
       if (o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal) {
@@ -87,6 +88,7 @@ async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: 
         transferLog,
         progress,
         announcer,
+        idsByNumber: false,
         isLocal,
       });
     }
@@ -178,8 +180,8 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Con
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, o.sender, agreement);
   const side = o.sender ? 'sender' : 'receiver';
-  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: true });
-  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null, announcer: null };
+  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: true, report: (text) => log.warning(`${text}\n`) });
+  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null, announcer: null, idsByNumber: false };
   try {
     session.startFrames();
     if (o.sender) {

@@ -47,6 +47,8 @@ export async function agree(
   protocol: number,
 ): Promise<Agreement> {
   const { reader, writer } = connection;
+  // What a plain --delete means depends on the version (3.1).
+  if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
   let compatFlags = 0;
   if (protocol >= 30) {
     if (isServer) {

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
@@ -19,21 +18,13 @@ export const plainFilterReader: FilterReader = {
   },
 };
 
-/** The text of ~/.cvsignore, '' when there is none. */
-function homeCvsIgnore(): string {
-  try {
-    return fs.readFileSync(`${os.homedir()}/.cvsignore`, 'latin1');
-  } catch {
-    return '';
-  }
-}
-
 export interface FilterSetup {
   options: Options;
   protocol: number;
   side: 'sender' | 'receiver';
   isServer: boolean;
   isLocal: boolean;
+  report(text: string): void;
 }
 
 /** The rules that a client's options say, or on a server those that its own options imply. */
@@ -44,6 +35,10 @@ export function buildFilters(s: FilterSetup): FilterList {
     protocol: s.protocol,
     deleteExcluded: o.deleteExcluded,
     reader: plainFilterReader,
+    from0: o.from0,
+    cvs: { home: process.env.HOME ?? null, names: process.env.CVSIGNORE ?? null },
+    who: s.isServer ? s.side : 'client',
+    report: s.report,
   });
   if (!s.isServer || s.isLocal) {
     for (const source of o.filters) list.addSource(source, o.from0);
@@ -52,7 +47,7 @@ export function buildFilters(s: FilterSetup): FilterList {
     if (partial !== '' && !partial.startsWith('/')) list.addRule(`${s.protocol >= 30 ? '-p' : '-'} ${partial}/`);
     if (o.backup && o.backupDir === '' && o.deleteMode !== 'none' && !o.deleteExcluded) list.addRule(`-r *${o.suffix}`);
   }
-  if (o.cvsExclude) list.addCvsExclude(homeCvsIgnore(), process.env.CVSIGNORE ?? '');
+  if (o.cvsExclude && (!s.isServer || s.isLocal)) list.addCvsExclude();
   return list;
 }
 
@@ -72,4 +67,5 @@ export async function exchangeFilters(session: Session, filters: FilterList): Pr
     return;
   }
   while (!filters.readFrom(connection.reader)) await connection.fill();
+  if (o.cvsExclude && isSender) filters.addCvsExclude();
 }

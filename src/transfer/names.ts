@@ -14,12 +14,12 @@ export function splitNames(content: Buffer, from0: boolean, comments: boolean): 
   return names.filter((name) => name !== '' && !(comments && !from0 && /^[#;]/.test(name)));
 }
 
-/** Reads a list of names; '-' is standard input. Exit code 11 when it cannot be read. */
+/** Reads a list of names; '-' is standard input. Exit code 1 when it cannot be read. */
 export function readNamesFile(path: ByteString): Buffer {
   try {
     return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
   } catch (error) {
-    throw new RsyncError(Exit.FILEIO, `failed to open files-from file ${path}: ${errnoText(error)}`);
+    throw new RsyncError(Exit.SYNTAX, `rsync: failed to open files-from file ${path}: ${errnoText(error)}`);
   }
 }
 

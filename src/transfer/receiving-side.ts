@@ -41,6 +41,8 @@ export interface ReceivingInput {
   transferLog: TransferLog | null;
   progress: Progress | null;
   announcer: ListAnnouncer | null;
+  /** The peer's ids are taken as they are, whatever names it gives them. */
+  idsByNumber: boolean;
   /** Both ends are one process: whole files unless asked otherwise. */
   isLocal: boolean;
 }
@@ -88,9 +90,10 @@ async function makeReceiving(
   const isRoot = process.geteuid?.() === 0;
   const root = destination?.root ?? input.base.confined ?? Root.plain('.');
   const reporter = problemReporter(session, destination?.shown ?? '');
-  const ids = new IdMap(o, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
+  const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
+  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
   const readFilter = {
-    read: (path: ByteString) => readBelow(root.path(path)),
+    read: (path: ByteString) => readBelow(path.startsWith('/') ? input.outside(path) : root.path(path)),
   };
   const receiving = new Receiving(session, lists, {
     root,
@@ -99,7 +102,7 @@ async function makeReceiving(
     attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod),
     backup: o.backup ? new Backup(root, o, isRoot, backupLine(session)) : null,
     filters: input.filters,
-    scope: input.filters.root(readFilter),
+    scope: input.filters.root(readFilter, destination?.shown ?? ''),
     moduleHides: input.moduleHides,
     listDigest: o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null,
     umask: process.umask(),

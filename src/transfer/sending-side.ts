@@ -32,6 +32,8 @@ export interface SendingInput {
   transferLog: TransferLog | null;
   progress: Progress | null;
   announcer: ListAnnouncer | null;
+  /** Ids travel without names that this side would know. */
+  idsByNumber: boolean;
 }
 
 /** Runs the whole sending side of a session, from the first list to the goodbye. */
@@ -60,7 +62,8 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
     cwd: input.cwd,
     root: input.root,
   });
-  const encoder = new EntryEncoder(listWire(session), list, { userName, groupName });
+  const names = input.idsByNumber ? { userName: () => null, groupName: () => null } : { userName, groupName };
+  const encoder = new EntryEncoder(listWire(session), list, names);
   const lists = new ListSender(session, scanner, encoder);
   input.announcer?.start(session.incremental);
   await lists.sendFirst(input.sources, input.names);

@@ -7,6 +7,7 @@ import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
 import type { ItemContext } from '../report/item.js';
 import type { Log } from '../report/log.js';
+import { logTotals } from '../report/stats.js';
 import { agree } from '../session/handshake.js';
 import type { TransferLog } from '../session/item-log.js';
 import { Session } from '../session/session.js';
@@ -30,6 +31,8 @@ export interface ServedModule {
   /** The module's own filters; null when it has none. */
   filters: FilterList | null;
   incomingChmod: readonly ChmodRule[];
+  /** User and group names are left alone on this side ("numeric ids"); the lists of names still travel. */
+  idsByNumber: boolean;
   /** Seconds without traffic, 0 for none. */
   timeout: number;
   transferLog: TransferLog | null;
@@ -63,6 +66,7 @@ export async function serveSession(request: ServeRequest): Promise<number> {
     const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, module !== null);
     session = new Session(connection, o, log, true, o.sender, agreement);
     await serve(session, request);
+    if (module !== null) logBytes(session, request.log);
     connection.finish();
     return session.exitCode();
   } catch (error) {
@@ -83,7 +87,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   if (request.refused !== null) throw request.refused;
   checkAccess(o, module);
   const side = o.sender ? 'sender' : 'receiver';
-  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: false });
+  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: false, report: (text) => session.log.warning(`${text}\n`) });
   await exchangeFilters(session, filters);
   const itemContext = itemContextOf(session, module);
   if (o.sender) {
@@ -97,6 +101,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       transferLog: module?.transferLog ?? null,
       progress: null,
       announcer: null,
+      idsByNumber: module?.idsByNumber ?? false,
     });
     return;
   }
@@ -110,6 +115,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     moduleHides: hidesOf(module),
     moduleChmod: module?.incomingChmod ?? [],
     outside: (path) => outsidePath(path, module),
+    idsByNumber: module?.idsByNumber ?? false,
     itemContext,
     transferLog: module?.transferLog ?? null,
     progress: null,
@@ -130,6 +136,14 @@ function applyTimeout(session: Session, module: ServedModule | null): void {
   if (seconds === 0) return;
   connection.setTimeout(seconds);
   if (module !== null && protocol >= 31) session.sendNumber(Msg.IO_TIMEOUT, seconds);
+}
+
+/** A daemon's closing line about one session. */
+function logBytes(session: Session, log: Log): void {
+  const { stats, connection } = session;
+  stats.sent = connection.writer.total;
+  stats.received = connection.reader.total;
+  log.info(logTotals(stats));
 }
 
 function checkAccess(o: Options, module: ServedModule | null): void {

@@ -25,6 +25,8 @@ export interface CompareOptions {
   /** Directories' own times are compared too (default: as `times`). */
   dirTimes?: boolean;
   linkTimes?: boolean;
+  /** Milliseconds: times in the hour behind it count as "now" and are equal, such as those of emptied directories. */
+  since?: number;
   owner?: boolean;
   perms?: boolean;
   hardLinks?: boolean;
@@ -144,8 +146,15 @@ function compareEntry(name: string, want: TreeEntry, have: TreeEntry, o: Compare
   }
   const times = o.times !== false;
   const timed = want.type === 'dir' ? (o.dirTimes ?? times) : want.type === 'link' ? (o.linkTimes ?? times) : times;
-  if (timed) differ('mtime', want.mtimeNs, have.mtimeNs);
+  if (timed) differ('mtime', showTime(want.mtimeNs, o.since), showTime(have.mtimeNs, o.since));
   if (o.hardLinks !== false) differ('hard links', want.group, have.group);
+}
+
+const HOUR_MS = 3_600_000;
+
+function showTime(mtimeNs: bigint, since: number | undefined): string {
+  const ms = Number(mtimeNs / 1_000_000n);
+  return since !== undefined && ms >= since && ms < since + HOUR_MS ? 'now' : String(mtimeNs);
 }
 
 /** Reads both and compares them. */

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   linkSync,
+  lstatSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
@@ -24,6 +26,8 @@ export interface TreeOptions {
   links?: boolean;
   hardLinks?: boolean;
   fifos?: boolean;
+  /** Files of several owners and groups; only root can make them, others get none. */
+  owners?: boolean;
   /** Spaces, newlines, leading dashes, bytes that are not UTF-8, wildcard characters. */
   oddNames?: boolean;
 }
@@ -61,6 +65,7 @@ export function buildTree(root: string, options: TreeOptions): MadeTree {
     makeFifo(root, name);
     others.push(name);
   }
+  if (options.owners && process.getuid?.() === 0) setOwners(root, random, files, dirs);
   for (const name of others) lutimesSync(at(root, name), randomTime(random), randomTime(random));
   setTimes(root, random, files, dirs);
   return { root, files, dirs };
@@ -120,6 +125,18 @@ function makeHardLinks(root: string, random: Random, files: string[], dirs: stri
     for (let copy = 0; copy <= count; copy++) {
       linkSync(at(root, original), at(root, join(random.pick(dirs), `hard${count}-${copy}`)));
     }
+  }
+}
+
+/** Ids with names (daemon, bin, nobody) and without. */
+function setOwners(root: string, random: Random, files: string[], dirs: string[]): void {
+  const ids = [0, 1, 2, 65534, 12345, 70000];
+  for (const name of [...files, ...dirs]) {
+    if (!random.chance(40)) continue;
+    const path = at(root, name);
+    const { mode } = lstatSync(path);
+    chownSync(path, random.pick(ids), random.pick(ids));
+    chmodSync(path, mode & 0o7777);
   }
 }
 

@@ -1,0 +1,3 @@
+import { transferSuite } from './transfer-suite.js';
+
+transferSuite('daemon');

@@ -1,27 +1,18 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  futimesSync,
-  lchownSync,
-  lutimesSync,
-  openSync,
-} from 'node:fs';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { fchmodSync, fchownSync, lchownSync } from 'node:fs';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
-import { futimens, hasLibc, libcLoaded, utimensat } from '../libc/libc.js';
 import { type ChmodRule, PERMISSION_BITS, tweakMode } from './chmod.js';
+import { storeFakeStat } from './fake-super.js';
 import type { IdMap } from './ids.js';
 import type { Reporter } from './report.js';
+import { chmodNoFollow, setFileTimes } from './set.js';
 import { FileStat, fstatInto, lstatInto } from './stat.js';
 
-const O_PATH = 0o10000000;
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 const OWNER_RWX = 0o700;
+const NO_DEVICE = { major: 0, minor: 0 };
 /** The numbers that chown() takes for "leave it alone"; no file can have them. */
 const NO_ID = 0xffff_ffff;
 
@@ -107,9 +98,38 @@ export class AttributeSetter {
     this.changed = 0;
     const fd = kind.fd ?? -1;
     const wanted = this.wantedMode(mode, st, kind);
+    if (this.o.fakeSuper) return this.applyFake(path, fd, list, row, st, kind, wanted);
     if (!this.setOwner(path, fd, list, row, st)) return false;
     if (!this.setTimes(path, fd, list, row, st, kind)) return this.changed !== 0;
     this.setMode(path, fd, list, row, wanted);
+    return this.changed !== 0;
+  }
+
+  /** --fake-super: owner, type and mode are kept beside the file; `st` is what it pretends to be now. */
+  private applyFake(
+    path: Buffer,
+    fd: number,
+    list: FileList,
+    row: number,
+    st: FileStat,
+    kind: AttributeKind,
+    mode: number,
+  ): boolean {
+    const { o, ids } = this;
+    const type = mode & S_IFMT;
+    const device = type === S_IFCHR || type === S_IFBLK ? list.rdevs[list.extra[row]] : NO_DEVICE;
+    const uid = o.owner ? ids.uid(list.uid[row]) : st.uid;
+    const gid = o.group ? ids.gid(list.gid[row]) : st.gid;
+    try {
+      storeFakeStat(path, { mode, major: device.major, minor: device.minor, uid, gid });
+    } catch (error) {
+      this.reporter.problem(`failed to write xattr user.rsync.%stat for ${this.name(list, row)}`, error);
+      return false;
+    }
+    if (uid !== st.uid) this.changed |= Changed.OWNER;
+    if (gid !== st.gid) this.changed |= Changed.GROUP;
+    if (((mode ^ st.mode) & PERMISSION_BITS) !== 0) this.changed |= Changed.MODE;
+    this.setTimes(path, fd, list, row, st, kind);
     return this.changed !== 0;
   }
 
@@ -191,47 +211,4 @@ export class AttributeSetter {
   private name(list: FileList, row: number): string {
     return this.reporter.fullName(list.path(row));
   }
-}
-
-/** chmod() that never follows a link: one in the file's place gives an errno error. */
-export function chmodNoFollow(path: Buffer, bits: number): void {
-  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
-  try {
-    chmodSync(`/proc/self/fd/${fd}`, bits);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Half of what a JavaScript number of seconds of our time cannot tell, and a little more. */
-const ROUNDING = 3e-7;
-
-/** A time as Node takes it. Node cuts it to microseconds, and reads a negative number as "now" unless it is a Date. */
-function nodeTime(seconds: number, nsec: number): number | Date {
-  const time = nsec === 0 ? seconds : seconds + nsec / 1e9 + ROUNDING;
-  return time < 0 ? new Date(time * 1000) : time;
-}
-
-/**
- * Sets times of a file (through `fd` when it is not negative) or of a link itself. null: this time stays; `st` says
- * what it is. Whole seconds need no C library; without it other times are cut to the microsecond.
- */
-export function setFileTimes(
-  path: Buffer,
-  fd: number,
-  st: FileStat,
-  atime: number | null,
-  mtime: number | null,
-  nsec: number,
-): void {
-  const whole = mtime !== null && nsec === 0;
-  if (whole ? libcLoaded() : hasLibc()) {
-    if (fd >= 0) futimens(fd, atime, 0, mtime, nsec);
-    else utimensat(path, atime, 0, mtime, nsec, true);
-    return;
-  }
-  const a = atime === null ? nodeTime(st.atime, st.atimeNsec) : nodeTime(atime, 0);
-  const m = mtime === null ? nodeTime(st.mtime, st.nsec) : nodeTime(mtime, nsec);
-  if (fd >= 0) futimesSync(fd, a, m);
-  else lutimesSync(path, a, m);
 }

@@ -2,10 +2,10 @@ import { lchownSync, linkSync, mkdirSync, readlinkSync, renameSync, symlinkSync,
 import type { ByteString, Options } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import { mknod } from '../libc/libc.js';
-import { chmodNoFollow, setFileTimes } from './attrs.js';
 import { makeDirectories } from './directories.js';
 import { removeTree } from './remove.js';
 import type { Root } from './root.js';
+import { chmodNoFollow, setFileTimes } from './set.js';
 import { FileStat, lstatInto } from './stat.js';
 import { copyFileTo } from './temp.js';
 

@@ -1,8 +1,8 @@
 import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
-import { chmodNoFollow } from './attrs.js';
 import type { Root } from './root.js';
+import { chmodNoFollow } from './set.js';
 import { FileStat, lstatInto } from './stat.js';
 
 export type Removal = 'gone' | 'not-empty' | 'failed';

@@ -15,16 +15,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
-import {
-  AttributeSetter,
-  Changed,
-  chmodNoFollow,
-  destMode,
-  needsOwnerAccess,
-  sameTime,
-} from '../../src/files/attrs.js';
+import { AttributeSetter, Changed, destMode, needsOwnerAccess, sameTime } from '../../src/files/attrs.js';
 import { parseChmod } from '../../src/files/chmod.js';
 import { IdMap } from '../../src/files/ids.js';
+import { chmodNoFollow } from '../../src/files/set.js';
 import { FileStat, lstatInto } from '../../src/files/stat.js';
 import { mkfifo, utimensat } from '../../src/libc/libc.js';
 import { cleanEnv } from '../lib/run.js';

@@ -148,6 +148,8 @@ export interface Options {
   trustSender: boolean;
   protocol: number;
   passwordFile: ByteString;
+  /** For programs that import us: the password itself. */
+  password?: ByteString;
   earlyInput: ByteString;
   address: string;
   /** 0 when not given. */

@@ -61,8 +61,10 @@ async function runTransfer(o: CommandOptions): Promise<number> {
   let role = 'client';
   const result = { code: 0 };
   try {
-    result.code = await runClient(o, log, (name) => {
-      role = name;
+    result.code = await runClient(o, log, {
+      onRole(name) {
+        role = name;
+      },
     });
     if (result.code !== Exit.OK) log.exit(result.code, exitLine(result.code, role));
   } catch (error) {

@@ -3,14 +3,14 @@ import { RsyncError } from '../../protocol/errors.js';
 import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
-import type { ConsoleLog } from '../report/log.js';
+import type { ClientLog } from '../report/log.js';
 import { errnoText } from '../report/errno.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { defaultUser } from './password.js';
-import { runLocal, runRemote } from './run.js';
+import { type RunHooks, runLocal, runRemote } from './run.js';
 import { type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget } from './target.js';
 
@@ -25,14 +25,13 @@ interface Opened {
 /** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
 export async function runClient(
   o: CommandOptions,
-  log: ConsoleLog,
-  /** Told which role this side has, for rsync's closing line. */
-  onRole: (role: string) => void = () => {},
+  log: ClientLog,
+  hooks: RunHooks = {},
 ): Promise<number> {
   const job = planJob(o);
-  onRole(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
+  hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (job.remote === null) return runLocal(o, job, log);
+  if (job.remote === null) return runLocal(o, job, log, hooks);
   const opened = await open(o, job, log);
   const { connection, protocol, shell } = opened;
   if (protocol === null) {
@@ -41,7 +40,7 @@ export async function runClient(
   }
   let code: number;
   try {
-    code = await runRemote(o, job, connection, protocol, log);
+    code = await runRemote(o, job, connection, protocol, log, hooks);
   } catch (error) {
     connection.finish();
     connection.destroy();
@@ -67,7 +66,7 @@ async function shellEnd(shell: ShellRun): Promise<number> {
   return code;
 }
 
-function open(o: CommandOptions, job: Job, log: ConsoleLog): Promise<Opened> {
+function open(o: CommandOptions, job: Job, log: ClientLog): Promise<Opened> {
   const remote = job.remote!;
   if (remote.kind === 'shell') return openShell(o, job, remote);
   return openDaemon(o, job, remote, log);
@@ -103,7 +102,7 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget): Prom
   }
 }
 
-async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log: ConsoleLog): Promise<Opened> {
+async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log: ClientLog): Promise<Opened> {
   let shell: ShellRun | null = null;
   let connection: Connection;
   if (job.daemonOverShell) {

@@ -14,6 +14,7 @@ export function defaultUser(): ByteString {
 
 /** The password for a daemon: --password-file, RSYNC_PASSWORD, or a question on the terminal (section 2). */
 export async function readPassword(o: Options): Promise<Buffer> {
+  if (o.password !== undefined) return Buffer.from(o.password, 'latin1');
   if (o.passwordFile !== '') return fromFile(o.passwordFile);
   const { RSYNC_PASSWORD } = process.env;
   if (RSYNC_PASSWORD !== undefined) return Buffer.from(RSYNC_PASSWORD);

@@ -5,7 +5,7 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
-import type { ConsoleLog } from '../report/log.js';
+import type { ClientLog } from '../report/log.js';
 import { Progress } from '../report/progress.js';
 import { writeSummary } from '../report/stats.js';
 import { agree } from '../session/handshake.js';
@@ -22,6 +22,14 @@ import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
 import type { Job } from './target.js';
 
+/** What a caller wants to be told about a run. */
+export interface RunHooks {
+  /** Which role this side has, for rsync's closing line. */
+  onRole?(role: string): void;
+  /** The session, once both sides have agreed; its statistics are complete when the run ends. */
+  onSession?(session: Session): void;
+}
+
 /** The run that a signal would have to end. */
 let current: Session | null = null;
 
@@ -36,15 +44,17 @@ export async function runRemote(
   job: Job,
   connection: Connection,
   protocol: number,
-  log: ConsoleLog,
+  log: ClientLog,
+  hooks: RunHooks,
 ): Promise<number> {
   const isSender = job.direction === 'push';
   const agreement = await agree(connection, o, false, isSender, protocol);
   const session = new Session(connection, o, log, false, isSender, agreement);
+  hooks.onSession?.(session);
   return runSession(session, job, log, false);
 }
 
-async function runSession(session: Session, job: Job, log: ConsoleLog, isLocal: boolean): Promise<number> {
+async function runSession(session: Session, job: Job, log: ClientLog, isLocal: boolean): Promise<number> {
   const { connection, options: o, isSender } = session;
   current = session;
   session.connection.role = isSender ? 'sender' : 'receiver';
@@ -112,7 +122,7 @@ function sourcesOf(session: Session, job: Job) {
 }
 
 /** Lines about deletions that the other side, or this one, has made. */
-function reportDeletions(session: Session, context: ItemContext, log: ConsoleLog): void {
+function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
   const { options: o } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
   session.onDeleted = (path) => {
@@ -123,7 +133,7 @@ function reportDeletions(session: Session, context: ItemContext, log: ConsoleLog
   };
 }
 
-function makeProgress(session: Session, log: ConsoleLog): Progress | null {
+function makeProgress(session: Session, log: ClientLog): Progress | null {
   const { options: o } = session;
   if ((o.info.progress ?? 0) === 0) return null;
   const progress = new Progress(o, (text) => log.progress(text), Date.now);
@@ -137,7 +147,7 @@ function makeProgress(session: Session, log: ConsoleLog): Progress | null {
   return progress;
 }
 
-function summarize(session: Session, log: ConsoleLog): void {
+function summarize(session: Session, log: ClientLog): void {
   const { stats, options: o, connection } = session;
   if (session.isSender || stats.sent === 0) {
     stats.sent = connection.writer.total;
@@ -148,7 +158,7 @@ function summarize(session: Session, log: ConsoleLog): void {
 }
 
 /** Both ends in this process: no shell, no socket, whole files unless asked otherwise. */
-export async function runLocal(o: CommandOptions, job: Job, log: ConsoleLog): Promise<number> {
+export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hooks: RunHooks): Promise<number> {
   const isSender = !o.listOnly || job.direction === 'local';
   const [here, there] = connectMemory();
   const serverOptions: Options = {
@@ -163,6 +173,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ConsoleLog): Pr
   const server = serveLocal(serverOptions, job, there, log);
   const agreement = await agree(here, o, false, isSender, o.protocol);
   const session = new Session(here, o, log, false, isSender, agreement);
+  hooks.onSession?.(session);
   try {
     const code = await runSession(session, job, log, true);
     here.finish();
@@ -175,7 +186,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ConsoleLog): Pr
 }
 
 /** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
-async function serveLocal(o: Options, job: Job, connection: Connection, log: ConsoleLog): Promise<number> {
+async function serveLocal(o: Options, job: Job, connection: Connection, log: ClientLog): Promise<number> {
   const agreement = await agree(connection, o, true, o.sender, o.protocol);
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, o.sender, agreement);

@@ -122,7 +122,8 @@ export class Generator {
     const { list, options: o } = session;
     if (list.isInactive(row)) return;
     if (o.listOnly) {
-      session.log.client(listLine(list, row, o));
+      if (session.onListed !== null) session.onListed(row);
+      else session.log.client(listLine(list, row, o));
       return;
     }
     const path = receiving.relativePath(row);

@@ -24,6 +24,13 @@ export interface Log {
   readonly hadXferError: boolean;
 }
 
+/** The log of a client, which also has lines that stay open and, with --log-file, a file. */
+export interface ClientLog extends Log {
+  readonly file: FileLog | null;
+  progress(text: ByteString): void;
+  finishLine(text: ByteString): void;
+}
+
 export interface ConsoleLogSettings {
   quiet: boolean;
   eightBit: boolean;
@@ -33,7 +40,7 @@ export interface ConsoleLogSettings {
 }
 
 /** Messages for a user: standard output and standard error, and a log file when there is one. */
-export class ConsoleLog implements Log {
+export class ConsoleLog implements ClientLog {
   hadXferError = false;
   private readonly out: Output;
   private readonly err: Output;

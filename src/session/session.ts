@@ -43,6 +43,8 @@ export class Session {
   onSuccess: ((ndx: number) => void) | null = null;
   onNoSend: ((ndx: number) => void) | null = null;
   onDeleted: ((path: ByteString) => void) | null = null;
+  /** Takes the rows of a listing instead of the log. */
+  onListed: ((row: number) => void) | null = null;
 
   constructor(
     readonly connection: Connection,

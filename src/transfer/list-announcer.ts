@@ -1,5 +1,5 @@
 import type { Options } from '../../protocol/options.js';
-import type { ConsoleLog } from '../report/log.js';
+import type { ClientLog } from '../report/log.js';
 import { BUILDING_LIST, RECEIVING_LIST, receivingList, sendingList } from '../report/messages.js';
 import { ListProgress } from '../report/progress.js';
 
@@ -9,7 +9,7 @@ export class ListAnnouncer {
 
   constructor(
     private readonly o: Options,
-    private readonly log: ConsoleLog,
+    private readonly log: ClientLog,
     private readonly isSender: boolean,
   ) {
     this.progress = new ListProgress(

@@ -43,7 +43,7 @@ export class Pool {
   private respawn: NodeJS.Timeout | null = null;
 
   constructor(private readonly settings: PoolSettings) {
-    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.sweeper = setInterval(() => this.sweep(), Math.min(SWEEP_MS, Math.max(100, settings.idleMs)));
     this.sweeper.unref();
     this.spawn();
   }

@@ -152,16 +152,12 @@ export class BlockSearch {
     while (this.at <= last) {
       let sum: number;
       let head: number;
-      if (this.fresh) {
+      const isFresh = this.fresh;
+      if (isFresh) {
         sum = kernel.seek(this.at);
         this.fresh = false;
-        // Right after a match the next block is the likely one, and needs no look into the tables.
-        if (this.isNext(sum)) {
-          this.found(out, this.wanted);
-          continue;
-        }
         head = kernel.head();
-        if (head < 0) continue;
+        if (head < 0 && !this.isWanted(sum)) continue;
       } else {
         const position = kernel.scan(this.at, last);
         if (position < 0) {
@@ -172,6 +168,8 @@ export class BlockSearch {
         head = kernel.foundHead();
         sum = this.sums.rolling[head];
       }
+      // Right after a match the next block is so likely that it is compared whatever was spent on false alarms.
+      if (!isFresh && this.work > FREE_WORK + WORK_PER_BYTE * (this.base + this.at)) continue;
       const block = this.verify(sum, head);
       if (block >= 0) this.found(out, block);
     }
@@ -194,17 +192,9 @@ export class BlockSearch {
     this.literalFrom = end;
   }
 
-  /** Whether the wanted block lies at the current position. */
-  private isNext(sum: number): boolean {
+  private isWanted(sum: number): boolean {
     const { wanted } = this;
-    if (wanted >= this.full || this.sums.rolling[wanted] !== sum || !this.isUsable(wanted)) return false;
-    if (this.updating && this.alignedBlock() >= 0 && this.alignedBlock() !== wanted) return false;
-    this.hashHits++;
-    this.sumBlock();
-    if (this.hasStrong(wanted)) return true;
-    this.falseAlarms++;
-    this.work += this.blockLength;
-    return false;
+    return wanted < this.full && this.sums.rolling[wanted] === sum && this.isUsable(wanted);
   }
 
   /** While updating: the block that lies in the basis where the current position is in the file, or -1. */
@@ -214,21 +204,21 @@ export class BlockSearch {
     return offset % this.blockLength === 0 && block < this.full ? block : -1;
   }
 
-  /** The block at the current position, out of those with the rolling sum `sum`, of which `head` is the first; or -1. */
+  /**
+   * The block at the current position, whose rolling sum is `sum`, or -1. `head` is the first block of that sum, -1 when
+   * only the wanted block is known to have it.
+   */
   private verify(sum: number, head: number): number {
-    if (this.work > FREE_WORK + WORK_PER_BYTE * (this.base + this.at)) return -1;
-    const { rolling } = this.sums;
     const kernel = this.kernel!;
     this.hashHits++;
     this.sumBlock();
     if (this.updating) {
       // A block that is in its place already need not be written at all.
       const aligned = this.alignedBlock();
-      if (aligned >= 0 && rolling[aligned] === sum && this.hasStrong(aligned)) return aligned;
+      if (aligned >= 0 && this.sums.rolling[aligned] === sum && this.hasStrong(aligned)) return aligned;
     }
     // The wanted block makes runs, which cost the wire and the receiver less.
-    const { wanted } = this;
-    if (wanted < this.full && rolling[wanted] === sum && this.isUsable(wanted) && this.hasStrong(wanted)) return wanted;
+    if (this.isWanted(sum) && this.hasStrong(this.wanted)) return this.wanted;
     let tries = 0;
     for (let block = head; block >= 0 && tries < MAX_CANDIDATES; block = kernel.next(block)) {
       tries++;

@@ -1,6 +1,5 @@
 import t from 'tap';
 import { ByteReader } from '../../protocol/bytes/reader.js';
-import { ByteWriter } from '../../protocol/bytes/writer.js';
 import {
   BlockSums,
   chooseSumHead,
@@ -15,19 +14,9 @@ import { createBlockDigest } from '../../protocol/hash/digest.js';
 import { rollingSum } from '../lib/naive.js';
 import { Random } from '../lib/random.js';
 import { splits } from '../lib/splits.js';
+import { recorder } from './recorder.js';
 
 const CONTEXT = { protocol: 32, seed: 3, seedFix: true, explicit: true };
-
-/** A writer whose bytes can be had after a flush. */
-function recorder(): { w: ByteWriter; bytes(): Buffer } {
-  const parts: Buffer[] = [];
-  const w = new ByteWriter({ write: (view, release) => (parts.push(Buffer.from(view)), release()) });
-  const bytes = () => {
-    w.flush();
-    return Buffer.concat(parts);
-  };
-  return { w, bytes };
-}
 
 t.test('the head is the one that the reference chooses', async (t) => {
   const auto = { protocol: 32, blockSize: 0, digestLength: 16, redo: false };
@@ -94,7 +83,8 @@ t.test('a head out of bounds is refused with exit code 2', async (t) => {
   for (const [name, values, protocol] of bad) {
     const r = new ByteReader();
     r.push(Buffer.from(Int32Array.from(values).buffer));
-    t.throws(() => readSumHead(r, protocol, 16), { name: 'ProtocolError', exitCode: 2 } as Error, name);
+    const expected = { name: 'ProtocolError', exitCode: 2 };
+    t.throws(() => readSumHead(r, protocol, 16), expected, name);
   }
   const r = new ByteReader();
   r.push(Buffer.from(Int32Array.from([1, 2 ** 29, 2, 0]).buffer));

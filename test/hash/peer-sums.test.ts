@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ByteWriter } from '../../protocol/bytes/writer.js';
 import { chooseSumHead, SumWriter, writeSumHead } from '../../protocol/delta/blocks.js';
 import {
   createBlockDigest,
@@ -10,6 +9,7 @@ import {
   type DigestName,
   type SumContext,
 } from '../../protocol/hash/digest.js';
+import { recorder } from '../delta/recorder.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
@@ -50,9 +50,7 @@ async function startPair(t: Teardown): Promise<(options: string[]) => Promise<Wi
 }
 
 async function blockSums(name: DigestName, ctx: SumContext, basis: Buffer): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  const sink = { write: (view: Buffer, release: () => void) => (parts.push(Buffer.from(view)), release()) };
-  const w = new ByteWriter(sink);
+  const { w, bytes } = recorder();
   const head = chooseSumHead(basis.length, {
     protocol: ctx.protocol,
     blockSize: 0,
@@ -61,8 +59,7 @@ async function blockSums(name: DigestName, ctx: SumContext, basis: Buffer): Prom
   });
   writeSumHead(w, head);
   new SumWriter(await createBlockDigest(name, ctx)).write(w, basis, 0, basis.length, head);
-  w.flush();
-  return Buffer.concat(parts);
+  return bytes();
 }
 
 async function endOfFile(name: DigestName, ctx: SumContext, file: Buffer): Promise<Buffer> {

@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { ByteReader } from '../../protocol/bytes/reader.js';
+import { PlainTokenReader, PlainTokenWriter, Token } from '../../protocol/delta/tokens.js';
+import { splits } from '../lib/splits.js';
+import { recorder } from './recorder.js';
+import { joinLiterals, type Piece, readTokens, writePieces } from './token-streams.js';
+
+const piece = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 90 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  fc.constantFrom(0, 1, 2, 3, 700, 0x7ffffffe),
+);
+
+t.test('the bytes on the wire', async (t) => {
+  const { w, bytes } = recorder();
+  const writer = new PlainTokenWriter(w);
+  writePieces(writer, ['abc', 0, 5]);
+  t.equal(bytes().toString('hex'), '03000000616263fffffffffaffffff00000000');
+});
+
+t.test('long literals are cut to what the reference writes', async (t) => {
+  const { w, bytes } = recorder();
+  writePieces(new PlainTokenWriter(w), ['x'.repeat(70_000)]);
+  const wire = bytes();
+  t.equal(wire.length, 70_000 + 4 * 4);
+  t.equal(wire.readInt32LE(0), 32768);
+  t.equal(wire.readInt32LE(2 * 32772), 70_000 - 65536);
+});
+
+t.test('literals that are put straight into the writer', async (t) => {
+  const { w, bytes } = recorder();
+  w.startFrames();
+  const writer = new PlainTokenWriter(w);
+  for (let i = 0; i < 9; i++) {
+    const at = writer.reserve(32768);
+    w.buf.fill(65 + i, at, at + 32768);
+    writer.commit(i === 4 ? 5 : 32768);
+  }
+  const at = writer.reserve(32768);
+  w.buf.write('not committed', at);
+  writer.end();
+  const r = new ByteReader();
+  r.startFrames(() => {});
+  r.push(bytes());
+  const expected = Array.from('ABCDEFGHI', (c) => c.repeat(c === 'E' ? 5 : 32768)).join('');
+  t.same(joinLiterals(readTokens(r, new PlainTokenReader())), [expected]);
+});
+
+t.test('what was written is read, in any pieces, framed or not', async (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.array(piece, { maxLength: 12 }), { maxLength: 3 }), fc.boolean(), (files, framed) => {
+      const { w, bytes } = recorder();
+      if (framed) w.startFrames();
+      const writer = new PlainTokenWriter(w);
+      for (const file of files) writePieces(writer, file);
+      const expected = files.map((file) => joinLiterals(file));
+      for (const [name, read] of splits(bytes(), (chunks) => decode(chunks, framed, files.length), [1])) {
+        t.same(read, expected, name);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+function decode(chunks: Buffer[], framed: boolean, count: number): Piece[][] {
+  const r = new ByteReader();
+  if (framed) r.startFrames(() => {});
+  const reader = new PlainTokenReader();
+  const files: Piece[][] = [];
+  const feed = [...chunks];
+  while (files.length < count) files.push(joinLiterals(readTokens(r, reader, feed)));
+  return files;
+}
+
+t.test('a literal length or block number at the limits', async (t) => {
+  const r = new ByteReader();
+  const reader = new PlainTokenReader();
+  reader.start();
+  r.push(Buffer.from('00000080ffffff7f41', 'hex'));
+  t.equal(reader.next(r), Token.MATCH);
+  t.equal(reader.block, 0x7fffffff);
+  t.equal(reader.next(r), Token.LITERAL, 'a part of a long literal is given out at once');
+  t.equal(reader.to - reader.from, 1);
+  t.equal(reader.next(r), Token.SHORT);
+});

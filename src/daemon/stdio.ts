@@ -70,6 +70,8 @@ export async function serveStdio(config: DaemonConfig, overrides: Overrides, ove
     const connection = connectStreams(input, output);
     connection.received(head);
     input.resume();
+    // An end that came during the text was told to nobody.
+    if (input.readableEnded || input.destroyed) connection.ended();
     const code = await servePeer(connection, job, place, jobLog);
     await closed(output);
     return code;

@@ -128,7 +128,7 @@ t.test('a slow client is cut off', async (t) => {
   t.teardown(() => clearInterval(drip));
   await slow.rest();
   clearInterval(drip);
-  t.match(daemon.log(), /daemon handshake timeout -- exiting[^]*\(code 30\)/);
+  t.match(daemon.log(), /daemon handshake timeout -- exiting[\s\S]*\(code 30\)/);
   const before = daemon.log().length;
   const occupied = await occupy(t, daemon.port, 'm');
   occupied.send('--server\0');

@@ -109,6 +109,8 @@ export function normalize(text: string): string {
     .replace(/speedup is [\d,.]+/g, 'speedup')
     .replace(/^(File list generation time|File list transfer time): .*$/gm, '$1')
     .replace(/^(Total bytes sent|Total bytes received): .*$/gm, '$1')
+    .replace(/ port \d+$/gm, ' port N')
+    .replace(/^opening connection using: .*$/gm, 'opening connection')
     .replace(/ at [\w./-]+(\(\d+\))? \[/g, ' at * [')
     .replace(/\[\d+\]/g, '[pid]')
     .replace(/ +[\d.,]+(kB|MB|GB|B)\/s +\d+:\d\d:\d\d/g, ' rate');

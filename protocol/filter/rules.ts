@@ -4,7 +4,15 @@ import { Exit, MAX_TEXT_PAYLOAD } from '../constants.js';
 import { ProtocolError, RsyncError } from '../errors.js';
 import type { ByteString, FilterSource } from '../options.js';
 import { CVS_DEFAULTS } from './cvs.js';
-import { type FilterReader, type LoadContext, type LoadSettings, loadFile, loadText, RuleTarget } from './load.js';
+import {
+  type FilterReader,
+  type LoadContext,
+  type LoadSettings,
+  lastName,
+  loadFile,
+  loadText,
+  RuleTarget,
+} from './load.js';
 import { type Rule, RuleFlag, ruleText, SIDES } from './rule.js';
 import { type FilterScope, FilterTree, type ScopeRules } from './scope.js';
 
@@ -25,7 +33,7 @@ export interface FilterListOptions {
   rootPath?: ByteString;
   /** Rule files hold NUL-terminated records. */
   from0?: boolean;
-  /** Where -C looks for more names: the home directory, and the value of CVSIGNORE. */
+  /** Where `-C` looks for more names: the home directory with its .cvsignore, and the value of CVSIGNORE. */
   cvs?: { home: ByteString | null; names: ByteString | null };
   /** Name of this process in messages (`client` unless given). */
   who?: string;
@@ -41,8 +49,8 @@ export class FilterList implements ScopeRules {
   private effective: readonly Rule[] | null = null;
   private perDirectory = false;
   private cvs: readonly Rule[] | null = null;
-  /** Rules that stand for the -C option: a client that receives does not send them. */
-  private readonly fromCvsOption = new Set<Rule>();
+  /** Rules that stand for the -C option: they come behind all others, and a client that receives does not send them. */
+  private readonly cvsOption = new RuleTarget();
   private readonly context: LoadContext;
   private received = 0;
   readonly settings: LoadSettings;
@@ -113,17 +121,16 @@ export class FilterList implements ScopeRules {
     this.loadFile(path, { template: kind === 'include' ? RuleFlag.INCLUDE : 0, oldPrefixes: true, module: true });
   }
 
-  /** What -C stands for; comes behind all other rules. A server that sends adds it when it has read its client's rules. */
+  /** What the option -C stands for: behind all other rules, also those that are added later. */
   addCvsExclude(): void {
-    const { rules } = this.all;
-    const before = rules.length;
-    this.load(':C', {});
-    this.load('-C', {});
-    for (const rule of rules.slice(before)) this.fromCvsOption.add(rule);
+    this.effective = null;
+    this.cvsOption.rules.length = 0;
+    loadText(':C', this.cvsOption, this.context);
+    loadText('-C', this.cvsOption, this.context);
   }
 
   get empty(): boolean {
-    return this.all.rules.length === 0;
+    return this.all.rules.length === 0 && this.cvsOption.rules.length === 0;
   }
 
   /** The rules that hold on this side. */
@@ -131,10 +138,17 @@ export class FilterList implements ScopeRules {
     if (this.effective === null) {
       const { side } = this.settings;
       // A merge rule for one side says so of its rules, and these are sorted out when its files are read.
-      this.effective = this.all.rules.filter((r) => r.is(RuleFlag.PER_DIRECTORY) || r.appliesTo(side));
+      const rules = [...this.all.rules, ...this.cvsOption.rules.filter((r) => !this.isRepeated(r))];
+      this.effective = rules.filter((r) => r.is(RuleFlag.PER_DIRECTORY) || r.appliesTo(side));
       this.perDirectory = this.effective.some((r) => r.is(RuleFlag.PER_DIRECTORY));
     }
     return this.effective;
+  }
+
+  /** True for the merge rule of -C when a rule for files of that name is there already. */
+  private isRepeated(rule: Rule): boolean {
+    if (!rule.is(RuleFlag.PER_DIRECTORY)) return false;
+    return this.all.rules.some((r) => r.is(RuleFlag.PER_DIRECTORY) && lastName(r.pattern) === rule.pattern);
   }
 
   /** True when some rule depends on files in the directories: then the peer's choice of names cannot be foretold. */
@@ -150,8 +164,7 @@ export class FilterList implements ScopeRules {
       const perishable = this.protocol >= 30 ? RuleFlag.PERISHABLE : 0;
       const { home, names } = this.o.cvs ?? { home: null, names: null };
       loadText(CVS_DEFAULTS, target, { ...this.context, template: template | perishable });
-      const path = home === null ? '' : `${home === '/' ? '' : home}/.cvsignore`;
-      if (path !== '') loadFile(path, target, { ...this.context, template });
+      if (home !== null) loadFile(`${home === '/' ? '' : home}/.cvsignore`, target, { ...this.context, template });
       if (names !== null) loadText(names, target, { ...this.context, template });
       this.cvs = target.rules;
     }
@@ -161,6 +174,12 @@ export class FilterList implements ScopeRules {
   /** Writes the rules that the server needs (6.2 to 6.4), and the end mark. */
   writeTo(w: ByteWriter, clientIsSender: boolean): void {
     this.writeRules(w, this.all.rules, clientIsSender);
+    if (clientIsSender) {
+      const sent = this.cvsOption.rules.filter(
+        (r) => !this.isRepeated(r) && !(r.is(RuleFlag.MERGE) && this.protocol < 29),
+      );
+      this.writeRules(w, sent, clientIsSender);
+    }
     w.i32(0);
   }
 
@@ -168,7 +187,6 @@ export class FilterList implements ScopeRules {
     const local = clientIsSender ? RuleFlag.SENDER : RuleFlag.RECEIVER;
     for (const rule of rules) {
       const isMerge = rule.is(RuleFlag.PER_DIRECTORY);
-      if (this.fromCvsOption.has(rule) && (!clientIsSender || (isMerge && this.protocol < 29))) continue;
       if ((rule.flags & SIDES) === local) continue;
       const oneSided = this.o.deleteExcluded && (!isMerge || rule.is(RuleFlag.NO_PREFIXES));
       if (oneSided && clientIsSender && (rule.flags & SIDES) === 0) continue;

@@ -63,7 +63,7 @@ export class FilterTree {
   }
 
   private mergesAbove(dir: ByteString): readonly Merge[] {
-    if (dir.startsWith('/')) return this.startMerges(`${dir}/`);
+    if (dir.startsWith('/')) return this.startMerges(dir === '/' ? dir : `${dir}/`);
     this.aboveChildren ??= this.startMerges(`${this.base}/${dir}/`);
     return this.aboveChildren;
   }
@@ -145,7 +145,8 @@ export class FilterTree {
   }
 
   private readDirectory(path: ByteString, above: readonly Merge[]): readonly Merge[] {
-    const directory = path.startsWith('/') ? `${path}/` : path === '' ? `${this.base}/` : `${this.base}/${path}/`;
+    const absolute = path.startsWith('/') ? path : path === '' ? this.base : `${this.base}/${path}`;
+    const directory = absolute === '/' ? '/' : `${absolute}/`;
     const merges = [...above];
     let changed = false;
     // The list grows when a file names further merge files; these are looked for in this directory, too.
@@ -153,7 +154,7 @@ export class FilterTree {
       const { rule, rules } = merges[i];
       const name = lastName(rule.pattern);
       const inherited = rule.is(RuleFlag.NO_INHERIT) ? [] : rules;
-      const local = path === '' ? name : `${path}/${name}`;
+      const local = path === '' ? name : path === '/' ? `/${name}` : `${path}/${name}`;
       const context = this.context(rule, directory, false, merges);
       const found = this.readFile(local, directory + name, rule, inherited, context);
       if (found === rules || (found.length === 0 && rules.length === 0)) continue;
@@ -170,6 +171,7 @@ export class FilterTree {
 
 function isAbove(dir: ByteString, path: ByteString): boolean {
   if (dir === '') return !path.startsWith('/');
+  if (dir === '/') return path.length > 1 && path.startsWith('/');
   return path.length > dir.length && path.charCodeAt(dir.length) === 0x2f && path.startsWith(dir);
 }
 

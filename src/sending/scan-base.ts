@@ -1,0 +1,118 @@
+import fs from 'node:fs';
+import { cleanPath } from '../../protocol/filter/parse.js';
+import type { FilterList, FilterReader, FilterScope } from '../../protocol/filter/rules.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { Root } from '../files/root.js';
+
+/** Largest filter file that is read. */
+const MAX_FILTER_FILE = 64 * 1024 * 1024;
+/** A path that is nowhere: what stands for one that cannot be resolved any more. */
+const NOWHERE = Buffer.from('/proc/self/fd/-/-');
+
+/**
+ * A directory that source names are relative to: of one argument, or of several in the same place. Knows where its
+ * names are for the file system, for filter rules and for messages.
+ */
+export class SourceBase {
+  /** Rules of the transfer, with those of per-directory files as directories are entered. */
+  readonly scope: FilterScope;
+  /** Absolute path without a slash at its end ('' is `/`); on a confined daemon, from the module's root. */
+  readonly path: ByteString;
+  /** The same as the file system gets it: `..` behind a link must not be taken out. */
+  private readonly realPath: ByteString;
+  private prefix: Buffer = NOWHERE;
+  private prefixDir: ByteString | null = null;
+  private moduleScope: FilterScope | null = null;
+
+  constructor(
+    readonly number: number,
+    path: ByteString,
+    filters: FilterList,
+    moduleFilters: FilterList | null,
+    private readonly root: Root | null,
+  ) {
+    const clean = cleanPath(path);
+    this.path = clean === '/' ? '' : clean;
+    this.realPath = path.endsWith('/') ? path.slice(0, -1) : path;
+    const reader: FilterReader = { read: (name) => this.readFilterFile(name) };
+    this.scope = filters.root(reader, this.path);
+    if (moduleFilters !== null && !moduleFilters.empty) this.moduleScope = moduleFilters.root(reader, '');
+  }
+
+  /** The name of an entry from the top of the base's file system, with its leading slash. */
+  fullPath(name: ByteString): ByteString {
+    return name.startsWith('/') ? name : `${this.path}/${name}`;
+  }
+
+  private realName(name: ByteString): ByteString {
+    return name.startsWith('/') ? name : `${this.realPath}/${name}`;
+  }
+
+  /** True when the module's own filters hide an entry. */
+  isHidden(name: ByteString, isDir: boolean): boolean {
+    if (this.moduleScope === null || name === '.') return false;
+    return this.moduleScope.verdict(this.fullPath(name).slice(1), isDir) < 0;
+  }
+
+  /** The same, for a name or any directory that leads to it. */
+  isHiddenWithParents(name: ByteString, isDir: boolean): boolean {
+    if (this.moduleScope === null) return false;
+    const path = this.fullPath(name).slice(1);
+    for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+      if (this.moduleScope.verdict(path.slice(0, at), true) < 0) return true;
+    }
+    return path !== '' && path !== '.' && this.moduleScope.verdict(path, isDir) < 0;
+  }
+
+  /**
+   * What stands before the entries of `dir` ('' or '.': the base itself) in paths for the file system, with a slash at
+   * its end. Throws an errno error in a confined tree. Good until the next call.
+   */
+  prefixOf(dir: ByteString): Buffer {
+    if (this.root !== null) return this.root.dir(this.relative(dir)).self();
+    if (this.prefixDir !== dir) {
+      const full = this.realName(dir === '.' ? '' : dir);
+      this.prefix = Buffer.from(full.endsWith('/') ? full : `${full}/`, 'latin1');
+      this.prefixDir = dir;
+    }
+    return this.prefix;
+  }
+
+  /** The path of an entry for the file system. Throws an errno error in a confined tree. */
+  pathOf(name: ByteString): Buffer {
+    if (this.root !== null) return this.root.path(this.relative(name));
+    return Buffer.from(this.realName(name), 'latin1');
+  }
+
+  /** The path of what an entry leads to, where links may be followed. Throws an errno error in a confined tree. */
+  resolvedPath(name: ByteString): Buffer {
+    return this.root !== null ? this.root.resolve(this.relative(name)) : this.pathOf(name);
+  }
+
+  /** The same paths for a file that was listed before: a path that cannot be found again leads nowhere. */
+  laterPath(name: ByteString, follow: boolean): Buffer {
+    try {
+      return follow ? this.resolvedPath(name) : this.pathOf(name);
+    } catch {
+      return NOWHERE;
+    }
+  }
+
+  private relative(name: ByteString): ByteString {
+    const path = this.fullPath(name === '.' ? '' : name).slice(1);
+    return path.endsWith('/') ? path.slice(0, -1) : path;
+  }
+
+  private readFilterFile(name: ByteString): Buffer | null {
+    try {
+      if (this.isHiddenWithParents(name, false)) return null;
+      const path = this.resolvedPath(name);
+      // Also answers for what must not be read: a fifo would never end.
+      const stat = fs.statSync(path, { throwIfNoEntry: false });
+      if (stat === undefined || !stat.isFile() || stat.size > MAX_FILTER_FILE) return null;
+      return fs.readFileSync(path);
+    } catch {
+      return null;
+    }
+  }
+}

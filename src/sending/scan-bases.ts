@@ -1,0 +1,62 @@
+import { Exit, IoError } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { cleanPath } from '../../protocol/filter/parse.js';
+import type { ByteString } from '../../protocol/options.js';
+import { Errno } from '../libc/errno.js';
+import { errnoText } from '../report/errno.js';
+import { SourceBase } from './scan-base.js';
+import type { Finder } from './scan-find.js';
+
+/** A row names its base with 16 bits. */
+const MAX_BASES = 0xffff;
+
+/** The directories that source names are relative to, by number and by path. */
+export class SourceBases {
+  private readonly bases: SourceBase[] = [];
+  private readonly byPath = new Map<ByteString, SourceBase>();
+  /** --files-from: what relative directories start from. */
+  private start: ByteString = '';
+
+  constructor(private readonly finder: Finder) {}
+
+  /** --files-from: names are relative to `dir`. Exit 3, after a message, when it is not there. */
+  startIn(dir: ByteString): void {
+    this.start = dir === '.' ? '' : dir;
+    if (this.start !== '' && this.find(null) === null) throw new RsyncError(Exit.FILESELECT, '', true);
+  }
+
+  ofRow(row: number): SourceBase {
+    return this.bases[this.finder.ctx.list.base[row]];
+  }
+
+  /** The base for arguments in `dir` (null: where the run starts); null, after a message, when it cannot be entered. */
+  find(dir: ByteString | null): SourceBase | null {
+    const { ctx } = this.finder;
+    const isModule = ctx.root !== null;
+    let path = isModule ? '/' : ctx.cwd;
+    for (const step of [this.start, dir ?? '']) {
+      if (step !== '') path = !isModule && step.startsWith('/') ? step : `${path === '/' ? '' : path}/${step}`;
+    }
+    if (isModule) path = cleanPath(path);
+    const known = this.byPath.get(path);
+    if (known !== undefined) return known;
+    if (this.bases.length > MAX_BASES) throw new RsyncError(Exit.MALLOC, 'too many different source directories');
+    const base = new SourceBase(this.bases.length, path, ctx.filters, ctx.daemonFilters, ctx.root);
+    if ((dir !== null || this.start !== '') && !this.canEnter(base)) return null;
+    this.byPath.set(path, base);
+    this.bases.push(base);
+    return base;
+  }
+
+  private canEnter(base: SourceBase): boolean {
+    const { finder } = this;
+    const { looker } = finder;
+    let errno = base.path !== '' && base.isHiddenWithParents(base.path, true) ? Errno.ENOENT : looker.follow('.', base);
+    if (errno === 0 && !looker.stat.isDir) errno = Errno.ENOTDIR;
+    if (errno === 0) return true;
+    finder.ioError |= IoError.GENERAL;
+    const shown = finder.quote(base.path === '' ? '/' : base.path);
+    finder.ctx.report('error', `rsync: [sender] change_dir ${shown} failed: ${errnoText(errno)}\n`);
+    return false;
+  }
+}

@@ -1,0 +1,85 @@
+import fs from 'node:fs';
+import type { ByteString, Options } from '../../protocol/options.js';
+import { MUNGE_PREFIX } from '../files/special.js';
+import { FileStat, lstatInto, statInto } from '../files/stat.js';
+import { Errno, errnoOf } from '../libc/errno.js';
+import { copyingUnsafeLink } from '../report/messages.js';
+import { isUnsafeLink } from './scan-argument.js';
+import type { SourceBase } from './scan-base.js';
+
+const MUNGE = Buffer.from(MUNGE_PREFIX, 'latin1');
+
+/** Looks at single files as the link options say (-L, -k, --copy-unsafe-links, munged links). */
+export class Looker {
+  /** What the last call found. */
+  readonly stat = new FileStat();
+  /** Target of the link that the last call found, null when it found no link. */
+  target: Buffer | null = null;
+  private readonly followed = new FileStat();
+
+  constructor(
+    private readonly options: Options,
+    private readonly info: (text: ByteString) => void,
+  ) {}
+
+  /** True when looking at an entry may lead to other places than the entry itself. */
+  get looksThrough(): boolean {
+    return this.mayFollow || this.options.copyDirlinks;
+  }
+
+  /** True when some option makes files be followed: then a listed file may have to be opened through a link. */
+  get mayFollow(): boolean {
+    const { options: o } = this;
+    return o.copyLinks || o.copyUnsafeLinks;
+  }
+
+  /**
+   * Looks at an entry; 0, or a positive error number.
+   * @param path of the entry for the file system
+   * @param name of the entry in the transfer
+   * @param followDir a link to a directory is taken for the directory
+   */
+  look(path: Buffer, name: ByteString, base: SourceBase, followDir: boolean): number {
+    this.target = null;
+    if (this.options.copyLinks) return this.follow(name, base, this.stat);
+    const errno = lstatInto(path, this.stat);
+    if (errno !== 0 || !this.stat.isLink) return errno;
+    if (followDir && this.follow(name, base, this.followed) === 0 && this.followed.isDir) {
+      this.stat.copyFrom(this.followed);
+      return 0;
+    }
+    return this.readLink(path, name, base);
+  }
+
+  /** stat() of what a name leads to. */
+  follow(name: ByteString, base: SourceBase, into: FileStat = this.stat): number {
+    try {
+      return statInto(base.resolvedPath(name), into);
+    } catch (error) {
+      return errnoOf(error) || Errno.EINVAL;
+    }
+  }
+
+  private readLink(path: Buffer, name: ByteString, base: SourceBase): number {
+    const { options: o } = this;
+    if (!o.links && !o.copyUnsafeLinks) return 0;
+    let target: Buffer;
+    try {
+      target = fs.readlinkSync(path, 'buffer');
+    } catch (error) {
+      return errnoOf(error) || Errno.EINVAL;
+    }
+    if (o.copyUnsafeLinks) {
+      const text = target.toString('latin1');
+      if (isUnsafeLink(text, name)) {
+        if ((o.info.symsafe ?? 0) >= 1) this.info(copyingUnsafeLink(name, text));
+        return this.follow(name, base);
+      }
+    }
+    if (o.mungeLinks && target.length > MUNGE.length && target.subarray(0, MUNGE.length).equals(MUNGE)) {
+      target = target.subarray(MUNGE.length);
+    }
+    this.target = target;
+    return 0;
+  }
+}

@@ -15,6 +15,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -34,6 +35,25 @@ const PROGRAMS = [
   { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts' },
 ];
 
+/**
+ * hash-wasm holds 27 algorithms, 260 KB; only those that the protocol names are bundled. They are imported dynamically,
+ * where esbuild cannot see by itself which ones are used.
+ */
+const slimHashes = {
+  name: 'slim-hashes',
+  setup(build) {
+    const used = new Set();
+    for (const file of readdirSync(join(root, 'protocol/hash'))) {
+      const text = readFileSync(join(root, 'protocol/hash', file), 'utf8');
+      for (const [name] of text.matchAll(/\bcreate(MD|SHA|XXHash)\w+/g)) used.add(name);
+    }
+    const path = join(root, 'node_modules/hash-wasm/dist/index.esm.js');
+    const contents = `export { ${[...used].join(', ')} } from ${JSON.stringify(path)};`;
+    build.onResolve({ filter: /^hash-wasm$/ }, () => ({ path: 'hash-wasm', namespace: 'slim' }));
+    build.onLoad({ filter: /.*/, namespace: 'slim' }, () => ({ contents, resolveDir: root }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -42,6 +62,7 @@ const common = {
   external: ['koffi'],
   // The launchers read their bundle as latin1, which V8 keeps at one byte a character.
   charset: 'ascii',
+  plugins: [slimHashes],
   legalComments: 'none',
   logLevel: 'warning',
 };

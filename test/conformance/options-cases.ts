@@ -203,7 +203,6 @@ const WRONG: OptionCase[] = [
   c('-a --chmod=zz', { localOnly: true }),
   c('-a --compress-choice=best', { localOnly: true }),
   c('-a --checksum-choice=crc', { localOnly: true }),
-  c('-a --protocol=99', { localOnly: true }),
   c('-a --info=nonsense', { localOnly: true }),
   c('-a --bwlimit=fast', { localOnly: true }),
   c('-a -T missing-temp'),

@@ -5,6 +5,7 @@ import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
 import { errnoText } from '../report/errno.js';
+import { commandLine, openingTcp } from '../report/messages.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
@@ -68,7 +69,7 @@ async function shellEnd(shell: ShellRun): Promise<number> {
 
 function open(o: CommandOptions, job: Job, log: ClientLog): Promise<Opened> {
   const remote = job.remote!;
-  if (remote.kind === 'shell') return openShell(o, job, remote);
+  if (remote.kind === 'shell') return openShell(o, job, remote, log);
   return openDaemon(o, job, remote, log);
 }
 
@@ -80,13 +81,15 @@ function filesFromExtra(job: Job) {
   return job.filesFromRemote === '' ? {} : { filesFromRemote: job.filesFromRemote };
 }
 
-async function openShell(o: CommandOptions, job: Job, remote: ShellTarget): Promise<Opened> {
+async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: ClientLog): Promise<Opened> {
   const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
   const context = { pull: !isPush(job), ...filesFromExtra(job) };
   const paths = job.remotePaths.map((path) => escapePath(path, o, context));
   const rest = [...parts.rest, '.', ...paths];
   const args = o.secludedArgs ? parts.open : [...parts.open, ...rest];
-  const shell = startShell(shellCommand(o, remote.host, remote.user, args), process.env);
+  const command = shellCommand(o, remote.host, remote.user, args);
+  if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('opening connection using:', command));
+  const shell = startShell(command, process.env);
   const { connection } = shell;
   connection.role = isPush(job) ? 'sender' : 'Receiver';
   if (o.secludedArgs) sendSecluded(connection, rest);
@@ -118,12 +121,17 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
       family: o.ipFamily,
       connectTimeout: o.contimeout,
     };
+    if ((o.debug.connect ?? 0) >= 1) log.info(openingTcp(target.host, target.port));
     connection = await connectTcp(target, errnoText);
   }
   connection.role = isPush(job) ? 'sender' : 'Receiver';
   if (o.contimeout > 0 && shell === null) connection.setTimeout(o.contimeout);
   try {
-    const protocol = await startDaemon(connection, daemonRequest(o, job, remote), o, log);
+    const request = daemonRequest(o, job, remote);
+    if ((o.debug.cmd ?? 0) >= 1 && request.args.length > 0) {
+      log.client(commandLine('sending daemon args:', request.args));
+    }
+    const protocol = await startDaemon(connection, request, o, log);
     connection.setTimeout(0);
     return { connection, protocol, shell };
   } catch (error) {

@@ -4,10 +4,18 @@ import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { findInSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
+import { compareForRemoval } from '../files/remove.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
 import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingLimit, skippingDeletion } from '../report/messages.js';
 import type { Receiving } from './receiving.js';
+
+/** An entry that the transfer does not have. */
+interface Extra {
+  name: Buffer;
+  isDir: boolean;
+  dev: number;
+}
 
 /** What removing one entry came to. */
 type Outcome = 'gone' | 'kept' | 'failed';
@@ -22,7 +30,7 @@ export class Deleter {
   private skipped = 0;
   private warned = false;
   /** Paths that --delete-delay found, in the order in which they are removed at the end. */
-  private readonly delayed: { path: ByteString; isDir: boolean }[] = [];
+  private readonly delayed: ByteString[] = [];
   private readonly stat = new FileStat();
 
   constructor(private readonly receiving: Receiving) {}
@@ -45,20 +53,17 @@ export class Deleter {
     const dir = path === '.' ? '' : path;
     const dirId = list.dirId(dir);
     const scope = parts.scope.into(dir);
-    const names = this.names(dir);
-    if (names === null) return;
     const device = o.oneFileSystem > 0 ? this.deviceOf(dir) : 0;
-    for (const name of names) {
-      if (findInSegment(list, segment, dirId, name, 0, name.length) >= 0) continue;
+    const extra = this.entries(dir, (name) => findInSegment(list, segment, dirId, name, 0, name.length) < 0);
+    if (extra === null) return;
+    for (const { name, isDir, dev } of extra) {
       const child = join(dir, name.toString('latin1'));
-      if (!this.look(child)) continue;
-      const { isDir, dev } = this.stat;
       if (this.isProtected(scope, child, isDir)) continue;
       if (isDir && device !== 0 && dev !== device) {
         if (o.info.mount >= 1) log.info(cannotDeleteMountPoint(child));
         continue;
       }
-      if (delay) this.delayed.push({ path: child, isDir });
+      if (delay) this.delayed.push(child);
       else this.remove(child, false);
     }
   }
@@ -67,20 +72,28 @@ export class Deleter {
     return this.look(dir === '' ? '.' : dir) ? this.stat.dev : 0;
   }
 
-  /** The names in a directory in reverse byte order; null when it cannot be read. */
-  private names(dir: ByteString): Buffer[] | null {
+  /** Entries of a directory that `wanted` picks, in the order of removal; null when it cannot be read. */
+  private entries(dir: ByteString, wanted: (name: Buffer) => boolean): Extra[] | null {
     const { parts, session } = this.receiving;
+    let names: Buffer[];
     try {
-      const names = fs.readdirSync(parts.root.path(dir === '' ? '.' : dir), { encoding: 'buffer' });
-      return names.sort((a, b) => Buffer.compare(b, a));
+      names = fs.readdirSync(parts.root.path(dir === '' ? '.' : dir), { encoding: 'buffer' });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') {
         session.ioError |= IoError.GENERAL;
-        session.log.xferError(`rsync: [generator] opendir "${this.receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`);
+        session.log.xferError(
+          `rsync: [generator] opendir "${this.receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`,
+        );
       }
       return null;
     }
+    const found: Extra[] = [];
+    for (const name of names) {
+      if (!wanted(name) || !this.look(join(dir, name.toString('latin1')))) continue;
+      found.push({ name, isDir: this.stat.isDir, dev: this.stat.dev });
+    }
+    return found.sort(compareForRemoval);
   }
 
   private look(path: ByteString): boolean {
@@ -109,13 +122,11 @@ export class Deleter {
   private removeContents(dir: ByteString, forRoom: boolean): Outcome {
     const { session, parts } = this.receiving;
     const scope = parts.scope.into(dir);
-    const names = this.names(dir);
-    if (names === null) return 'failed';
+    const entries = this.entries(dir, () => true);
+    if (entries === null) return 'failed';
     let outcome: Outcome = 'gone';
-    for (const name of names) {
+    for (const { name, isDir } of entries) {
       const child = join(dir, name.toString('latin1'));
-      if (!this.look(child)) continue;
-      const { isDir } = this.stat;
       const keep = scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
       const result = keep ? 'kept' : this.remove(child, forRoom);
       if (result !== 'gone' && outcome === 'gone') outcome = result;
@@ -139,10 +150,14 @@ export class Deleter {
     if (!o.dryRun) {
       try {
         if (isDir) fs.rmdirSync(target);
-        else if (parts.backup !== null && !parts.backup.isBackupName(path)) parts.backup.save(path);
-        else fs.unlinkSync(target);
+        else if (!this.backUp(path)) fs.unlinkSync(target);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') return 'gone';
+        if (code === 'ENOTEMPTY') {
+          log.info(cannotDeleteNonEmpty(path));
+          return 'kept';
+        }
         const call = isDir ? 'delete_file: rmdir' : 'delete_file: unlink';
         log.xferError(`rsync: [generator] ${call}(${path}) failed: ${errnoText(error)}\n`);
         return 'failed';
@@ -152,6 +167,12 @@ export class Deleter {
     this.counts[typeIndex(mode)]++;
     this.report(path, isDir);
     return 'gone';
+  }
+
+  /** --backup of a deleted file; true when that has taken it away. */
+  private backUp(path: ByteString): boolean {
+    const { backup } = this.receiving.parts;
+    return backup !== null && !backup.isBackupName(path) && backup.save(path) === 'moved';
   }
 
   /** Tells the client, or prints the line here when this side is the client. */
@@ -166,7 +187,7 @@ export class Deleter {
 
   /** --delete-delay: removes what was found during the transfer. */
   finishDelayed(): void {
-    for (const { path } of this.delayed) this.remove(path, false);
+    for (const path of this.delayed) this.remove(path, false);
     this.delayed.length = 0;
   }
 

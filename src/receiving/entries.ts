@@ -6,7 +6,7 @@ import { needsOwnerAccess } from '../files/attrs.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
 import { errnoText } from '../report/errno.js';
-import { ignoringUnsafeLink, skippingContents } from '../report/messages.js';
+import { ignoringUnsafeLink, isUptodate, skippingContents } from '../report/messages.js';
 import type { Deleter } from './delete.js';
 import type { HardLinks, WaitingMember } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
@@ -118,8 +118,6 @@ export class EntryMaker {
     receiving.settleMode(row, isNew ? null : st);
     if (ignoresAttributes && !isNew) return;
     itemizer.announce(ndx, row, isNew ? null : st, isNew ? Item.LOCAL_CHANGE : 0, 0, null);
-    if (isNew) session.stats.created.dir++;
-    if (isNew) session.stats.created.total++;
     if (o.dryRun) return;
     if (!st.exists && !this.mkdir(row)) return;
     const path = receiving.destPath(row);
@@ -241,12 +239,6 @@ export class EntryMaker {
       lstatInto(target, made);
       parts.attrs.apply(target, list, row, made, { isNew: true });
     }
-    if (!existed) {
-      session.stats.created.total++;
-      if (list.isLink(row)) session.stats.created.link++;
-      else if (list.rdevs.length > 0 && list.extra[row] >= 0) session.stats.created.dev++;
-      else session.stats.created.special++;
-    }
     st.exists = existed;
     itemizer.announce(ndx, row, existed ? st : null, flags, 0, null);
     this.finished(ndx, row);
@@ -258,10 +250,19 @@ export class EntryMaker {
     const { session, parts } = receiving;
     receiving.settleMode(row, st);
     itemizer.announce(ndx, row, st, 0, 0, null);
-    if (!session.options.dryRun) {
-      parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false });
-    }
+    const changed =
+      !session.options.dryRun && parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false });
+    this.tellUnchanged(row, changed);
     this.finished(ndx, row);
+  }
+
+  /** -vv without -i: names of files that stay, or whose attributes alone had to change. */
+  private tellUnchanged(row: number, changed: boolean): void {
+    const { session } = this.receiving;
+    const { options: o, log } = session;
+    if ((o.info.name ?? 0) < 2 || (session.isServer ? o.serverLogFormat : o.outFormat).includes('%i')) return;
+    const name = this.receiving.shownName(row);
+    log.client(changed ? `${name}\n` : isUptodate(name));
   }
 
   /** An item is in place: members of its hard-link group follow, and the sender may remove it. */

@@ -4,7 +4,7 @@ import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
 import { listLine } from '../report/listing.js';
-import { exists, nonRegular, notCreating, refusedToReceive } from '../report/messages.js';
+import { deltaTransmission, exists, nonRegular, notCreating, refusedToReceive } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
 import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
@@ -44,6 +44,7 @@ export class Generator {
     const { receiving } = this;
     const { session } = receiving;
     const { list, options: o, incremental } = session;
+    if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
     if (o.deleteMode === 'before' && this.deletes) {
       this.deleter.everything();
       this.deleter.reportSkipped();
@@ -103,11 +104,22 @@ export class Generator {
   private parentDirectory(segment: Segment): void {
     const { receiving, stat } = this;
     const row = segment.parentRow;
-    if (receiving.session.list.isInactive(row) || receiving.session.options.listOnly) return;
+    if (receiving.session.list.isInactive(row)) return;
+    if (receiving.session.options.listOnly) {
+      this.list(row);
+      return;
+    }
     if (this.entries.isBelowFailed(`${receiving.relativePath(row)}/`)) return;
     this.entries.look(row, stat);
     this.entries.directory(segment.firstNdx - 1, row, stat);
     this.deleteIn(row, segment);
+  }
+
+  /** --list-only: prints an entry, or hands it to the program that asked. */
+  private list(row: number): void {
+    const { session } = this.receiving;
+    if (session.onListed !== null) session.onListed(row);
+    else session.log.client(listLine(session.list, row, session.options));
   }
 
   private deleteIn(row: number, segment: Segment): void {
@@ -122,8 +134,8 @@ export class Generator {
     const { list, options: o } = session;
     if (list.isInactive(row)) return;
     if (o.listOnly) {
-      if (session.onListed !== null) session.onListed(row);
-      else session.log.client(listLine(list, row, o));
+      // With incremental recursion a directory comes right before its own entries.
+      if (!session.incremental || !list.isDir(row) || list.path(row) === '.') this.list(row);
       return;
     }
     const path = receiving.relativePath(row);
@@ -167,11 +179,17 @@ export class Generator {
         return;
       case S_IFLNK:
         if (o.links && list.extra[row] >= 0) this.entries.symlink(ndx, row, stat);
+        else this.skipSpecial(row);
         return;
       default:
         if (wantsSpecial(list.mode[row], o.devices, o.specials)) this.entries.special(ndx, row, stat);
-        else if (o.info.nonreg >= 1) session.log.info(nonRegular(this.receiving.shownName(row)));
+        else this.skipSpecial(row);
     }
+  }
+
+  private skipSpecial(row: number): void {
+    const { log, options: o } = this.receiving.session;
+    if (o.info.nonreg >= 1) log.info(nonRegular(this.receiving.shownName(row)));
   }
 
   /** --existing and --ignore-existing. */

@@ -5,7 +5,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
 import { FileWriter } from '../files/output.js';
-import { Root } from '../files/root.js';
+import { type Dir, Root } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
 import { openForReading } from '../files/window.js';
@@ -37,17 +37,21 @@ export class Landing {
   private readonly st = new FileStat();
   private readonly before = new FileStat();
   private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
+  /** An absolute --temp-dir, or null. */
   private readonly tempRoot: Root | null;
 
   constructor(private readonly receiving: Receiving) {
     const o = receiving.session.options;
     this.writer = new FileWriter(o);
-    this.tempRoot = o.tempDir === '' ? null : this.rootFor(o.tempDir);
+    const absolute = o.tempDir.startsWith('/');
+    this.tempRoot = absolute ? Root.plain(receiving.parts.outside(o.tempDir).toString('latin1')) : null;
   }
 
-  private rootFor(dir: ByteString): Root {
-    const { parts } = this.receiving;
-    return Root.plain((dir.startsWith('/') ? parts.outside(dir) : parts.root.path(dir)).toString('latin1'));
+  /** Where a file is written before it is whole: beside its place, or in the --temp-dir. */
+  private tempDir(dir: ByteString): Dir {
+    const { tempDir } = this.receiving.session.options;
+    if (this.tempRoot !== null) return this.tempRoot.dir('');
+    return this.receiving.parts.root.dir(tempDir === '' ? dir : tempDir);
   }
 
   /** Opens basis and output for a file. What cannot be opened is reported, and the data will be dropped. */
@@ -95,8 +99,8 @@ export class Landing {
     const { list } = receiving.session;
     const { dir, name } = splitPath(place.name);
     try {
-      const where = this.tempRoot !== null ? this.tempRoot.dir('') : receiving.parts.root.dir(dir);
-      place.temp = createTemp(where, name, 0, name.length, list.mode[place.row], this.tempRoot === null);
+      const beside = receiving.session.options.tempDir === '';
+      place.temp = createTemp(this.tempDir(dir), name, 0, name.length, list.mode[place.row], beside);
       place.fd = place.temp.fd;
     } catch (error) {
       this.complain('mkstemp', place.name, error);

@@ -30,7 +30,8 @@ export class Requests {
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();
   private buffer: Buffer | null = null;
-  private readonly wholeFile: boolean;
+  /** No block sums: files travel as they are. */
+  readonly wholeFile: boolean;
   private pending: Pending | null = null;
 
   constructor(
@@ -85,10 +86,7 @@ export class Requests {
       this.entries.unchanged(ndx, row, st);
       return;
     }
-    if (o.append > 0 && st.exists && st.size >= list.size[row]) {
-      this.entries.unchanged(ndx, row, st);
-      return;
-    }
+    if (o.append > 0 && st.exists && st.size >= list.size[row]) return;
     if (o.basisKind !== null && (!st.exists || o.basisKind !== 'copy')) {
       const real = this.realState(st);
       const verdict = this.basisDirs.find(ndx, row, st);
@@ -159,10 +157,6 @@ export class Requests {
     let flags: number = Item.TRANSFER;
     if (o.checksum && st.exists) flags |= Item.REPORT_CHANGE;
     this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, null);
-    if (!st.exists && !redo) {
-      session.stats.created.total++;
-      session.stats.created.reg++;
-    }
     if (o.dryRun) return;
     receiving.progressOf(ndx).inProgress++;
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basisSize, redo);

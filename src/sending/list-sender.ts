@@ -88,6 +88,8 @@ export class ListSender {
     });
     this.encoder.end(session.connection.writer, o.ignoreErrors ? 0 : scanner.ioError);
     session.ioError |= scanner.ioError;
+    // Progress shows how much of the list is known so far.
+    scanner.applyCounts(session.stats);
     return segment;
   }
 
@@ -100,6 +102,8 @@ export class ListSender {
       const row = FileList.rowAt(segment, i);
       if (!list.isDir(row)) continue;
       const path = list.path(row);
+      // The root of the transfer was listed with the arguments and is known by index 0 (8.1).
+      if (path === '.') continue;
       if (groups.length > 0 && path === last) groups[groups.length - 1].push(row);
       else groups.push([row]);
       last = path;
@@ -121,7 +125,7 @@ export class ListSender {
     const start = list.count;
     ndxOut.write(writer, NDX_FLIST_OFFSET - list.extra[rows[0]]);
     for (const row of rows) {
-      if (list.flags[row] & EntryFlag.CONTENT_DIR) scanner.scanDirectory(row);
+      if ((list.flags[row] & EntryFlag.DIR_LISTED) === 0) scanner.scanDirectory(row);
     }
     for (let row = start; row < list.count; row++) this.encoder.encode(writer, row);
     this.pushDirectories(this.closeSegment(start, rows[0]));

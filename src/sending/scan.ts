@@ -135,7 +135,10 @@ export class Scanner {
     const row = this.finder.addPath(name, base, whole ? EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR : 0);
     if (row < 0 || !whole || !isDir) return;
     if (!incremental) this.queue.push(row);
-    else if (kind === NameKind.DOT_DIR) this.lister.list(name, base, base.scope.into(ruleDir(name)));
+    else if (kind === NameKind.DOT_DIR) {
+      this.ctx.list.flags[row] |= EntryFlag.DIR_LISTED;
+      this.lister.list(name, base, base.scope.into(ruleDir(name)));
+    }
   }
 
   private isHidden(name: ByteString, kind: number, base: SourceBase): boolean {

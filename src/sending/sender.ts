@@ -1,5 +1,20 @@
 import fs from 'node:fs';
-import { Basis, Compat, Exit, IoError, Item, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
+import {
+  Basis,
+  Compat,
+  Exit,
+  IoError,
+  Item,
+  Msg,
+  NDX_DEL_STATS,
+  NDX_DONE,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../protocol/constants.js';
 import { BlockSums, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
@@ -100,15 +115,26 @@ export class Sender {
     const lastList = list.live >= list.segments.length - 1;
     if (session.incremental && !(lastList && this.lists.complete)) {
       if (lastList) throw new ProtocolError('NDX_DONE', 'no list is open');
+      this.endProgress(list.segments[list.live]);
       list.live++;
       session.ndxOut.write(session.connection.writer, NDX_DONE);
       return false;
     }
-    if (list.live < list.segments.length && session.incremental) list.live++;
+    if (list.live < list.segments.length && session.incremental) {
+      this.endProgress(list.segments[list.live]);
+      list.live++;
+    }
     this.phase++;
     if (this.phase > session.maxPhase) return true;
     session.ndxOut.write(session.connection.writer, NDX_DONE);
     return false;
+  }
+
+  /** --info=progress2: a list is done, whatever of it had to be sent. */
+  private endProgress(segment: Segment): void {
+    if (this.progress === null) return;
+    const before = this.session.list.segments.indexOf(segment) + 1;
+    this.progress.endList(segment.firstNdx + segment.count - 1 - before);
   }
 
   private async passDelStats(): Promise<void> {
@@ -143,6 +169,7 @@ export class Sender {
     while (!readItemHeader(connection.reader, protocol, item)) await connection.fill();
     item.ndx = ndx;
     const row = this.rowOf(ndx);
+    countCreated(session, row, item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
       this.echo();
@@ -297,6 +324,31 @@ export class Sender {
     } catch (error) {
       session.log.xferError(`rsync: [sender] sender failed to remove ${name}: ${errnoText(error)}\n`);
     }
+  }
+}
+
+/** Statistics of what the receiving side says it makes. */
+export function countCreated(session: Session, row: number, iflags: number): void {
+  if ((iflags & Item.IS_NEW) === 0) return;
+  const { list, stats } = session;
+  const { created } = stats;
+  created.total++;
+  switch (list.mode[row] & S_IFMT) {
+    case S_IFREG:
+      created.reg++;
+      break;
+    case S_IFDIR:
+      created.dir++;
+      break;
+    case S_IFLNK:
+      created.link++;
+      break;
+    case S_IFCHR:
+    case S_IFBLK:
+      created.dev++;
+      break;
+    default:
+      created.special++;
   }
 }
 

@@ -74,7 +74,6 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   const sender = new Sender(session, lists, scanner, itemLog, input.progress);
   await sender.run();
   sender.applyCounts();
-  scanner.applyCounts(session.stats);
   if (session.isServer) sendStatistics(session);
   await senderGoodbye(session);
 }

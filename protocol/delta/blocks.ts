@@ -118,7 +118,7 @@ export class BlockSums {
   /** Blocks whose sums have arrived. */
   filled = 0;
 
-  /** Begins the sums that `head` announces. Large arrays of an earlier file are kept only when this one may need them. */
+  /** Begins the sums that `head` announces; those of an earlier file are forgotten. */
   start(head: SumHead): void {
     this.head = head;
     this.filled = 0;

@@ -194,6 +194,11 @@ export async function loadMd4(): Promise<void> {
   md4 ??= await (await import('hash-wasm')).createMD4();
 }
 
+/** Loads the packages of all digests, for a process that will not reach their files later (chroot). */
+export async function preloadDigests(): Promise<void> {
+  await Promise.all([loadMd4(), xxh64()]);
+}
+
 /** The hash of all parts in a row, in the usual byte order. For `md4`, `loadMd4` must have finished before. */
 export function oneShot(name: 'sha512' | 'sha256' | 'sha1' | 'md5' | 'md4', parts: Uint8Array[]): Buffer {
   if (name === 'md4') {

@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import { Exit } from '../constants.js';
+import { RsyncError } from '../errors.js';
 import { KERNEL_BYTES } from './bytes.gen.js';
 
 /** What assembly/ exports. Addresses and lengths are bytes; sums are int32. */
@@ -54,11 +56,15 @@ class Kernel {
   bytes = new Uint8Array(this.wasm.memory.buffer);
   protected words = new Int32Array(this.wasm.memory.buffer);
 
-  /** Makes the memory at least `size` bytes long. */
+  /** Makes the memory at least `size` bytes long; an RsyncError 22 when it cannot be had. */
   protected reserve(size: number): void {
     const missing = Math.ceil(size / PAGE) - this.bytes.length / PAGE;
     if (missing <= 0) return;
-    this.wasm.memory.grow(missing);
+    try {
+      this.wasm.memory.grow(missing);
+    } catch {
+      throw new RsyncError(Exit.MALLOC, `out of memory in the block search (${size} bytes)`);
+    }
     this.bytes = new Uint8Array(this.wasm.memory.buffer);
     this.words = new Int32Array(this.wasm.memory.buffer);
   }
@@ -118,12 +124,13 @@ const MAX_INDEXED = 1 << 26;
 const MIN_SLOT_BITS = 8;
 const MAX_SLOT_BITS = 27;
 const MIN_BIT_BITS = 15;
-const MAX_BIT_BITS = 29;
 /**
- * Bitmap bits per block, as a power of two: at most 1 of 128 positions of unrelated data gets past it. Fewer bits cost
- * mispredicted branches (half the speed at 5), more of them cost cache.
+ * Bitmap bits per block, as a power of two: 1 of 128 positions of unrelated data gets past it. Fewer bits cost
+ * mispredicted branches (half the speed at 5); a bitmap beyond 2^26 bits costs more in cache than it saves.
  */
 const BITS_PER_BLOCK_LOG2 = 7;
+const LEAST_BITS_PER_BLOCK_LOG2 = 3;
+const CACHED_BIT_BITS = 26;
 
 /**
  * A window of file bytes in wasm memory, and the index of the blocks to be found in it.
@@ -143,7 +150,8 @@ export class SearchKernel extends Kernel {
     const indexed = Math.min(count, MAX_INDEXED);
     const log2 = 32 - Math.clz32(Math.max(1, indexed - 1));
     const slotBits = Math.min(MAX_SLOT_BITS, Math.max(MIN_SLOT_BITS, log2 + 1));
-    const bitBits = Math.min(MAX_BIT_BITS, Math.max(MIN_BIT_BITS, log2 + BITS_PER_BLOCK_LOG2));
+    const mostBits = Math.max(CACHED_BIT_BITS, log2 + LEAST_BITS_PER_BLOCK_LOG2);
+    const bitBits = Math.min(mostBits, Math.max(MIN_BIT_BITS, log2 + BITS_PER_BLOCK_LOG2));
     const slots = Math.ceil((this.windowAt + windowLength + 64) / 64) * 64;
     const bitmap = slots + 2 ** slotBits * 8;
     const links = bitmap + 2 ** bitBits / 8;

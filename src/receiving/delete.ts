@@ -8,6 +8,7 @@ import { compareForRemoval } from '../files/remove.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
 import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingLimit, skippingDeletion } from '../report/messages.js';
+import { applyDelStats } from '../session/run-stats.js';
 import type { Receiving } from './receiving.js';
 
 /** An entry that the transfer does not have. */
@@ -218,9 +219,7 @@ export class Deleter {
 
   /** Adds the counts to this side's statistics. */
   applyToStats(): void {
-    const d = this.receiving.session.stats.deleted;
-    [d.reg, d.dir, d.link, d.dev, d.special] = this.counts;
-    d.total = this.deleted;
+    applyDelStats(this.receiving.session.stats, this.counts);
   }
 }
 

@@ -14,6 +14,7 @@ import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js'
 import { finishSegment } from '../../protocol/flist/sort.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { readDelStats } from '../../protocol/stats.js';
+import { applyDelStats } from '../session/run-stats.js';
 import { Signal } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 
@@ -106,9 +107,7 @@ export class ListReceiver {
       await connection.fill();
       counts = readDelStats(connection.reader);
     }
-    const d = stats.deleted;
-    [d.reg, d.dir, d.link, d.dev, d.special] = counts;
-    d.total = counts.reduce((sum, n) => sum + n, 0);
+    applyDelStats(stats, counts);
   }
 
   /** Reads the list of the directory that `ndx` announces (8.2). */

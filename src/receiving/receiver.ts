@@ -6,6 +6,7 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { digestHex } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
+import { countCreated } from '../session/run-stats.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { createFileReceiver } from './create.js';
@@ -53,7 +54,8 @@ export class Receiver {
     const { session, receiving } = this;
     const { list } = session;
     if (session.incremental && list.live < list.segments.length) {
-      list.live++;
+      const { firstNdx, count } = list.segments[list.live++];
+      this.progress?.endList(firstNdx + count - 1 - list.live);
       if (list.live < list.segments.length || !receiving.lists.complete) {
         receiving.lists.changed.raise();
         return false;
@@ -83,6 +85,7 @@ export class Receiver {
     item.ndx = ndx;
     const row = this.rowOf(ndx);
     if (list.isInactive(row)) throw new ProtocolError('file index', `${ndx} is not in use`);
+    countCreated(session.stats, list.mode[row], item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
       return;

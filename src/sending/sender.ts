@@ -1,20 +1,5 @@
 import fs from 'node:fs';
-import {
-  Basis,
-  Compat,
-  Exit,
-  IoError,
-  Item,
-  Msg,
-  NDX_DEL_STATS,
-  NDX_DONE,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from '../../protocol/constants.js';
+import { Basis, Compat, Exit, IoError, Item, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
 import { BlockSums, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
@@ -27,6 +12,7 @@ import { digestHex } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';
+import { applyDelStats, countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { createFileSender } from './create.js';
 import type { FileSender } from './file-sender.js';
@@ -115,26 +101,22 @@ export class Sender {
     const lastList = list.live >= list.segments.length - 1;
     if (session.incremental && !(lastList && this.lists.complete)) {
       if (lastList) throw new ProtocolError('NDX_DONE', 'no list is open');
-      this.endProgress(list.segments[list.live]);
-      list.live++;
+      this.endList();
       session.ndxOut.write(session.connection.writer, NDX_DONE);
       return false;
     }
-    if (list.live < list.segments.length && session.incremental) {
-      this.endProgress(list.segments[list.live]);
-      list.live++;
-    }
+    if (list.live < list.segments.length && session.incremental) this.endList();
     this.phase++;
     if (this.phase > session.maxPhase) return true;
     session.ndxOut.write(session.connection.writer, NDX_DONE);
     return false;
   }
 
-  /** --info=progress2: a list is done, whatever of it had to be sent. */
-  private endProgress(segment: Segment): void {
-    if (this.progress === null) return;
-    const before = this.session.list.segments.indexOf(segment) + 1;
-    this.progress.endList(segment.firstNdx + segment.count - 1 - before);
+  /** The oldest list is done; its indexes are not valid any more. */
+  private endList(): void {
+    const { list } = this.session;
+    const { firstNdx, count } = list.segments[list.live++];
+    this.progress?.endList(firstNdx + count - 1 - list.live);
   }
 
   private async passDelStats(): Promise<void> {
@@ -145,7 +127,7 @@ export class Sender {
       await connection.fill();
       counts = readDelStats(connection.reader);
     }
-    applyDelStats(session, counts);
+    applyDelStats(session.stats, counts);
     if (session.isServer) writeDelStats(connection.writer, session.ndxOut, counts);
   }
 
@@ -169,7 +151,7 @@ export class Sender {
     while (!readItemHeader(connection.reader, protocol, item)) await connection.fill();
     item.ndx = ndx;
     const row = this.rowOf(ndx);
-    countCreated(session, row, item.iflags);
+    countCreated(session.stats, list.mode[row], item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
       this.echo();
@@ -326,40 +308,3 @@ export class Sender {
     }
   }
 }
-
-/** Statistics of what the receiving side says it makes. */
-export function countCreated(session: Session, row: number, iflags: number): void {
-  if ((iflags & Item.IS_NEW) === 0) return;
-  const { list, stats } = session;
-  const { created } = stats;
-  created.total++;
-  switch (list.mode[row] & S_IFMT) {
-    case S_IFREG:
-      created.reg++;
-      break;
-    case S_IFDIR:
-      created.dir++;
-      break;
-    case S_IFLNK:
-      created.link++;
-      break;
-    case S_IFCHR:
-    case S_IFBLK:
-      created.dev++;
-      break;
-    default:
-      created.special++;
-  }
-}
-
-/** Adds the deletion counts of the peer to the statistics (13.2): files, directories, links, devices, specials. */
-export function applyDelStats(session: Session, counts: readonly number[]): void {
-  const d = session.stats.deleted;
-  d.reg = counts[0];
-  d.dir = counts[1];
-  d.link = counts[2];
-  d.dev = counts[3];
-  d.special = counts[4];
-  d.total = counts.reduce((sum, n) => sum + n, 0);
-}
-

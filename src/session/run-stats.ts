@@ -1,3 +1,4 @@
+import { Item, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { RunStats } from '../report/stats.js';
 
 export function emptyStats(): RunStats {
@@ -19,3 +20,39 @@ export function emptyStats(): RunStats {
     elapsedMs: 0,
   };
 }
+
+/** Statistics of what the receiving side says it makes. */
+export function countCreated(stats: RunStats, mode: number, iflags: number): void {
+  if ((iflags & Item.IS_NEW) === 0) return;
+  const { created } = stats;
+  created.total++;
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      created.reg++;
+      break;
+    case S_IFDIR:
+      created.dir++;
+      break;
+    case S_IFLNK:
+      created.link++;
+      break;
+    case S_IFCHR:
+    case S_IFBLK:
+      created.dev++;
+      break;
+    default:
+      created.special++;
+  }
+}
+
+/** Adds the deletion counts of the peer to the statistics (13.2): files, directories, links, devices, specials. */
+export function applyDelStats(stats: RunStats, counts: readonly number[]): void {
+  const d = stats.deleted;
+  d.reg = counts[0];
+  d.dir = counts[1];
+  d.link = counts[2];
+  d.dev = counts[3];
+  d.special = counts[4];
+  d.total = counts.reduce((sum, n) => sum + n, 0);
+}
+

@@ -2,7 +2,7 @@ import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js'
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
-import { applyDelStats } from '../sending/sender.js';
+import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 
 /** The end of a run (13.1 to 13.3), after the sender's loop and the receiver's loop have ended. */
@@ -48,7 +48,7 @@ export async function senderGoodbye(session: Session): Promise<void> {
         await connection.fill();
         counts = readDelStats(connection.reader);
       }
-      applyDelStats(session, counts);
+      applyDelStats(session.stats, counts);
       if (session.isServer) writeDelStats(connection.writer, session.ndxOut, counts);
     }
     session.ndxOut.write(connection.writer, NDX_DONE);

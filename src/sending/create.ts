@@ -16,7 +16,7 @@ function tokenWriter(session: Session): TokenWriter {
 /** The machine that sends files of this session, with the sums and the compression that were agreed on. */
 export async function createFileSender(session: Session): Promise<FileSender> {
   const name = session.algorithms.transferSum;
-  const block = await createBlockDigest(name, session.sumContext);
   const digest = await createFileDigest(name, session.sumContext);
+  const block = () => createBlockDigest(name, session.sumContext);
   return new FileSender(session.connection.writer, tokenWriter(session), block, digest);
 }

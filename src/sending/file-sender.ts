@@ -58,7 +58,7 @@ export class FileSender {
   constructor(
     private readonly writer: ByteWriter,
     private readonly tokens: TokenWriter,
-    private readonly block: BlockDigest,
+    private readonly makeBlockDigest: () => Promise<BlockDigest>,
     private readonly digest: Digest,
   ) {
     this.counts = new CountingSink(tokens);
@@ -80,17 +80,16 @@ export class FileSender {
       if (how.append === 1) this.offset = this.skipLeft;
     } else if (head.count > 0) {
       this.mode = 'delta';
-      this.search ??= new BlockSearch(this.block, this.digest);
-      this.search.start(sums, size, how.updating);
+      this.search!.start(sums, size, how.updating);
     } else {
       this.digest.init();
       this.mode = 'whole';
     }
   }
 
-  /** Length of a block's strong sum, the most that a sum head may ask for. */
-  get blockSumLength(): number {
-    return this.block.length;
+  /** Must be awaited before a file with block sums begins: most runs send none, and start faster without it. */
+  async prepareSearch(): Promise<void> {
+    this.search ??= new BlockSearch(await this.makeBlockDigest(), this.digest);
   }
 
   get matches(): number {

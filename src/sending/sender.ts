@@ -3,6 +3,7 @@ import { Basis, Compat, Exit, IoError, Item, Msg, NDX_DEL_STATS, NDX_DONE } from
 import { BlockSums, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
@@ -187,11 +188,13 @@ export class Sender {
   private async readSums(): Promise<void> {
     const { session, sums } = this;
     const { connection } = session;
-    let head = readSumHead(connection.reader, session.protocol, this.files.blockSumLength);
+    const length = DIGEST_LENGTH[session.algorithms.transferSum];
+    let head = readSumHead(connection.reader, session.protocol, length);
     while (head === null) {
       await connection.fill();
-      head = readSumHead(connection.reader, session.protocol, this.files.blockSumLength);
+      head = readSumHead(connection.reader, session.protocol, length);
     }
+    if (head.count > 0 && this.appendMode() === 0) await this.files.prepareSearch();
     sums.start(head);
     if (this.appendMode() > 0) return;
     while (!sums.read(connection.reader)) await connection.fill();

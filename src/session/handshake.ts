@@ -35,6 +35,10 @@ export async function exchangeVersions(connection: Connection, own: number): Pro
   return Math.min(own, theirs);
 }
 
+function mayCompress(o: Options): boolean {
+  return o.compress || o.compressChoice !== '' || o.compressLevel !== null;
+}
+
 /**
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
  * Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
@@ -72,7 +76,8 @@ export async function agree(
     protocol,
     compatFlags,
     checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
-    compressions: compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions()),
+    // Finding out what there is takes time, and most runs do not ask.
+    compressions: mayCompress(o) ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions()) : [],
   };
   writeNegotiation(writer, input);
   let algorithms: Algorithms | null = readNegotiation(reader, input);
@@ -80,18 +85,9 @@ export async function agree(
     await connection.fill();
     algorithms = readNegotiation(reader, input);
   }
-  let seed = 0;
-  if (isServer) {
-    seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
-    writer.i32(seed);
-    writer.flush();
-  } else {
-    for (;;) {
-      reader.begin();
-      seed = reader.i32();
-      if (reader.done()) break;
-      await connection.fill();
-    }
-  }
+  if (!isServer) return { protocol, compatFlags, algorithms, seed: null };
+  const seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
+  writer.i32(seed);
+  writer.flush();
   return { protocol, compatFlags, algorithms, seed };
 }

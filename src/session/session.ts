@@ -15,8 +15,8 @@ export interface Agreement {
   protocol: number;
   compatFlags: number;
   algorithms: Algorithms;
-  /** Checksum seed, a signed 32-bit number. */
-  seed: number;
+  /** Checksum seed, a signed 32-bit number; null on a client, which reads it when it needs it (see `awaitSeed`). */
+  seed: number | null;
 }
 
 /** The state of one run that both roles of this side share. */
@@ -24,7 +24,7 @@ export class Session {
   readonly protocol: number;
   readonly compatFlags: number;
   readonly algorithms: Algorithms;
-  readonly seed: number;
+  private seed: number | null;
   readonly incremental: boolean;
   readonly list: FileList;
   readonly ndxIn: NdxReader;
@@ -75,13 +75,13 @@ export class Session {
   get sumContext() {
     return {
       protocol: this.protocol,
-      seed: this.seed,
+      seed: this.seed ?? 0,
       seedFix: (this.compatFlags & Compat.CHKSUM_SEED_FIX) !== 0,
       explicit: this.algorithms.sumsExplicit,
     };
   }
 
-  /** From here on the directions are made of frames, as far as the protocol version says (4.2). */
+  /** From here on this side's output, and on a server its input, is made of frames as far as the version says (4.2). */
   startFrames(): void {
     const { connection, protocol, isServer } = this;
     const clientFramed = protocol >= 30 || (!this.isSenderClient() && this.options.removeSourceFiles);
@@ -89,9 +89,27 @@ export class Session {
       connection.writer.startFrames();
       if (clientFramed) this.resumeInputFrames();
     } else {
-      this.resumeInputFrames();
       if (clientFramed) connection.writer.startFrames();
     }
+  }
+
+  /**
+   * Client: reads the seed, after which the server's stream is made of frames. A client that speaks before it waits
+   * for the seed carries the acknowledgement that a server's TCP may be waiting for (up to 40 ms), so this comes as
+   * late as possible.
+   */
+  async awaitSeed(): Promise<void> {
+    if (this.seed !== null) return;
+    const { connection } = this;
+    let seed = 0;
+    for (;;) {
+      connection.reader.begin();
+      seed = connection.reader.i32();
+      if (connection.reader.done()) break;
+      await connection.fill();
+    }
+    this.seed = seed;
+    this.resumeInputFrames();
   }
 
   /** What comes in from here on is made of frames. */

@@ -42,6 +42,7 @@ export function forwardNames(session: Session, names: readonly ByteString[]): vo
 
 /** The names that the other side forwards. */
 export async function* receiveNames(session: Session): AsyncGenerator<ByteString> {
+  await session.awaitSeed();
   const { connection } = session;
   const { reader } = connection;
   const unframed = session.protocol < 31 && reader.framed;

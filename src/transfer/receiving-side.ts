@@ -56,6 +56,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   const lists = new ListReceiver(session, decoder, chmod);
   connection.quiet = true;
   input.announcer?.start(session.incremental);
+  await session.awaitSeed();
   await lists.readFirst();
   input.announcer?.end(session.incremental, list.count);
   connection.quiet = false;

@@ -69,6 +69,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   await lists.sendFirst(input.sources, input.names);
   input.announcer?.end(session.incremental, list.count);
   session.connection.flush();
+  await session.awaitSeed();
   if (list.count === 0 && session.isServer) return;
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   const sender = new Sender(session, lists, scanner, itemLog, input.progress);

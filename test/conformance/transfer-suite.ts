@@ -112,7 +112,11 @@ export function transferSuite(way: Way): void {
         for (const [index, step] of STEPS.entries()) {
           const actual = await runStep(world, route, step, `run${number}`, index);
           const copy = world.path(`run${number}-${index}`);
-          t.equal(actual.stderr, expected[index].stderr, `${step.name}: what is written to stderr`);
+          t.equal(
+            normalize(actual.stderr),
+            normalize(expected[index].stderr),
+            `${step.name}: what is written to stderr`,
+          );
           t.equal(actual.code, expected[index].code, `${step.name}: exit code`);
           const reference = world.path(`${references.folder(route)}-${index}`);
           t.same(diffDirs(reference, copy, { since }), [], `${step.name}: the tree`);

@@ -38,7 +38,8 @@ export function readVarint(r: ByteReader): number {
   const first = r.u8();
   if (first < 0x80) return first;
   const extra = EXTRA[first >> 2];
-  if (extra > 4) throw new ProtocolError('varint', `first byte 0x${first.toString(16)}`, Exit.STREAMIO);
+  // After a value that was cut short, the next byte can be anything.
+  if (extra > 4 && !r.short) throw new ProtocolError('varint', `first byte 0x${first.toString(16)}`, Exit.STREAMIO);
   if (!r.has(extra)) {
     r.short = true;
     return 0;
@@ -83,7 +84,7 @@ export function readVarlong(r: ByteReader, min: number): number {
   }
   const extra = EXTRA[first >> 2];
   const total = min - 1 + extra;
-  if (total > 8) throw new ProtocolError('varlong', `first byte 0x${first.toString(16)}`, Exit.STREAMIO);
+  if (total > 8 && !r.short) throw new ProtocolError('varlong', `first byte 0x${first.toString(16)}`, Exit.STREAMIO);
   if (!r.has(total)) {
     r.short = true;
     return 0;

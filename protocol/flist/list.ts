@@ -31,6 +31,8 @@ export const EntryFlag = {
 
 const FIRST_ROWS = 256;
 const FIRST_ARENA = 8 * 1024;
+/** Bytes of all names together: what one buffer can hold. */
+const MAX_ARENA = 2 ** 32;
 
 /**
  * A run of entries that were transmitted together (8.1). Index `firstNdx + i` is the entry `row(i)` in sorted order;
@@ -165,6 +167,7 @@ export class FileList {
     if (this.arenaUsed + length > this.arena.length) {
       let capacity = this.arena.length * 2;
       while (capacity < this.arenaUsed + length) capacity *= 2;
+      if (capacity > MAX_ARENA) throw new RsyncError(22, 'file list too large');
       const arena = Buffer.allocUnsafeSlow(capacity);
       this.arena.copy(arena, 0, 0, this.arenaUsed);
       this.arena = arena;
@@ -185,6 +188,11 @@ export class FileList {
       this.dirIds.set(path, id);
     }
     return id;
+  }
+
+  /** The id of a directory path that has one already, else -1. */
+  knownDirId(path: ByteString): number {
+    return this.dirIds.get(path) ?? -1;
   }
 
   /** The last component of a row's name as a byte string. */

@@ -1,0 +1,309 @@
+import { writeLongint, writeVarint, writeVarint30, writeVarlong, writeVarlong30 } from '../bytes/varint.js';
+import type { ByteWriter } from '../bytes/writer.js';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
+import type { ByteString } from '../options.js';
+import { EntryFlag, type FileList } from './list.js';
+import { NameCursor } from './name-cursor.js';
+import {
+  carriesInode,
+  carriesRdev,
+  carriesSum,
+  type IdNames,
+  isDevice,
+  isSpecial,
+  type ListWire,
+  packRdev,
+} from './wire.js';
+
+export type { IdNames, ListWire } from './wire.js';
+
+const NO_NUMBERS = new Float64Array(0);
+
+/**
+ * Writes rows of a list as wire entries (section 7.3), each compressed against the one before. The state lasts for the
+ * whole session; `end` closes a list and the next `encode` opens another.
+ */
+export class EntryEncoder {
+  private readonly name: NameCursor;
+  /** False until the first entry was written: it always carries its owner and group. */
+  private started = false;
+  private mode = 0;
+  private mtime = 0;
+  private atime = 0;
+  private uid = 0;
+  private gid = 0;
+  private rdev = 0;
+  private rdevMajor = 0;
+  /** Device of the previous hard-linked entry, below protocol 30. */
+  private linkDev = 0;
+  private devs: Float64Array = NO_NUMBERS;
+  private inos: Float64Array = NO_NUMBERS;
+  /** Transmission number of the first entry of the list being written, -1 between lists. */
+  private firstNdx = -1;
+  private readonly users = new Set<number>();
+  private readonly groups = new Set<number>();
+
+  constructor(
+    private readonly wire: ListWire,
+    private readonly list: FileList,
+    private readonly names: IdNames,
+  ) {
+    this.name = new NameCursor(list);
+  }
+
+  /** Device and inode number by row, for hard links below protocol 30. To be set again when the columns have grown. */
+  setDevIno(dev: Float64Array, ino: Float64Array): void {
+    this.devs = dev;
+    this.inos = ino;
+  }
+
+  /** Writes one row. Rows of one list must be written in the order in which they stand in the columns. */
+  encode(w: ByteWriter, row: number): void {
+    const { wire, list, name } = this;
+    if (this.firstNdx < 0) this.firstNdx = list.nextNdx(wire.incremental);
+    const mode = list.mode[row];
+    const prefix = name.advance(row);
+    const suffix = name.length - prefix;
+    let flags = this.attributeFlags(row, mode);
+    let userName: ByteString | null = null;
+    let groupName: ByteString | null = null;
+    if ((flags & Xmit.SAME_UID) === 0) {
+      userName = this.newName(this.users, list.uid[row], true);
+      if (userName !== null) flags |= Xmit.USER_NAME_FOLLOWS;
+    }
+    if ((flags & Xmit.SAME_GID) === 0) {
+      groupName = this.newName(this.groups, list.gid[row], false);
+      if (groupName !== null) flags |= Xmit.GROUP_NAME_FOLLOWS;
+    }
+    if (prefix > 0) flags |= Xmit.SAME_NAME;
+    if (suffix > 255) flags |= Xmit.LONG_NAME;
+    flags = this.writeFlags(w, flags, mode);
+    if (flags & Xmit.SAME_NAME) w.u8(prefix);
+    if (flags & Xmit.LONG_NAME) writeVarint30(w, wire.protocol, suffix);
+    else w.u8(suffix);
+    name.writeFrom(w, prefix);
+    if (wire.protocol >= 30 && (flags & (Xmit.HLINKED | Xmit.HLINK_FIRST)) === Xmit.HLINKED) {
+      writeVarint(w, list.group[row]);
+      if (list.group[row] >= this.firstNdx) {
+        // The reference does not say whether the copied entry's major number counts as sent: send the next one.
+        if (isDevice(mode)) this.rdevMajor = -1;
+        return;
+      }
+    }
+    this.writeAttributes(w, row, flags, mode, userName, groupName);
+    this.writeTail(w, row, flags, mode);
+  }
+
+  /** Closes a list. `ioError` reaches the peer only if the end mark has room for it (7.2). */
+  end(w: ByteWriter, ioError: number): void {
+    const { wire } = this;
+    this.firstNdx = -1;
+    if (wire.varintFlags) {
+      w.u8(0);
+      writeVarint(w, ioError);
+    } else if (ioError !== 0 && (wire.safeList || wire.protocol >= 31)) {
+      w.u16(Xmit.EXTENDED_FLAGS | Xmit.IO_ERROR_ENDLIST);
+      writeVarint(w, ioError);
+    } else {
+      w.u8(0);
+    }
+  }
+
+  /** Writes the names of all ids that occurred (12.1); only without incremental recursion and --numeric-ids. */
+  writeIdLists(w: ByteWriter): void {
+    const { wire, names } = this;
+    if (wire.numericIds || wire.incremental) return;
+    if (wire.owner) this.writeIdList(w, this.users, (id) => names.userName(id));
+    if (wire.group) this.writeIdList(w, this.groups, (id) => names.groupName(id));
+  }
+
+  private writeIdList(w: ByteWriter, ids: Set<number>, nameOf: (id: number) => ByteString | null): void {
+    const { protocol, id0Names } = this.wire;
+    for (const id of ids) {
+      const name = id === 0 ? null : usableName(nameOf(id));
+      if (name === null) continue;
+      writeVarint30(w, protocol, id);
+      writeName(w, name);
+    }
+    writeVarint30(w, protocol, 0);
+    if (id0Names) writeName(w, usableName(nameOf(0)) ?? '');
+  }
+
+  /** The flags that say which attributes are those of the entry before; moves the state on to this entry. */
+  private attributeFlags(row: number, mode: number): number {
+    const { wire, list } = this;
+    const local = list.flags[row];
+    const isDir = (mode & S_IFMT) === S_IFDIR;
+    let flags = isDir ? directoryFlags(local, wire.protocol) : 0;
+    if (mode === this.mode) flags |= Xmit.SAME_MODE;
+    else this.mode = mode;
+    const uid = list.uid[row];
+    if (!wire.owner || (uid === this.uid && this.started)) flags |= Xmit.SAME_UID;
+    else this.uid = uid;
+    const gid = list.gid[row];
+    if (!wire.group || (gid === this.gid && this.started)) flags |= Xmit.SAME_GID;
+    else this.gid = gid;
+    this.started = true;
+    if (list.mtime[row] === this.mtime) flags |= Xmit.SAME_TIME;
+    else this.mtime = list.mtime[row];
+    if (list.nsec[row] !== 0 && wire.protocol >= 31) flags |= Xmit.MOD_NSEC;
+    if (wire.atimes && !isDir) {
+      if (list.atime[row] === this.atime) flags |= Xmit.SAME_ATIME;
+      else this.atime = list.atime[row];
+    }
+    if (!isDir) {
+      if (wire.devices || wire.specials) flags |= this.rdevFlags(row, mode);
+      if (wire.hardLinks && local & EntryFlag.HLINKED && wire.protocol >= 28) flags |= this.linkFlags(row, local);
+    } else if (wire.protocol < 28) {
+      this.rdev = 0;
+    }
+    return flags;
+  }
+
+  private rdevFlags(row: number, mode: number): number {
+    const { wire } = this;
+    if (!carriesRdev(wire, mode)) {
+      if (wire.protocol < 28) this.rdev = 0;
+      return 0;
+    }
+    if (isSpecial(mode)) {
+      if (wire.protocol < 28) return Xmit.SAME_RDEV_PRE28;
+      return Xmit.SAME_RDEV_MAJOR | (wire.protocol < 30 ? Xmit.RDEV_MINOR_8_PRE30 : 0);
+    }
+    const { major, minor } = this.rdevOf(row);
+    if (wire.protocol < 28) {
+      const rdev = packRdev(major, minor);
+      if (rdev === this.rdev) return Xmit.SAME_RDEV_PRE28;
+      this.rdev = rdev;
+      return 0;
+    }
+    let flags = 0;
+    if (major === this.rdevMajor) flags |= Xmit.SAME_RDEV_MAJOR;
+    else this.rdevMajor = major;
+    if (wire.protocol < 30 && minor <= 0xff) flags |= Xmit.RDEV_MINOR_8_PRE30;
+    return flags;
+  }
+
+  private rdevOf(row: number): { major: number; minor: number } {
+    return this.list.rdevs[this.list.extra[row]];
+  }
+
+  private linkFlags(row: number, local: number): number {
+    if (this.wire.protocol >= 30) return local & EntryFlag.HLINK_FIRST ? Xmit.HLINKED | Xmit.HLINK_FIRST : Xmit.HLINKED;
+    const dev = this.devs[row];
+    if (dev === this.linkDev) return Xmit.HLINKED | Xmit.SAME_DEV_PRE30;
+    this.linkDev = dev;
+    return Xmit.HLINKED;
+  }
+
+  /** Notes an id; returns its name if it has to travel with this entry: once, with incremental recursion. */
+  private newName(seen: Set<number>, id: number, isUser: boolean): ByteString | null {
+    if (this.wire.numericIds || seen.has(id)) return null;
+    seen.add(id);
+    if (!this.wire.incremental) return null;
+    return usableName(isUser ? this.names.userName(id) : this.names.groupName(id));
+  }
+
+  /** Writes the flags in the form of the protocol version (7.2), and returns them as they were written. */
+  private writeFlags(w: ByteWriter, given: number, mode: number): number {
+    const { protocol, varintFlags } = this.wire;
+    const isDir = (mode & S_IFMT) === S_IFDIR;
+    let flags = given;
+    if (varintFlags) {
+      writeVarint(w, flags === 0 ? Xmit.EXTENDED_FLAGS : flags);
+    } else if (protocol >= 28) {
+      if (flags === 0 && !isDir) flags = Xmit.TOP_DIR;
+      if (flags & 0xff00 || flags === 0) {
+        flags |= Xmit.EXTENDED_FLAGS;
+        w.u16(flags);
+      } else {
+        w.u8(flags);
+      }
+    } else {
+      if ((flags & 0xff) === 0) flags |= isDir ? Xmit.LONG_NAME : Xmit.TOP_DIR;
+      w.u8(flags);
+    }
+    return flags;
+  }
+
+  /** Length to group name, in the order of 7.3. */
+  private writeAttributes(
+    w: ByteWriter,
+    row: number,
+    flags: number,
+    mode: number,
+    userName: ByteString | null,
+    groupName: ByteString | null,
+  ): void {
+    const { wire, list } = this;
+    const { protocol } = wire;
+    writeVarlong30(w, protocol, list.size[row], 3);
+    if ((flags & Xmit.SAME_TIME) === 0) {
+      if (protocol >= 30) writeVarlong(w, list.mtime[row], 4);
+      else w.i32(list.mtime[row]);
+    }
+    if (flags & Xmit.MOD_NSEC && protocol >= 31) writeVarint(w, list.nsec[row]);
+    if ((flags & Xmit.SAME_MODE) === 0) w.i32(mode);
+    if (wire.atimes && (mode & S_IFMT) !== S_IFDIR && (flags & Xmit.SAME_ATIME) === 0) {
+      writeVarlong(w, list.atime[row], 4);
+    }
+    if ((flags & Xmit.SAME_UID) === 0) {
+      writeVarint30(w, protocol, list.uid[row]);
+      if (userName !== null) writeName(w, userName);
+    }
+    if ((flags & Xmit.SAME_GID) === 0) {
+      writeVarint30(w, protocol, list.gid[row]);
+      if (groupName !== null) writeName(w, groupName);
+    }
+  }
+
+  /** Device number to checksum, in the order of 7.3. */
+  private writeTail(w: ByteWriter, row: number, flags: number, mode: number): void {
+    const { wire, list } = this;
+    if (carriesRdev(wire, mode)) this.writeRdev(w, row, flags, mode);
+    if (wire.links && (mode & S_IFMT) === S_IFLNK) {
+      const target = list.targets[list.extra[row]];
+      writeVarint30(w, wire.protocol, target.length);
+      w.bytes(target);
+    }
+    if (carriesInode(wire, mode, flags)) {
+      if (wire.protocol < 28 || (flags & Xmit.SAME_DEV_PRE30) === 0) writeLongint(w, this.devs[row] + 1);
+      writeLongint(w, this.inos[row]);
+    }
+    if (carriesSum(wire, mode)) {
+      const at = row * wire.sumLength;
+      if ((mode & S_IFMT) === S_IFREG) w.bytes(list.sums, at, at + wire.sumLength);
+      else w.bytes(new Uint8Array(wire.sumLength));
+    }
+  }
+
+  private writeRdev(w: ByteWriter, row: number, flags: number, mode: number): void {
+    const { protocol } = this.wire;
+    if (protocol < 28) {
+      if ((flags & Xmit.SAME_RDEV_PRE28) === 0) w.i32(this.rdev);
+      return;
+    }
+    const minor = isSpecial(mode) ? 0 : this.rdevOf(row).minor;
+    if ((flags & Xmit.SAME_RDEV_MAJOR) === 0) writeVarint30(w, protocol, this.rdevMajor);
+    if (protocol >= 30) writeVarint(w, minor);
+    else if (flags & Xmit.RDEV_MINOR_8_PRE30) w.u8(minor);
+    else w.i32(minor);
+  }
+}
+
+/** What the wire says about a directory's place in the transfer (7.8). */
+function directoryFlags(local: number, protocol: number): number {
+  if (protocol < 30) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
+  if (local & EntryFlag.CONTENT_DIR) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
+  return local & EntryFlag.IMPLIED_DIR ? Xmit.TOP_DIR | Xmit.NO_CONTENT_DIR : Xmit.NO_CONTENT_DIR;
+}
+
+/** A name has to fit a length byte; an empty one is none. */
+function usableName(name: ByteString | null): ByteString | null {
+  return name === null || name === '' || name.length > 255 ? null : name;
+}
+
+function writeName(w: ByteWriter, name: ByteString): void {
+  w.u8(name.length);
+  w.text(name);
+}

@@ -1,0 +1,65 @@
+import type { ByteWriter } from '../bytes/writer.js';
+import { MAX_PATH } from '../constants.js';
+import type { FileList } from './list.js';
+
+const LONGEST_PREFIX = 255;
+const SLASH = 0x2f;
+
+/** Walks over rows and knows how much of each whole name is that of the row before (7.3). */
+export class NameCursor {
+  private readonly name = Buffer.allocUnsafeSlow(2 * MAX_PATH);
+  /** Bytes of the present row's whole name. */
+  length = 0;
+  /** The directory of the present row with its slash. */
+  private readonly dirName = Buffer.allocUnsafeSlow(MAX_PATH + 1);
+  private dirLength = 0;
+  private dirId = 0;
+
+  constructor(private readonly list: FileList) {}
+
+  /** Goes to a row and returns how many bytes its name shares with the one before, at most 255. */
+  advance(row: number): number {
+    const { list, name } = this;
+    const before = Math.min(this.length, LONGEST_PREFIX);
+    let shared = 0;
+    if (list.dir[row] === this.dirId) {
+      shared = Math.min(before, this.dirLength);
+    } else {
+      this.loadDirectory(list.dir[row]);
+      const { dirName, dirLength } = this;
+      const limit = Math.min(before, dirLength);
+      while (shared < limit && name[shared] === dirName[shared]) shared++;
+      dirName.copy(name, shared, shared, dirLength);
+    }
+    const { dirLength } = this;
+    const { arena } = list;
+    const at = list.nameOffset[row];
+    const length = list.nameLength[row];
+    let i = 0;
+    if (shared === dirLength) {
+      const limit = Math.min(before - dirLength, length);
+      while (i < limit && name[dirLength + i] === arena[at + i]) i++;
+      shared += i;
+    }
+    for (; i < length; i++) name[dirLength + i] = arena[at + i];
+    this.length = dirLength + length;
+    return shared;
+  }
+
+  private loadDirectory(id: number): void {
+    const path = this.list.dirPaths[id];
+    this.dirId = id;
+    this.dirLength = this.dirName.write(path, 'latin1');
+    if (path !== '' && path !== '/') this.dirName[this.dirLength++] = SLASH;
+  }
+
+  /** Writes the present name from byte `from` on. */
+  writeFrom(w: ByteWriter, from: number): void {
+    const { name, length } = this;
+    w.ensure(length - from);
+    const { buf } = w;
+    let { pos } = w;
+    for (let i = from; i < length; i++) buf[pos++] = name[i];
+    w.pos = pos;
+  }
+}

@@ -1,0 +1,110 @@
+import type { ByteReader } from '../bytes/reader.js';
+import { readVarint30 } from '../bytes/varint.js';
+import { Exit, MAX_PATH, Xmit } from '../constants.js';
+import { ProtocolError } from '../errors.js';
+import type { FileList } from './list.js';
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** Reads the names of entries, each compressed against the one before, and refuses those that could leave the tree. */
+export class NameDecoder {
+  private readonly name = Buffer.allocUnsafeSlow(MAX_PATH);
+  /** Of the entry before: its length, where its last slash is (-1: none), and the id of its directory. */
+  private length = 0;
+  private slash = -1;
+  private dirId = 0;
+  /** Of the entry that is being read. */
+  private newLength = 0;
+  private shared = 0;
+  /** Last slash in the suffix, -1 if there is none. */
+  private newSlash = -1;
+
+  constructor(
+    private readonly list: FileList,
+    private readonly relative: boolean,
+  ) {}
+
+  /** Reads prefix length, suffix length and suffix; false when bytes are missing. Nothing counts before `commit`. */
+  read(r: ByteReader, flags: number, protocol: number): boolean {
+    const shared = flags & Xmit.SAME_NAME ? r.u8() : 0;
+    const suffix = flags & Xmit.LONG_NAME ? readVarint30(r, protocol) : r.u8();
+    if (r.short) return false;
+    if (shared > this.length || suffix < 0 || shared + suffix >= MAX_PATH) {
+      throw new ProtocolError('file name length', `${shared} + ${suffix}`);
+    }
+    if (!r.has(suffix)) {
+      r.short = true;
+      return false;
+    }
+    // Bytes in front of `shared` are not touched, so an entry that turns out to be short can be read again.
+    const { name } = this;
+    const { buf, pos } = r;
+    const end = shared + suffix;
+    let slash = -1;
+    for (let i = shared, p = pos; i < end; i++, p++) {
+      const byte = buf[p];
+      name[i] = byte;
+      if (byte === SLASH) slash = i;
+      else if (byte === 0) throw this.unsafe(end);
+    }
+    r.pos = pos + suffix;
+    this.shared = shared;
+    this.newLength = end;
+    this.newSlash = slash;
+    return true;
+  }
+
+  /** Checks the name that was read, makes it the row's, and keeps it for the next entry. */
+  commit(row: number, isDir: boolean): void {
+    const { list, name, shared, newLength } = this;
+    let slash = this.newSlash;
+    if (slash < 0 && shared > this.slash) {
+      slash = this.slash;
+    } else {
+      if (slash < 0 && shared > 0) slash = name.lastIndexOf(SLASH, shared - 1);
+      this.dirId = slash < 0 ? 0 : list.dirId(this.directory(slash));
+      this.slash = slash;
+    }
+    this.length = newLength;
+    this.checkLast(slash + 1, newLength, isDir);
+    list.setName(row, name, slash + 1, newLength);
+    list.dir[row] = this.dirId;
+  }
+
+  /** The directory part in front of the slash at `end`, after a look at each of its components. */
+  private directory(end: number): string {
+    const { name } = this;
+    if (end === 0) {
+      if (!this.relative) throw this.unsafe(this.newLength);
+      return '/';
+    }
+    let start = 0;
+    for (let i = 0; i <= end; i++) {
+      if (name[i] !== SLASH) continue;
+      const empty = i === start;
+      if (empty ? i > 0 || !this.relative : isDots(name, start, i)) throw this.unsafe(this.newLength);
+      start = i + 1;
+    }
+    return name.toString('latin1', 0, end);
+  }
+
+  /** The last component: not empty, not "..", and "." only for the root of the transfer. */
+  private checkLast(from: number, to: number, isDir: boolean): void {
+    if (from === to) throw this.unsafe(to);
+    if (this.name[from] !== DOT || !isDots(this.name, from, to)) return;
+    if (to - from > 1 || from > 1) throw this.unsafe(to);
+    if (!isDir) throw new ProtocolError('file list', '"." is not a directory', Exit.UNSUPPORTED);
+  }
+
+  private unsafe(length: number): ProtocolError {
+    const shown = this.name.toString('latin1', 0, length).replace(/[^ -~]/g, '?');
+    return new ProtocolError('file name', `unsafe pathname from sender: ${shown}`, Exit.UNSUPPORTED);
+  }
+}
+
+/** True for "." and "..". */
+function isDots(name: Buffer, from: number, to: number): boolean {
+  const length = to - from;
+  return length <= 2 && name[from] === DOT && (length === 1 || name[from + 1] === DOT);
+}

@@ -1,0 +1,53 @@
+import { dropDuplicates, pruneEmptyDirs, stripRoots } from './clean.js';
+import { comparePaths, compareRows } from './compare.js';
+import { FileList, type Segment } from './list.js';
+import { sortTree } from './tree-sort.js';
+
+export { compareRows } from './compare.js';
+export { findInSegment, findRow } from './find.js';
+
+export interface FinishOptions {
+  protocol: number;
+  /** A receiver removes duplicates and the leading slashes of -R names; a sender keeps both. */
+  removeDuplicates: boolean;
+  incremental: boolean;
+  pruneEmptyDirs: boolean;
+  /** With pruneEmptyDirs: true for a directory that stays although it is empty (rules protect it). */
+  keepDir?: (row: number) => boolean;
+}
+
+/**
+ * Makes a list that was sent or received whole ready for use: puts its rows in the order that both ends number them
+ * in (`segment.order`, null when the rows have it already), numbers its directories (`list.dirRows`, and
+ * `list.extra[row]` of a directory), and on a receiver takes out what the other end does not know of.
+ */
+export function finishSegment(list: FileList, segment: Segment, o: FinishOptions): void {
+  segment.order = sortRows(list, segment.start, segment.count, o.protocol);
+  for (let i = 0; i < segment.count; i++) {
+    const row = FileList.rowAt(segment, i);
+    if (list.isDir(row)) list.extra[row] = list.dirRows.push(row) - 1;
+  }
+  if (!o.removeDuplicates) return;
+  dropDuplicates(list, segment, o.protocol);
+  stripRoots(list, segment);
+  if (o.pruneEmptyDirs) pruneEmptyDirs(list, segment, o.keepDir ?? null);
+}
+
+function sortRows(list: FileList, start: number, count: number, protocol: number): Int32Array | null {
+  let i = 1;
+  while (i < count && compareRows(list, start + i - 1, start + i, protocol) <= 0) i++;
+  if (i >= count) return null;
+  return protocol < 29 ? sortPaths(list, start, count) : sortTree(list, start, count);
+}
+
+/** Below protocol 29: by the bytes of the whole path. */
+function sortPaths(list: FileList, start: number, count: number): Int32Array {
+  const paths: string[] = [];
+  for (let i = 0; i < count; i++) paths.push(list.path(start + i));
+  const order = new Int32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
+  // The sort of typed arrays is stable, as this order has to be.
+  order.sort((a, b) => comparePaths(paths[a], paths[b]));
+  for (let i = 0; i < count; i++) order[i] += start;
+  return order;
+}

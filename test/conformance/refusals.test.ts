@@ -98,9 +98,10 @@ async function runAll(t: Teardown, client: Program, server: Program): Promise<{ 
   return { results, dir };
 }
 
-/** Text without what differs by folder, port and process. */
+/** Text without what differs by folder, port and process, and without the echo of a connection that was just closed. */
 function plain(text: string, dir: string): string {
   return normalize(text)
+    .replace(/^rsync: \[\w+\] read error: Connection reset by peer \(104\)\n/gm, '')
     .replaceAll(dir, 'DIR')
     .replace(/127\.0\.0\.1:\d+/g, 'HOST')
     .replace(/connection unexpectedly closed \(\d+ bytes/g, 'connection unexpectedly closed (N bytes')

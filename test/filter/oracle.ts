@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { FilterList } from '../../protocol/filter/rules.js';
-import { FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { Options } from '../../protocol/options.js';
 import { parseCommand } from '../../src/cli/options.js';
@@ -84,7 +84,15 @@ export function ourList(s: ListSettings): Listed {
   closeSegment(list, 0, -1, protocol, incremental);
   if (incremental) listDirectories(list, scanner, protocol);
   const lines: string[] = [];
-  for (let row = 0; row < list.count; row++) lines.push(listLine(list, row, options).trimEnd());
+  for (let row = 0; row < list.count; row++) {
+    // What a receiver does before it shows a list: names lose their leading slash, unwanted parents are not shown.
+    if (!options.impliedDirs && list.flags[row] & EntryFlag.IMPLIED_DIR) continue;
+    lines.push(
+      listLine(list, row, options)
+        .trimEnd()
+        .replace(/^(\S+ +\S+ \S+ \S+ )\//, '$1'),
+    );
+  }
   return { lines: [...new Set(lines)].sort(), messages, ioError: scanner.ioError, list, scanner };
 }
 

@@ -66,9 +66,10 @@ function rule(random: Random): string {
 function rulesText(random: Random, top: boolean): string {
   const lines: string[] = [];
   for (let n = 1 + random.int(4); n > 0; n--) {
-    if (random.chance(8)) lines.push('!');
-    else if (random.chance(8)) lines.push(': .more', '# comment', '; comment');
-    else if (random.chance(5) && top) lines.push(': /.rules');
+    const kind = random.int(100);
+    if (kind < 8) lines.push('!');
+    else if (kind < 16) lines.push(': .more', '# comment', '; comment');
+    else if (kind < 20 && top) lines.push(': /.rules');
     else lines.push(rule(random));
   }
   return `${lines.join(random.chance(20) ? '\r\n' : '\n')}\n`;

@@ -132,10 +132,10 @@ t.test('what a hostile client may not send', (t) => {
     }
     return r;
   };
-  t.throws(() => received('sender').readFrom(push(5120)), { exitCode: 22 });
-  t.throws(() => received('sender').readFrom(push(-1)), { exitCode: 22 });
+  t.throws(() => received('sender').readFrom(push(5120)), { name: 'ProtocolError', exitCode: 22 });
+  t.throws(() => received('sender').readFrom(push(-1)), { name: 'ProtocolError', exitCode: 22 });
   t.throws(() => received('sender').readFrom(push(3, 'foo', 0)), { exitCode: 1, message: 'Unknown filter rule: foo' });
-  t.throws(() => received('sender').readFrom(push(6, '. /etc', 0)), { exitCode: 11 });
+  t.throws(() => received('sender').readFrom(push(6, '. /etc', 0)), { name: 'RsyncError', exitCode: 11 });
   t.equal(received('sender').readFrom(push(5119, 'x')), false);
   const old = received('sender', 28);
   t.equal(old.readFrom(push(3, 'foo', 5, '+ bar', 0)), true);
@@ -154,7 +154,7 @@ t.test('what a hostile client may not send', (t) => {
         many.readFrom(r);
       }
     },
-    { exitCode: 22 },
+    { name: 'ProtocolError', exitCode: 22 },
   );
   t.end();
 });

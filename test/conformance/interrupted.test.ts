@@ -6,7 +6,7 @@ import { MARK, newMark, noneLeft } from '../lib/processes.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
 import { normalize, PAIRS, type Route, referenceOf, routeName, World } from '../lib/routes.js';
-import type { killGroup, RunResult } from '../lib/run.js';
+import type { RunOptions, RunResult } from '../lib/run.js';
 import { waitFor } from '../lib/wait.js';
 
 const OLD = Buffer.from('the old content\n');

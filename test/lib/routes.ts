@@ -102,12 +102,16 @@ export class World {
   }
 }
 
-/** Output with what may differ between two right runs taken out: byte counts on the wire, times and rates. */
+/**
+ * Output with what may differ between two right runs taken out: byte counts on the wire, times and rates. A sender's
+ * "File list size" counts what had left its buffers when the list was done, so it depends on their sizes.
+ */
 export function normalize(text: string): string {
   return text
     .replace(/^sent [\d,.KMG]+ bytes {2}received [\d,.KMG]+ bytes {2}[\d,.KMG]+ bytes\/sec$/gm, 'sent, received')
     .replace(/speedup is [\d,.]+/g, 'speedup')
     .replace(/^(File list generation time|File list transfer time): .*$/gm, '$1')
+    .replace(/^(File list size): .*$/gm, '$1')
     .replace(/^(Total bytes sent|Total bytes received): .*$/gm, '$1')
     .replace(/ port \d+$/gm, ' port N')
     .replace(/^opening connection using: .*$/gm, 'opening connection')

@@ -1,31 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createMD4, type IHasher } from 'hash-wasm';
 import { Exit } from '../constants.js';
 import { RsyncError } from '../errors.js';
+import { loadMd4, oneShot } from '../hash/digest.js';
 import type { ByteString } from '../options.js';
 
 /** Digests of the daemon's challenge and response, strongest first (protocol description, section 2). */
 export const AUTH_DIGESTS = ['sha512', 'sha256', 'sha1', 'md5', 'md4'] as const;
 export type AuthDigest = (typeof AUTH_DIGESTS)[number];
 
-let md4: IHasher | null = null;
-
-/** Makes MD4 usable by the synchronous functions below. OpenSSL 3 refuses it, so that it comes from WebAssembly. */
-export async function loadMd4(): Promise<void> {
-  md4 ??= await createMD4();
-}
-
-function hash(digest: AuthDigest, parts: readonly Uint8Array[]): Buffer {
-  if (digest !== 'md4') {
-    const h = createHash(digest);
-    for (const part of parts) h.update(part);
-    return h.digest();
-  }
-  if (md4 === null) throw new RsyncError(Exit.UNSUPPORTED, 'md4 is not loaded');
-  md4.init();
-  for (const part of parts) md4.update(part);
-  return Buffer.from(md4.digest('binary'));
-}
+/** Has to be awaited before `authResponse` and `makeChallenge` may use md4. */
+export { loadMd4 } from '../hash/digest.js';
 
 /** Base64 without padding, as both sides write digests. */
 function unpadded(bytes: Buffer): string {
@@ -72,14 +56,14 @@ export function meetsFloor(digest: AuthDigest, floor: string): boolean {
  * base64, so that clients with a fixed buffer can take it.
  */
 export function makeChallenge(digest: AuthDigest, random: Buffer): string {
-  return unpadded(hash(digest, [random]));
+  return unpadded(oneShot(digest, [random]));
 }
 
 /** `base64(H(password, challenge))` of section 2. `password` is bytes; `challenge` the text behind AUTHREQD. */
 export function authResponse(digest: AuthDigest, password: Uint8Array, challenge: string, legacyMd4: boolean): string {
   const parts: Uint8Array[] = [password, Buffer.from(challenge, 'latin1')];
   if (legacyMd4 && digest === 'md4') parts.unshift(Buffer.alloc(4));
-  return unpadded(hash(digest, parts));
+  return unpadded(oneShot(digest, parts));
 }
 
 /** Compares two responses in a time that does not depend on where they differ. */

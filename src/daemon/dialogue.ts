@@ -133,16 +133,19 @@ export class Dialogue {
     });
   }
 
-  /** Ends the dialogue's hold on the streams and returns what was read and not used. Nothing is read any more. */
-  release(): Buffer {
-    stopReading(this.input);
+  /**
+   * Ends the dialogue's hold on the streams and returns what was read and not used. With `stop` nothing is read any
+   * more, because another process takes the socket; otherwise the caller must attach its own listeners at once.
+   */
+  release(stop: boolean): Buffer {
+    if (stop) stopReading(this.input);
     this.detach();
     this.input.pause();
     const pieces = [this.held];
     for (let chunk = this.input.read() as Buffer | null; chunk !== null; chunk = this.input.read() as Buffer | null) {
       pieces.push(chunk);
     }
-    stopReading(this.input);
+    if (stop) stopReading(this.input);
     return Buffer.concat(pieces);
   }
 

@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import { S_IFDIR, S_IFMT } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import type { Log } from '../report/log.js';
+import { Root } from '../files/root.js';
+import { errnoText, type Log } from '../report/log.js';
 import { type Identity, type Place, SetupError, takeOn } from './identity.js';
 import type { Job } from './job.js';
 import { mungesLinks } from './module-options.js';
@@ -53,11 +54,25 @@ function checkModule(job: Job, place: Place): void {
     // Some directory on the way is closed to this user: the module cannot be reached either.
   }
   if (!there) throw new SetupError('@ERROR: chdir failed', `rsync: [Receiver] chdir ${place.root} failed`);
+  if (place.chrooted && place.confined) checkConfinement(place);
   if (!mungesLinks(job.config, place)) return;
   if (isDirectory(MUNGE_DIR)) {
     throw new SetupError(
       '@ERROR: daemon security issue -- contact admin',
       `Symlink munging is unsafe when a ${MUNGE_DIR} directory exists.`,
+    );
+  }
+}
+
+/** Inside a new root, paths can only be held below a part of it when that root has what it takes (a /proc). */
+function checkConfinement(place: Place): void {
+  try {
+    Root.confined(place.root).close();
+  } catch (error) {
+    throw new SetupError(
+      '@ERROR: chdir failed',
+      `rsync: [Receiver] the module cannot be confined to ${place.root} inside its chroot, ` +
+        `which needs a mounted /proc there: ${errnoText(error)}`,
     );
   }
 }

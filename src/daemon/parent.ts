@@ -85,7 +85,7 @@ export class Daemon {
     try {
       if (config.global.pidFile !== '') this.pidFile = createPidFile(config.global.pidFile);
       const port = settings.port ?? (config.global.port || 873);
-      this.log.info(`rsyncd version ${SPOKEN_VERSION} starting, listening on port ${port}`);
+      if (port !== 0) this.announce(port);
       this.listeners = await listen(
         {
           address: settings.address || config.global.address,
@@ -101,9 +101,14 @@ export class Daemon {
       this.pidFile?.remove();
       throw error;
     }
+    if (settings.port === 0) this.announce(this.listeners.port);
     const idleMs = settings.idleMs || IDLE_MS;
     this.pool = new Pool({ entry: settings.workerEntry, idleMs, complain: (text) => this.log.error(text) });
     return this.listeners.port;
+  }
+
+  private announce(port: number): void {
+    this.log.info(`rsyncd version ${SPOKEN_VERSION} starting, listening on port ${port}`);
   }
 
   private accept(socket: net.Socket): void {
@@ -151,7 +156,7 @@ export class Daemon {
       dialogue.close();
       return;
     }
-    const head = dialogue.release().toString('base64');
+    const head = dialogue.release(true).toString('base64');
     this.dialogues.delete(dialogue);
     const job = this.jobOf(admission, head);
     const key = JSON.stringify([identity, job.logFile, logVersion(job.logFile)]);

@@ -2,9 +2,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { Exit } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
-import { preload as preloadCodecs } from '../codec/index.js';
 import { tempRegistry } from '../files/temp.js';
-import { preload as preloadLibc } from '../libc/libc.js';
 import { connectStreams } from '../transport/streams.js';
 import { plainAddress } from './address.js';
 import type { DaemonConfig } from './config.js';
@@ -15,6 +13,7 @@ import { jobFor, type Overrides } from './job.js';
 import { openLog } from './log-sink.js';
 import { addressFromShell, UNDETERMINED } from './names.js';
 import { servePeer } from './peer.js';
+import { preloadSession } from './preload.js';
 import { Slots } from './slots.js';
 
 /** True when standard input is a TCP connection: a super-server has accepted it. */
@@ -58,10 +57,9 @@ export async function serveStdio(config: DaemonConfig, overrides: Overrides, ove
     await closed(output);
     return Exit.STARTCLIENT;
   }
-  preloadLibc();
-  preloadCodecs();
+  await preloadSession();
   await dialogue.flushed();
-  const head = dialogue.release();
+  const head = dialogue.release(false);
   const job = jobFor(admission, overrides, '', overTcp);
   const jobLog = job.logFile === (overrides.logFile || config.defaults.logFile) ? log : openLog(job.logFile);
   try {

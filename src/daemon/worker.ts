@@ -1,8 +1,6 @@
 import type net from 'node:net';
 import { Exit } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
-import { preload as preloadCodecs } from '../codec/index.js';
-import { preload as preloadLibc } from '../libc/libc.js';
 import { exitLine, type Log } from '../report/log.js';
 import { connectSocket } from '../transport/streams.js';
 import { Entrance, refusalOf } from './entrance.js';
@@ -10,6 +8,7 @@ import type { Place } from './identity.js';
 import type { FromWorker, Job } from './job.js';
 import { openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
+import { preloadSession } from './preload.js';
 
 /** Milliseconds after which a connection that is over is cut, whatever the client does. */
 const LINGER_MS = 10_000;
@@ -23,6 +22,7 @@ class Worker {
   private readonly logs = new Map<ByteString, Log>();
   private live = 0;
   private orphaned = false;
+  readonly loaded = preloadSession();
 
   tell(message: FromWorker): void {
     if (process.connected) process.send?.(message);
@@ -44,6 +44,8 @@ class Worker {
       // Node would close our half as soon as the client closes its own; what is still to be sent must get through.
       socket.allowHalfOpen = true;
       socket.setKeepAlive(true);
+      socket.on('error', () => {});
+      await this.loaded;
       const place = this.welcome(job, socket, log);
       if (place !== null) {
         const connection = connectSocket(socket, Buffer.from(job.head, 'base64'));
@@ -66,7 +68,6 @@ class Worker {
     } catch (error) {
       const { line, reason } = refusalOf(error);
       log.info(reason);
-      socket.on('error', () => {});
       socket.end(Buffer.from(`${line}\n`, 'latin1'));
       socket.resume();
       return null;
@@ -115,8 +116,8 @@ export function runWorker(): void {
   process.on('SIGTERM', () => worker.terminate());
   process.on('SIGINT', () => worker.terminate());
   process.on('SIGHUP', () => {});
-  // Once the root directory has changed, nothing can be loaded any more.
-  preloadLibc();
-  preloadCodecs();
-  worker.tell({ kind: 'ready' });
+  worker.loaded.then(
+    () => worker.tell({ kind: 'ready' }),
+    (error) => worker.crash(error),
+  );
 }

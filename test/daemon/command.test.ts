@@ -105,12 +105,21 @@ t.test('in the foreground: SIGHUP reads the configuration, SIGTERM ends it with 
 });
 
 t.test('behind a remote shell it talks over its standard input and output', async (t) => {
-  const { conf } = folder(t);
+  const { conf, dir } = folder(t);
+  const shell = join(dir, 'shell');
+  writeFileSync(shell, '#!/bin/sh\nshift\nexec sh -c "$*"\n', { mode: 0o755 });
   const input = '@RSYNCD: 32.0 md5\n#list\n';
   const listing = await ours(['--server', '--daemon', `--config=${conf}`, '.'], { input });
   t.match(listing.stdout, /^@RSYNCD: 32\.0 .*\nm {14}\t\n@RSYNCD: EXIT\n$/);
   const accepted = await ours(['--server', '--daemon', `--config=${conf}`, '.'], { input: '@RSYNCD: 32.0 md5\nm\n' });
   t.match(accepted.stdout, /\n@RSYNCD: OK\n/);
+  const real = await run(
+    'rsync',
+    ['-e', shell, `--rsync-path=${process.execPath} ${MAIN} --config=${conf}`, 'host::m/conf', dir + '/copy'],
+    { timeout: 20_000 },
+  );
+  t.same(real, { ...real, code: 0, stdout: '', stderr: '' });
+  t.equal(readFileSync(join(dir, 'copy'), 'latin1'), readFileSync(conf, 'latin1'), 'a real client gets a file');
   const denied = await ours(['--server', '--daemon', `--config=${conf}`, '.'], {
     input: '@RSYNCD: 32.0 md5\nnone\n',
     env: { SSH_CONNECTION: '10.1.2.3 4 5 6' },

@@ -1,0 +1,15 @@
+import { preloadDigests } from '../../protocol/hash/digest.js';
+import { preload as preloadCodecs } from '../codec/index.js';
+import { preload as preloadLibc } from '../libc/libc.js';
+
+/**
+ * Loads whatever a session may need later: once the root directory and the user have changed, no file of this program
+ * or of the system can be reached any more.
+ */
+export async function preloadSession(): Promise<void> {
+  preloadLibc();
+  preloadCodecs();
+  // The time zone is a file, too.
+  new Date().getTimezoneOffset();
+  await preloadDigests();
+}

@@ -110,8 +110,8 @@ export class FilterList implements ScopeRules {
     this.load(text, {});
   }
 
-  /** Adds the words of a module's `exclude`, `include` or `filter` parameter. */
-  addWords(text: ByteString, kind: 'exclude' | 'include' | 'filter' = 'exclude'): void {
+  /** Adds the words of a module's `filter`, `exclude` or `include` parameter. */
+  addWords(text: ByteString, kind: 'exclude' | 'include' | 'filter' = 'filter'): void {
     const template = RuleFlag.WORDS | (kind === 'include' ? RuleFlag.INCLUDE : 0);
     this.load(text, { template, oldPrefixes: kind !== 'filter', module: true });
   }

@@ -104,15 +104,20 @@ export class SourceBase {
   }
 
   private readFilterFile(name: ByteString): Buffer | null {
+    let fd = -1;
     try {
       if (this.isHiddenWithParents(name, false)) return null;
       const path = this.resolvedPath(name);
-      // Also answers for what must not be read: a fifo would never end.
-      const stat = fs.statSync(path, { throwIfNoEntry: false });
-      if (stat === undefined || !stat.isFile() || stat.size > MAX_FILTER_FILE) return null;
-      return fs.readFileSync(path);
+      // Most directories have none, which must not cost an exception.
+      if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return null;
+      // Without O_NONBLOCK, a fifo of that name would stop everything.
+      fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      const stat = fs.fstatSync(fd);
+      return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
     } catch {
       return null;
+    } finally {
+      if (fd >= 0) fs.closeSync(fd);
     }
   }
 }

@@ -211,10 +211,10 @@ t.test('module filters hide what a real daemon hides', async (t) => {
       deleteExcluded: false,
       reader: readerOf({ [join(dir, 'from')]: '/top\n- *.o\n' }),
     });
-    if (params.filter) list.addWords(params.filter, 'filter');
+    if (params.filter) list.addWords(params.filter);
     if (params.include) list.addWords(params.include, 'include');
     if (params['exclude from']) list.addModuleFile(params['exclude from'], 'exclude');
-    if (params.exclude) list.addWords(params.exclude);
+    if (params.exclude) list.addWords(params.exclude, 'exclude');
     for (const sub of ['', 'a/', 'a', 'secret/in/', 'b/deep/', 'c/secret/']) {
       const real = await run('rsync', ['-r', '--no-motd', daemon.url(`${name}/${sub}`)]);
       const lines = real.stdout
@@ -230,7 +230,7 @@ t.test('module filters hide what a real daemon hides', async (t) => {
 
 t.test('a parent that is excluded takes everything below it along', (t) => {
   const list = listOf([]);
-  list.addWords('secret /top/x');
+  list.addWords('secret /top/x', 'exclude');
   const scope = list.root(readerOf({}));
   t.equal(excludedByParents(scope, 'a/secret/b', false), true);
   t.equal(excludedByParents(scope, 'a/public/b', false), false);

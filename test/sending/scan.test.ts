@@ -328,6 +328,18 @@ t.test('a confined tree is not left', (t) => {
   t.end();
 });
 
+t.test('a filter file that is no plain file is left alone', (t) => {
+  const cwd = tempDir(t);
+  makeTree(cwd);
+  spawnSync('mkfifo', [join(cwd, 'src/d/.rsync-filter')]);
+  mkdirSync(join(cwd, 'src/d1/.rsync-filter'));
+  writeFileSync(join(cwd, 'src/d.x/.rsync-filter'), '- y\n');
+  const lines = ourList({ cwd, args: ['-rF', 'src/'] }).lines.map((line) => line.split(' ').at(-1));
+  t.ok(lines.includes('d/z') && lines.includes('d1/one'));
+  t.notOk(lines.includes('d.x/y'));
+  t.end();
+});
+
 t.test('munged links are sent as they were', (t) => {
   const cwd = tempDir(t);
   symlinkSync('/rsyncd-munged/target', join(cwd, 'a'));

@@ -99,7 +99,7 @@ function options(random: Random, dir: string, at: number): string[] {
 const SOURCES = [['t/'], ['t'], ['t/a', 't/b', 't/foo'], ['-R', 't/a/'], ['-R', 't/./a/b', 't/foo/a']];
 
 t.test('random rules on random trees select what the real rsync selects', (t) => {
-  const cases = Number(process.env.FILTER_CASES ?? 30);
+  const cases = Number(process.env.FILTER_CASES ?? 15);
   const first = Number(process.env.FILTER_SEED ?? 1);
   const dir = tempDir(t);
   for (let seed = first; seed < first + cases; seed++) {

@@ -134,8 +134,10 @@ export class ListSender {
 
   /** Entries announced beyond the segment that is being worked on. */
   private ahead(current: Segment | null): number {
-    const done = current === null ? 0 : current.start + current.count;
-    return this.session.list.count - done;
+    const { list } = this.session;
+    const finished = list.live === 0 ? null : list.segments[list.live - 1];
+    const done = Math.max(endOf(current), endOf(finished));
+    return list.count - done;
   }
 
   /** Keeps the receiver supplied; `idle` when there is nothing else to do. */
@@ -152,4 +154,9 @@ export class ListSender {
       }
     }
   }
+}
+
+/** The row behind a segment. */
+function endOf(segment: Segment | null): number {
+  return segment === null ? 0 : segment.start + segment.count;
 }

@@ -141,6 +141,15 @@ export class ByteReader {
     return this.end - this.pos;
   }
 
+  /** Drops everything that has been received; messages on the way are still handled. */
+  drop(): void {
+    this.begin();
+    while (this.available() > 0) {
+      this.pos = this.end;
+      this.begin();
+    }
+  }
+
   /** Handles the frames that are complete in the buffer, as far as no data has to be skipped for it. */
   pumpMessages(): void {
     if (this.end === this.pos && this.framed) this.pull(1);

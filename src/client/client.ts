@@ -3,8 +3,8 @@ import { RsyncError } from '../../protocol/errors.js';
 import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
-import type { ClientLog } from '../report/log.js';
 import { errnoText } from '../report/errno.js';
+import type { ClientLog } from '../report/log.js';
 import { commandLine, openingTcp } from '../report/messages.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Connection } from '../transport/connection.js';
@@ -24,11 +24,7 @@ interface Opened {
 }
 
 /** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
-export async function runClient(
-  o: CommandOptions,
-  log: ClientLog,
-  hooks: RunHooks = {},
-): Promise<number> {
+export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHooks = {}): Promise<number> {
   const job = planJob(o);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';

@@ -50,7 +50,7 @@ async function nextLine(connection: Connection): Promise<ByteString> {
     return await readLine(connection);
   } catch (error) {
     if (!(error instanceof RsyncError) || error.exitCode !== Exit.STARTCLIENT) throw error;
-    throw new RsyncError(Exit.STARTCLIENT, 'rsync: didn\'t get server startup line');
+    throw new RsyncError(Exit.STARTCLIENT, "rsync: didn't get server startup line");
   }
 }
 

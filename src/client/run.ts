@@ -1,6 +1,6 @@
-import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { inForeground } from '../report/foreground.js';
@@ -13,8 +13,8 @@ import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
 import { announceFailure } from '../transfer/goodbye.js';
-import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
 import { ListAnnouncer } from '../transfer/list-announcer.js';
+import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
 import { runReceivingSide } from '../transfer/receiving-side.js';
 import { runSendingSide } from '../transfer/sending-side.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
@@ -63,7 +63,14 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     if (o.timeout > 0) connection.setTimeout(o.timeout);
     if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
     const side = isSender ? 'sender' : 'receiver';
-    const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: false, isLocal, report: (text) => log.warning(`${text}\n`) });
+    const filters = buildFilters({
+      options: o,
+      protocol: session.protocol,
+      side,
+      isServer: false,
+      isLocal,
+      report: (text) => log.warning(`${text}\n`),
+    });
     if (!isLocal) await exchangeFilters(session, filters);
     const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
     reportDeletions(session, context, log);
@@ -191,8 +198,22 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, o.sender, agreement);
   const side = o.sender ? 'sender' : 'receiver';
-  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: true, report: (text) => log.warning(`${text}\n`) });
-  const shared = { filters, itemContext: itemContextOf(session, null), transferLog: null, progress: null, announcer: null, idsByNumber: false };
+  const filters = buildFilters({
+    options: o,
+    protocol: session.protocol,
+    side,
+    isServer: true,
+    isLocal: true,
+    report: (text) => log.warning(`${text}\n`),
+  });
+  const shared = {
+    filters,
+    itemContext: itemContextOf(session, null),
+    transferLog: null,
+    progress: null,
+    announcer: null,
+    idsByNumber: false,
+  };
   try {
     session.startFrames();
     if (o.sender) {

@@ -35,13 +35,22 @@ export function splitCommand(command: ByteString): ByteString[] {
       word = (word ?? '') + c;
     }
   }
-  if (quote !== '') throw new RsyncError(Exit.SYNTAX, `Missing trailing-${quote === "'" ? 'single' : 'double'}-quote in remote-shell command.`);
+  if (quote !== '')
+    throw new RsyncError(
+      Exit.SYNTAX,
+      `Missing trailing-${quote === "'" ? 'single' : 'double'}-quote in remote-shell command.`,
+    );
   if (word !== null) words.push(word);
   return words;
 }
 
 /** The whole command line: shell, user, address family, host, then rsync itself with its arguments. */
-export function shellCommand(o: Options, host: ByteString, user: ByteString | null, args: readonly ByteString[]): ByteString[] {
+export function shellCommand(
+  o: Options,
+  host: ByteString,
+  user: ByteString | null,
+  args: readonly ByteString[],
+): ByteString[] {
   if (host.startsWith('-')) {
     throw new RsyncError(Exit.SYNTAX, `rsync: invalid remote-shell hostname "${host}" (refusing to start with '-').`);
   }
@@ -66,7 +75,9 @@ export function startShell(command: readonly ByteString[], env: NodeJS.ProcessEn
       connection.fail(new RsyncError(Exit.IPC, `rsync: [client] Failed to exec ${command[0]}: ${errnoText(error)}`));
       resolve(Exit.IPC);
     });
-    child.on('close', (code, signal) => resolve(signal !== null ? Exit.CMD_KILLED : code === 255 ? Exit.CMD_FAILED : (code ?? 0)));
+    child.on('close', (code, signal) =>
+      resolve(signal !== null ? Exit.CMD_KILLED : code === 255 ? Exit.CMD_FAILED : (code ?? 0)),
+    );
   });
   return { connection, ended, kill: () => child.kill('SIGTERM') };
 }
@@ -83,7 +94,9 @@ function spawnBytes(command: readonly ByteString[], env: NodeJS.ProcessEnv): Chi
     return spawn(words[0], words.slice(1), options);
   }
   const quoted = command.map((w) => {
-    const escaped = [...w].map((c) => (/[A-Za-z0-9_./-]/.test(c) ? c : `\\0${c.charCodeAt(0).toString(8).padStart(3, '0')}`));
+    const escaped = [...w].map((c) =>
+      /[A-Za-z0-9_./-]/.test(c) ? c : `\\0${c.charCodeAt(0).toString(8).padStart(3, '0')}`,
+    );
     // The dot keeps line ends at the end of a word, which $(…) would drop.
     return `"$(printf '%b.' '${escaped.join('')}')"`;
   });

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, futimesSync, lutimesSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, futimesSync, lstatSync, lutimesSync, openSync } from 'node:fs';
 import { futimens, hasLibc, libcLoaded, utimensat } from '../libc/libc.js';
 import type { FileStat } from './stat.js';
 
@@ -9,6 +9,10 @@ export function chmodNoFollow(path: Buffer, bits: number): void {
   const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
   try {
     chmodSync(`/proc/self/fd/${fd}`, bits);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // No /proc, as inside a changed root: nothing outside of it can be reached through a link that comes now.
+    if (!lstatSync(path).isSymbolicLink()) chmodSync(path, bits);
   } finally {
     closeSync(fd);
   }

@@ -1,7 +1,7 @@
 import { Basis, Item } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
-import { FileStat, lstatInto } from '../files/stat.js';
 import { makeHardLink } from '../files/special.js';
+import { FileStat, lstatInto } from '../files/stat.js';
 import { copyFileTo } from '../files/temp.js';
 import { errnoText } from '../report/errno.js';
 import { join } from './delete.js';
@@ -127,7 +127,9 @@ export class BasisDirs {
           parts.attrs.apply(temp, session.list, row, st, { isNew: true });
         });
       } catch (error) {
-        session.log.xferError(`rsync: [generator] copy_file "${receiving.shownPath(name)}" failed: ${errnoText(error)}\n`);
+        session.log.xferError(
+          `rsync: [generator] copy_file "${receiving.shownPath(name)}" failed: ${errnoText(error)}\n`,
+        );
         return false;
       }
     }
@@ -136,4 +138,3 @@ export class BasisDirs {
     return true;
   }
 }
-

@@ -3,8 +3,9 @@ import { IoError, Item, Msg, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../pro
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
-import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
+import { FileStat, lstatInto, statInto } from '../files/stat.js';
+import { isUnsafeLink } from '../files/unsafe-link.js';
 import { errnoText } from '../report/errno.js';
 import { ignoringUnsafeLink, isUptodate, skippingContents } from '../report/messages.js';
 import type { Deleter } from './delete.js';
@@ -97,7 +98,7 @@ export class EntryMaker {
     if (st.exists && (st.isDir || !this.makeRoom(row, st))) return;
     if (session.options.dryRun) return;
     try {
-      fs.mkdirSync(this.receiving.destPath(row), session.list.mode[row] & 0o700 | 0o700);
+      fs.mkdirSync(this.receiving.destPath(row), (session.list.mode[row] & 0o700) | 0o700);
       session.list.flags[row] |= EntryFlag.DIR_CREATED;
     } catch {
       // `directory` tries again and reports it.
@@ -167,7 +168,7 @@ export class EntryMaker {
     const { receiving } = this;
     const { session } = receiving;
     const target = session.list.targets[session.list.extra[row]];
-    if (session.options.safeLinks && isUnsafe(target, receiving.relativePath(row))) {
+    if (session.options.safeLinks && isUnsafeLink(target.toString('latin1'), receiving.relativePath(row))) {
       if (session.options.info.name >= 1) {
         session.log.info(ignoringUnsafeLink(receiving.shownName(row), target.toString('latin1')));
       }
@@ -332,17 +333,4 @@ function kindName(mode: number): string {
     default:
       return 'special file';
   }
-}
-
-/** True when a link leaves the tree: an absolute target, or more `..` than there are directories above it. */
-export function isUnsafe(target: Buffer, linkPath: ByteString): boolean {
-  const text = target.toString('latin1');
-  if (text === '' || text.startsWith('/')) return true;
-  let depth = linkPath.split('/').filter((c) => c !== '' && c !== '.').length - 1;
-  for (const component of text.split('/')) {
-    if (component === '' || component === '.') continue;
-    depth += component === '..' ? -1 : 1;
-    if (depth < 0) return true;
-  }
-  return false;
 }

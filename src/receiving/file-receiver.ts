@@ -160,4 +160,3 @@ export class FileReceiver {
     return Math.min(have, length);
   }
 }
-

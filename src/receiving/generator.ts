@@ -350,4 +350,3 @@ function wantsSpecial(mode: number, devices: boolean, specials: boolean): boolea
   if (type === S_IFCHR || type === S_IFBLK) return devices;
   return specials && type !== S_IFDIR;
 }
-

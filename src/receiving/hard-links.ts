@@ -1,4 +1,4 @@
-import { FileList, EntryFlag, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 
 /** A member of a group that waits for another one to be finished. */

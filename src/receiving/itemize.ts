@@ -1,4 +1,4 @@
-import { Item, SIGNIFICANT_ITEM_FLAGS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { Item, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import { writeItem } from '../../protocol/request.js';
@@ -88,7 +88,9 @@ export class Itemizer {
   localItem: ((row: number, iflags: number, xname: Uint8Array | null) => void) | null = null;
 
   private itemizesAll(o: Options): boolean {
-    return this.receiving.session.isServer ? o.serverLogFormat.includes('%i%I') || o.serverLogFormat.includes('I') : o.itemize > 1;
+    return this.receiving.session.isServer
+      ? o.serverLogFormat.includes('%i%I') || o.serverLogFormat.includes('I')
+      : o.itemize > 1;
   }
 }
 

@@ -12,10 +12,10 @@ import { ProtocolError } from '../../protocol/errors.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
-import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { readDelStats } from '../../protocol/stats.js';
-import { applyDelStats } from '../session/run-stats.js';
+import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { Signal } from '../session/pace.js';
+import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 
 /** What a list still waits for, before the generator may say that it is finished (8.5). */

@@ -1,5 +1,5 @@
-import type { Digest } from '../../protocol/hash/digest.js';
 import type { FilterList, FilterScope } from '../../protocol/filter/rules.js';
+import type { Digest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type AttributeSetter, destMode } from '../files/attrs.js';
 import type { Backup } from '../files/backup.js';

@@ -33,6 +33,7 @@ export class ListSender {
     const started = performance.now();
     let row = 0;
     if (names !== null) {
+      scanner.startNames(sources[0] ?? '.');
       for await (const name of names) {
         scanner.addName(name);
         row = await this.encodeFrom(row);
@@ -62,11 +63,18 @@ export class ListSender {
     const { list, connection } = this.session;
     let row = from;
     while (row < list.count) {
-      this.encoder.encode(connection.writer, row++);
+      this.encodeRow(row++);
       if (connection.congested) await connection.drain();
       if (this.pace.due()) await this.pace.rest();
     }
     return row;
+  }
+
+  private encodeRow(row: number): void {
+    const { scanner, encoder, session } = this;
+    // Below protocol 30 hard links travel as device and inode numbers; the columns are replaced as they grow.
+    if (session.protocol < 30 && session.options.hardLinks) encoder.setDevIno(scanner.devs, scanner.inos);
+    encoder.encode(session.connection.writer, row);
   }
 
   private closeSegment(start: number, parentRow: number): Segment {
@@ -127,7 +135,7 @@ export class ListSender {
     for (const row of rows) {
       if ((list.flags[row] & EntryFlag.DIR_LISTED) === 0) scanner.scanDirectory(row);
     }
-    for (let row = start; row < list.count; row++) this.encoder.encode(writer, row);
+    for (let row = start; row < list.count; row++) this.encodeRow(row);
     this.pushDirectories(this.closeSegment(start, rows[0]));
     if (this.waiting.length === 0) this.sendNext();
   }

@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { MUNGE_PREFIX } from '../files/special.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
+import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyingUnsafeLink } from '../report/messages.js';
-import { isUnsafeLink } from './scan-argument.js';
 import type { SourceBase } from './scan-base.js';
 
 const MUNGE = Buffer.from(MUNGE_PREFIX, 'latin1');

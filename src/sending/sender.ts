@@ -8,8 +8,8 @@ import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
-import { senderRemoved, skippedRemove, vanished } from '../report/messages.js';
 import { digestHex } from '../report/item.js';
+import { senderRemoved, skippedRemove, vanished } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';

@@ -17,8 +17,7 @@ import { availableCompressions } from '../codec/index.js';
 import type { Connection } from '../transport/connection.js';
 import type { Agreement } from './session.js';
 
-const MISMATCH =
-  'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
+const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
 
 /** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. */
 export async function exchangeVersions(connection: Connection, own: number): Promise<number> {
@@ -77,7 +76,9 @@ export async function agree(
     compatFlags,
     checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
     // Finding out what there is takes time, and most runs do not ask.
-    compressions: mayCompress(o) ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions()) : [],
+    compressions: mayCompress(o)
+      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions())
+      : [],
   };
   writeNegotiation(writer, input);
   let algorithms: Algorithms | null = readNegotiation(reader, input);

@@ -55,4 +55,3 @@ export function applyDelStats(stats: RunStats, counts: readonly number[]): void 
   d.special = counts[4];
   d.total = counts.reduce((sum, n) => sum + n, 0);
 }
-

@@ -37,6 +37,9 @@ export class Session {
   listsComplete = false;
   /** True once the goodbye stage has begun: errors are not announced to the peer any more (13.3). */
   inGoodbye = false;
+  /** This side has announced a fatal error, and the peer has answered that. */
+  isLeaving = false;
+  peerLeft = false;
   /** True while requests are answered; decides how an ERROR_EXIT is answered. */
   inTransfer = false;
   /** Roles register here for the messages that concern them. */
@@ -166,6 +169,10 @@ export class Session {
   }
 
   private peerExit(code: number | null): void {
+    if (this.isLeaving) {
+      this.peerLeft = true;
+      return;
+    }
     const { writer } = this.connection;
     if (writer.framed && this.protocol >= 31 && code !== null) {
       const answer = Buffer.alloc(!this.isSender && this.inTransfer ? 4 : 0);

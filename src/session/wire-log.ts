@@ -24,7 +24,8 @@ export class WireLog implements Log {
   private send(code: number, text: ByteString): boolean {
     const { writer } = this.connection;
     if (!writer.framed) return false;
-    const wireCode = this.protocol() >= 30 ? code : code === Msg.ERROR ? Msg.ERROR_XFER : code === Msg.WARNING ? Msg.INFO : code;
+    const wireCode =
+      this.protocol() >= 30 ? code : code === Msg.ERROR ? Msg.ERROR_XFER : code === Msg.WARNING ? Msg.INFO : code;
     writer.message(wireCode, Buffer.from(text.slice(0, MAX_TEXT_PAYLOAD - 1), 'latin1'));
     return true;
   }

@@ -45,8 +45,10 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const name = path.replace(/(.)\/+$/, '$1');
   if (errno === 0 && st.exists && st.isDir) return inside(base, whole, relative, null, false);
   if (st.exists) {
-    if (total > 1) throw new RsyncError(Exit.FILESELECT, 'ERROR: destination must be a directory when copying more than 1 file');
-    if (firstIsDirectory(session)) throw new RsyncError(Exit.FILESELECT, 'ERROR: cannot overwrite non-directory with a directory');
+    if (total > 1)
+      throw new RsyncError(Exit.FILESELECT, 'ERROR: destination must be a directory when copying more than 1 file');
+    if (firstIsDirectory(session))
+      throw new RsyncError(Exit.FILESELECT, 'ERROR: cannot overwrite non-directory with a directory');
   } else if (total > 1 || trailing || firstIsDirectory(session)) {
     if (!o.dryRun) makeDirectory(base, whole, relative, o.mkpath, name);
     if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0) log.info(createdDirectory(name));
@@ -58,7 +60,10 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const relativeParent = relativeSlash < 0 ? '' : relative.slice(0, relativeSlash);
   const localName = whole.slice(slash + 1);
   if (o.mkpath && !o.dryRun) fs.mkdirSync(Buffer.from(parent, 'latin1'), { recursive: true });
-  const errnoParent = statInto(base.confined !== null ? base.confined.path(relativeParent || '.') : Buffer.from(parent, 'latin1'), st);
+  const errnoParent = statInto(
+    base.confined !== null ? base.confined.path(relativeParent || '.') : Buffer.from(parent, 'latin1'),
+    st,
+  );
   if (errnoParent !== 0 || !st.exists) {
     const why = errnoText(errnoParent);
     throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 "${parent}" failed: ${why}`);
@@ -84,7 +89,13 @@ function below(confined: Root, relative: ByteString): Root {
   return Root.confined(confined.dir(relative).self().toString('latin1'));
 }
 
-function makeDirectory(base: DestinationBase, whole: ByteString, relative: ByteString, parents: boolean, name: string): void {
+function makeDirectory(
+  base: DestinationBase,
+  whole: ByteString,
+  relative: ByteString,
+  parents: boolean,
+  name: string,
+): void {
   const path = base.confined !== null ? base.confined.path(relative) : Buffer.from(whole, 'latin1');
   try {
     fs.mkdirSync(path, { recursive: parents });

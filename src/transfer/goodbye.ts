@@ -1,5 +1,5 @@
 import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
-import { ProtocolError, RsyncError } from '../../protocol/errors.js';
+import { ProtocolError, type RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
 import { applyDelStats } from '../session/run-stats.js';
@@ -99,8 +99,11 @@ export async function announceFailure(session: Session, error: RsyncError): Prom
     session.sendNumber(Msg.ERROR_EXIT, error.exitCode);
     writer.flush();
     connection.setTimeout(LINGER_MS / 1000);
-    connection.discardInput();
-    while (await connection.fillOrEnd());
+    // A peer that has understood answers in kind and waits for the end of the connection.
+    for (session.isLeaving = true; !session.peerLeft; ) {
+      connection.reader.drop();
+      if (session.peerLeft || !(await connection.fillOrEnd())) return;
+    }
   } catch {
     // The connection is gone: there is nobody left to tell.
   }

@@ -9,7 +9,11 @@ export function problemReporter(session: Session, shownRoot: ByteString): Report
   const who = '[generator]';
   return {
     fullName(name) {
-      const whole = name.startsWith('/') ? name : name === '.' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${name}`;
+      const whole = name.startsWith('/')
+        ? name
+        : name === '.'
+          ? shownRoot
+          : `${shownRoot === '/' ? '' : shownRoot}/${name}`;
       return `"${whole}"`;
     },
     problem(text, error) {

@@ -1,5 +1,5 @@
-import { EntryEncoder } from '../../protocol/flist/encode.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
+import { EntryEncoder } from '../../protocol/flist/encode.js';
 import { createListDigest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { groupName, userName } from '../files/ids.js';
@@ -61,6 +61,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
     },
     cwd: input.cwd,
     root: input.root,
+    module: input.itemContext.module ?? null,
   });
   const names = input.idsByNumber ? { userName: () => null, groupName: () => null } : { userName, groupName };
   const encoder = new EntryEncoder(listWire(session), list, names);

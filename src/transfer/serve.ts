@@ -87,7 +87,14 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   if (request.refused !== null) throw request.refused;
   checkAccess(o, module);
   const side = o.sender ? 'sender' : 'receiver';
-  const filters = buildFilters({ options: o, protocol: session.protocol, side, isServer: true, isLocal: false, report: (text) => session.log.warning(`${text}\n`) });
+  const filters = buildFilters({
+    options: o,
+    protocol: session.protocol,
+    side,
+    isServer: true,
+    isLocal: false,
+    report: (text) => session.log.warning(`${text}\n`),
+  });
   await exchangeFilters(session, filters);
   const itemContext = itemContextOf(session, module);
   if (o.sender) {
@@ -172,7 +179,10 @@ function readNames(path: ByteString, module: ServedModule | null): Buffer {
 /** Absolute paths of a daemon's client start at the module. */
 function outsidePath(path: ByteString, module: ServedModule | null): Buffer {
   if (module === null) return Buffer.from(path, 'latin1');
-  const relative = path.replace(/^\/+/, '').split('/').filter((c) => c !== '' && c !== '.');
+  const relative = path
+    .replace(/^\/+/, '')
+    .split('/')
+    .filter((c) => c !== '' && c !== '.');
   if (relative.includes('..')) throw new RsyncError(Exit.SYNTAX, `ERROR: path "${path}" leaves the module`);
   const below = relative.join('/');
   if (module.confined !== null) return module.confined.path(below === '' ? '.' : below);

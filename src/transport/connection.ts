@@ -53,16 +53,8 @@ export class Connection {
 
   // --- input -------------------------------------------------------------------------------------------------------
 
-  /** What comes in from here on is dropped: only the end of the input matters. */
-  discardInput(): void {
-    this.discarding = true;
-    this.reader.takeRest();
-  }
-  private discarding = false;
-
   /** Called by the carrier. */
   received(chunk: Uint8Array): void {
-    if (this.discarding) return;
     this.reader.push(chunk);
     this.lastIn = Date.now();
     if (!this.paused && this.reader.buffered > INPUT_HIGH) {

@@ -45,7 +45,9 @@ function watchStreams(connection: Connection, input: Readable, output: Writable)
   if ((output as unknown) !== input) {
     output.on('error', (error) => connection.brokenPipe(writeError(error, connection.role)));
   }
-  output.on('close', () => connection.brokenPipe(writeError(Object.assign(new Error(), { code: 'EPIPE' }), connection.role)));
+  output.on('close', () =>
+    connection.brokenPipe(writeError(Object.assign(new Error(), { code: 'EPIPE' }), connection.role)),
+  );
 }
 
 /** Standard input and output as a connection: pipes, a socket pair, or (inetd) one TCP socket on both. */
@@ -110,7 +112,11 @@ export function connectTcp(target: TcpTarget, errnoText: (error: unknown) => str
   });
 }
 
-function connectFailure(target: TcpTarget, error: NodeJS.ErrnoException, errnoText: (e: unknown) => string): RsyncError {
+function connectFailure(
+  target: TcpTarget,
+  error: NodeJS.ErrnoException,
+  errnoText: (e: unknown) => string,
+): RsyncError {
   if (error.syscall === 'getaddrinfo') {
     const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
     return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo: ${target.host} ${target.port}: ${why}`);

@@ -4,16 +4,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
-import {
-  carriesInode,
-  carriesRdev,
-  carriesSum,
-  type IdNames,
-  isDevice,
-  isSpecial,
-  type ListWire,
-  packRdev,
-} from './wire.js';
+import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type ListWire, packRdev } from './wire.js';
 
 export type { IdNames, ListWire } from './wire.js';
 
@@ -84,11 +75,7 @@ export class EntryEncoder {
     name.writeFrom(w, prefix);
     if (wire.protocol >= 30 && (flags & (Xmit.HLINKED | Xmit.HLINK_FIRST)) === Xmit.HLINKED) {
       writeVarint(w, list.group[row]);
-      if (list.group[row] >= this.firstNdx) {
-        // The reference does not say whether the copied entry's major number counts as sent: send the next one.
-        if (isDevice(mode)) this.rdevMajor = -1;
-        return;
-      }
+      if (list.group[row] >= this.firstNdx) return;
     }
     this.writeAttributes(w, row, flags, mode, userName, groupName);
     this.writeTail(w, row, flags, mode);
@@ -148,7 +135,8 @@ export class EntryEncoder {
     else this.mtime = list.mtime[row];
     if (list.nsec[row] !== 0 && wire.protocol >= 31) flags |= Xmit.MOD_NSEC;
     if (wire.atimes && !isDir) {
-      if (list.atime[row] === this.atime) flags |= Xmit.SAME_ATIME;
+      // One byte of flags, below protocol 28, has no room for the bit.
+      if (list.atime[row] === this.atime && wire.protocol >= 28) flags |= Xmit.SAME_ATIME;
       else this.atime = list.atime[row];
     }
     if (!isDir) {

@@ -1,7 +1,7 @@
 import { Exit } from '../protocol/constants.js';
 import { RsyncError } from '../protocol/errors.js';
 import { argvBytes } from './cli/options.js';
-import { runCommand } from './cli/run.js';
+import { runCommand } from './command/run.js';
 
 runCommand(argvBytes()).then(
   (code) => process.exit(code),

@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/transfer'],
   ['src/cli'],
   ['src/client', 'src/daemon'],
+  ['src/command', 'src/api'],
   ['src/main.ts', 'src/index.ts', 'src/demo'],
 ];
 

@@ -8,7 +8,7 @@ import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectStdio } from '../transport/streams.js';
-import { type CommandOptions, parseServerArgs } from './options.js';
+import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 
 const MAX_ARGS = 16_000;
 

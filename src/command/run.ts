@@ -8,7 +8,7 @@ import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { FileLog } from '../report/file-log.js';
 import { ConsoleLog } from '../report/log.js';
-import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from './options.js';
+import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from '../cli/options.js';
 import { runServer } from './server.js';
 
 /** Runs a command line of the program and returns its exit code. */

@@ -27,6 +27,8 @@ export class Generator {
   /** Lists that were said to be finished; `list.live` follows when the sender has answered. */
   private closed = 0;
   private touchLate: number[] = [];
+  /** Members of hard-link groups that the receiver is done with. */
+  private readonly ended: { ndx: number; row: number; ok: boolean }[] = [];
 
   constructor(
     private readonly receiving: Receiving,
@@ -92,6 +94,7 @@ export class Generator {
     for (let i = 0; i < segment.count; i++) {
       this.entry(segment.firstNdx + i, FileList.rowAt(segment, i), segment);
       if (this.requests.hasPending) await this.requests.sendSums();
+      if (this.ended.length > 0) await this.settleLinks();
       if (connection.congested) await connection.drain();
       if (this.pace.due()) {
         connection.flush();
@@ -217,29 +220,39 @@ export class Generator {
     return false;
   }
 
-  /** Called by the receiver for every file that came to an end. */
+  /**
+   * Called by the receiver for every file that came to an end. Members of its hard-link group wait until the request
+   * stream is between two items, which only this role knows.
+   */
   fileDone(ndx: number, row: number, ok: boolean): void {
-    const { receiving } = this;
-    if (ok) {
-      this.entries.finished(ndx, row);
-    } else if (receiving.session.list.flags[row] & EntryFlag.HLINKED && receiving.session.options.hardLinks) {
-      const next = this.links.fail(row);
-      if (next !== null) {
-        // The next member takes the lead; it was counted as in progress already.
-        receiving.progressOf(next.ndx).inProgress--;
-        this.entries.look(next.row, this.lateStat);
-        this.requests.file(next.ndx, next.row, this.lateStat);
-      }
-    }
+    const { list, options: o } = this.receiving.session;
+    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.ended.push({ ndx, row, ok });
+    else if (ok) this.entries.finished(ndx, row);
   }
 
-  private readonly lateStat = new FileStat();
+  /** Goes on with the hard-link groups whose leading member has come to an end. */
+  private async settleLinks(): Promise<void> {
+    for (let file = this.ended.shift(); file !== undefined; file = this.ended.shift()) {
+      if (file.ok) {
+        this.entries.finished(file.ndx, file.row);
+        continue;
+      }
+      const next = this.links.fail(file.row);
+      if (next === null) continue;
+      // The next member takes the lead; it was counted as in progress already.
+      this.receiving.progressOf(next.ndx).inProgress--;
+      this.entries.look(next.row, this.stat);
+      this.requests.file(next.ndx, next.row, this.stat);
+      await this.requests.sendSums();
+    }
+  }
 
   /** Says that lists are finished, oldest first, once all their files have arrived (8.5). */
   private async closeLists(): Promise<void> {
     const { receiving } = this;
     const { session } = receiving;
     const { list } = session;
+    await this.settleLinks();
     await this.redoWaiting();
     if (!session.incremental) return;
     while (this.closed < this.worked) {
@@ -270,18 +283,19 @@ export class Generator {
     const { session } = receiving;
     const { options: o, protocol } = session;
     await this.phase(1);
-    if (!session.incremental) {
-      await this.redoWaiting();
-      // Hard links and redone files may still be on their way; the answer to the next NDX_DONE comes after them.
-    }
+    await this.settleLinks();
+    const again = receiving.redo.length > 0;
+    await this.redoWaiting();
     this.sendDone();
     if (protocol < 29) {
       await this.phase(2);
+      await this.settleLinks();
       this.finishLate();
       return;
     }
     const lateDelete = o.deleteMode === 'delay' || o.deleteMode === 'after';
-    if (o.delayUpdates) await this.phase(2);
+    if (o.delayUpdates || again) await this.phase(2);
+    await this.settleLinks();
     this.sendDone();
     if (protocol >= 31 && !lateDelete) this.closeDeletions();
     await this.phase(3);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { FileList } from '../../protocol/flist/list.js';
+import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Root } from '../files/root.js';
 import { FileStat, statInto } from '../files/stat.js';
@@ -51,6 +51,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
       throw new RsyncError(Exit.FILESELECT, 'ERROR: cannot overwrite non-directory with a directory');
   } else if (total > 1 || trailing || firstIsDirectory(session)) {
     if (!o.dryRun) makeDirectory(base, whole, relative, o.mkpath, name);
+    markCreated(session);
     if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0) log.info(createdDirectory(name));
     return inside(base, whole, relative, null, o.dryRun);
   }
@@ -112,6 +113,15 @@ function firstIsDirectory(session: Session): boolean {
   const first = session.list.segments[0];
   if (first === undefined || first.count === 0) return false;
   return session.list.isDir(FileList.rowAt(first, 0));
+}
+
+/** A destination that was just made shows as new in the lines about it, when the list has an entry for it. */
+function markCreated(session: Session): void {
+  const { list } = session;
+  const [first] = list.segments;
+  if (first === undefined || first.count === 0) return;
+  const row = FileList.rowAt(first, 0);
+  if (list.path(row) === '.') list.flags[row] |= EntryFlag.DIR_CREATED;
 }
 
 export function joinPath(dir: ByteString, name: ByteString): ByteString {

@@ -3,7 +3,7 @@ import { diffDirs } from '../lib/compare.js';
 import { RSYNC, SELF_CHECK, TSRSYNC } from '../lib/project.js';
 import { normalize, PAIRS, type Route, referenceOf, routeName, type Way, World } from '../lib/routes.js';
 import { type RunResult, run } from '../lib/run.js';
-import { buildTree, cutTree, editTree, type MadeTree } from '../lib/tree.js';
+import { buildTree, cutTree, editTree, type MadeTree, settleDirs } from '../lib/tree.js';
 
 const TREE = { seed: 41, files: 90, dirs: 25, hardLinks: true, fifos: true, oddNames: true, owners: true };
 
@@ -36,6 +36,7 @@ async function makeSources(world: World): Promise<void> {
   };
   editTree(await next('src2'), 42, 25);
   cutTree(await next('src3'), 43, 12);
+  settleDirs(tree, 44);
 }
 
 function routes(way: Way): Route[] {

@@ -14,10 +14,17 @@ export interface Fault {
   goOn?: boolean;
 }
 
+export interface RelayedSession {
+  c2s: Buffer[];
+  s2c: Buffer[];
+  /** Which side spoke, and how many bytes, in the order of both. */
+  order: [Direction, number][];
+}
+
 export interface Relay {
   port: number;
-  /** Everything that passed, per connection in the order of arrival. */
-  sessions: { c2s: Buffer[]; s2c: Buffer[] }[];
+  /** Everything that passed, by connection. */
+  sessions: RelayedSession[];
   close(): Promise<void>;
 }
 
@@ -26,19 +33,23 @@ export interface Relay {
  * fault it turns an honest peer into a hostile or dying one at any point of a live session.
  */
 export async function startRelay(t: Teardown, target: number, fault?: Fault): Promise<Relay> {
-  const sessions: Relay['sessions'] = [];
+  const sessions: RelayedSession[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
-    const session = { c2s: [] as Buffer[], s2c: [] as Buffer[] };
+    const session: RelayedSession = { c2s: [], s2c: [], order: [] };
     sessions.push(session);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
       socket.on('close', () => sockets.delete(socket));
     }
-    pass(client, upstream, session.c2s, fault?.direction === 'c2s' ? fault : undefined);
-    pass(upstream, client, session.s2c, fault?.direction === 's2c' ? fault : undefined);
+    const keep = (side: Direction) => (data: Buffer) => {
+      session[side].push(data);
+      session.order.push([side, data.length]);
+    };
+    pass(client, upstream, keep('c2s'), fault?.direction === 'c2s' ? fault : undefined);
+    pass(upstream, client, keep('s2c'), fault?.direction === 's2c' ? fault : undefined);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = (): Promise<void> => {
@@ -49,7 +60,7 @@ export async function startRelay(t: Teardown, target: number, fault?: Fault): Pr
   return { port: (server.address() as { port: number }).port, sessions, close };
 }
 
-function pass(from: Socket, to: Socket, record: Buffer[], fault?: Fault): void {
+function pass(from: Socket, to: Socket, keep: (data: Buffer) => void, fault?: Fault): void {
   let passed = 0;
   let broken = false;
   from.on('data', (chunk: Buffer) => {
@@ -60,7 +71,7 @@ function pass(from: Socket, to: Socket, record: Buffer[], fault?: Fault): void {
       data = Buffer.concat([chunk.subarray(0, fault.after - passed), fault.bytes ?? Buffer.alloc(0)]);
     }
     passed += chunk.length;
-    record.push(data);
+    keep(data);
     if (!to.write(data)) {
       from.pause();
       to.once('drain', () => from.resume());

@@ -220,6 +220,12 @@ export function cutTree(tree: MadeTree, seed: number, count: number): string[] {
   return gone;
 }
 
+/** Gives directories old times again after their entries were changed, so that nothing of a tree is of this second. */
+export function settleDirs(tree: MadeTree, seed: number): void {
+  const random = new Random(seed);
+  for (const name of [...tree.dirs].reverse()) utimesSync(at(tree.root, name), randomTime(random), randomTime(random));
+}
+
 /** Number of entries of a directory, for tests that wait until something shows up. */
 export function entryCount(dir: string): number {
   return readdirSync(dir, { encoding: 'buffer' }).length;

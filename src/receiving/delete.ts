@@ -65,7 +65,7 @@ export class Deleter {
         continue;
       }
       if (delay) this.delayed.push(child);
-      else this.remove(child, false);
+      else this.remove(child);
     }
   }
 
@@ -106,21 +106,31 @@ export class Deleter {
     return scope.verdict(path, isDir) < 0 || (moduleHides?.(path, isDir) ?? false);
   }
 
+  /** Removes a path with everything in it. */
+  remove(path: ByteString): Outcome {
+    return this.removeTree(path, false, true);
+  }
+
   /**
-   * Removes a path with everything in it. `forRoom` is true when something else takes its place: no backup is made
-   * of a directory's absence and --max-delete does not count.
+   * Removes what is in the way of an entry: that is neither told nor counted, but what lies in a directory is. Without
+   * a --delete option or --force only an empty directory goes.
    */
-  remove(path: ByteString, forRoom: boolean): Outcome {
+  makeRoom(path: ByteString): Outcome {
+    const { options: o } = this.receiving.session;
+    return this.removeTree(path, true, o.force || o.deleteMode !== 'none');
+  }
+
+  private removeTree(path: ByteString, forRoom: boolean, recurse: boolean): Outcome {
     if (!this.look(path)) return 'gone';
     const { mode, isDir } = this.stat;
     if (isDir) {
-      const inside = this.removeContents(path, forRoom);
+      const inside = this.removeContents(path, recurse);
       if (inside !== 'gone') return inside;
     }
     return this.removeOne(path, mode, forRoom);
   }
 
-  private removeContents(dir: ByteString, forRoom: boolean): Outcome {
+  private removeContents(dir: ByteString, recurse: boolean): Outcome {
     const { session, parts } = this.receiving;
     const scope = parts.scope.into(dir);
     const entries = this.entries(dir, () => true);
@@ -128,8 +138,9 @@ export class Deleter {
     let outcome: Outcome = 'gone';
     for (const { name, isDir } of entries) {
       const child = join(dir, name.toString('latin1'));
-      const keep = scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
-      const result = keep ? 'kept' : this.remove(child, forRoom);
+      const keep =
+        !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
+      const result = keep ? 'kept' : this.removeTree(child, false, true);
       if (result !== 'gone' && outcome === 'gone') outcome = result;
     }
     if (outcome !== 'gone') {
@@ -165,8 +176,10 @@ export class Deleter {
       }
       if (isDir) parts.root.forget(path);
     }
-    this.counts[typeIndex(mode)]++;
-    this.report(path, isDir);
+    if (!forRoom) {
+      this.counts[typeIndex(mode)]++;
+      this.report(path, isDir);
+    }
     return 'gone';
   }
 
@@ -188,7 +201,7 @@ export class Deleter {
 
   /** --delete-delay: removes what was found during the transfer. */
   finishDelayed(): void {
-    for (const path of this.delayed) this.remove(path, false);
+    for (const path of this.delayed) this.remove(path);
     this.delayed.length = 0;
   }
 

@@ -63,16 +63,7 @@ export class EntryMaker {
     if (!st.exists) return true;
     const { session } = this.receiving;
     const path = this.receiving.relativePath(row);
-    if (st.isDir && !session.options.force && session.options.deleteMode === 'none') {
-      if (!this.isEmptyDir(path)) {
-        session.log.xferError(
-          `cannot delete non-empty directory: ${this.receiving.shownName(row)}\n` +
-            `could not make way for new ${kindName(session.list.mode[row])}: ${this.receiving.shownName(row)}\n`,
-        );
-        return false;
-      }
-    }
-    if (this.deleter.remove(path, true) !== 'gone') {
+    if (this.deleter.makeRoom(path) !== 'gone') {
       session.log.xferError(
         `could not make way for new ${kindName(session.list.mode[row])}: ${this.receiving.shownName(row)}\n`,
       );
@@ -80,14 +71,6 @@ export class EntryMaker {
     }
     st.exists = false;
     return true;
-  }
-
-  private isEmptyDir(path: ByteString): boolean {
-    try {
-      return fs.readdirSync(this.receiving.parts.root.path(path)).length === 0;
-    } catch {
-      return false;
-    }
   }
 
   // --- directories -------------------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ export class Generator {
     const path = receiving.relativePath(row);
     if (entries.isBelowFailed(path)) return;
     if (list.mode[row] === 0) {
-      if (o.deleteMissingArgs) this.deleter.remove(path, false);
+      if (o.deleteMissingArgs) this.deleter.remove(path);
       return;
     }
     const isDir = list.isDir(row);

@@ -1,4 +1,4 @@
-import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { Exit, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { ByteString, Options } from '../../protocol/options.js';
@@ -30,14 +30,6 @@ export interface RunHooks {
   onSession?(session: Session): void;
 }
 
-/** The run that a signal would have to end. */
-let current: Session | null = null;
-
-/** Ends the run with exit code 20, the way --partial asks for. */
-export function interrupt(code: number): void {
-  current?.connection.fail(new RsyncError(code, ''));
-}
-
 /** Runs the binary part of a connection as the client. */
 export async function runRemote(
   o: CommandOptions,
@@ -56,7 +48,6 @@ export async function runRemote(
 
 async function runSession(session: Session, job: Job, log: ClientLog, isLocal: boolean): Promise<number> {
   const { connection, options: o, isSender } = session;
-  current = session;
   session.connection.role = isSender ? 'sender' : 'receiver';
   try {
     session.startFrames();
@@ -115,8 +106,6 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
   } catch (error) {
     if (error instanceof RsyncError) await announceFailure(session, error);
     throw error;
-  } finally {
-    current = null;
   }
 }
 
@@ -178,6 +167,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     serverLogFormat: o.itemize > 1 ? '%i%I' : '',
   };
   const server = serveLocal(serverOptions, job, there, log);
+  server.catch(() => here.fail(new RsyncError(Exit.CRASHED, '')));
   const agreement = await agree(here, o, false, isSender, o.protocol);
   const session = new Session(here, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
@@ -187,7 +177,8 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     return Math.max(code, await server);
   } catch (error) {
     here.finish();
-    await server;
+    // What ended the client is the reason; the other end only notices that it is gone.
+    await server.catch(() => {});
     throw error;
   }
 }

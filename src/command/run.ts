@@ -1,14 +1,14 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from '../cli/options.js';
 import { runClient } from '../client/client.js';
-import { interrupt } from '../client/run.js';
 import { TargetError } from '../client/target.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { FileLog } from '../report/file-log.js';
 import { ConsoleLog } from '../report/log.js';
-import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from '../cli/options.js';
+import type { Session } from '../session/session.js';
 import { runServer } from './server.js';
 
 /** Runs a command line of the program and returns its exit code. */
@@ -51,10 +51,12 @@ async function runTransfer(o: CommandOptions): Promise<number> {
   } catch (error) {
     return complain(error, 'client');
   }
+  let session: Session | null = null;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      interrupt(Exit.SIGNAL);
+      session?.connection.fail(new RsyncError(Exit.SIGNAL, ''));
       // A run that is not far enough to be ended in order is ended here.
+      if (session === null) process.exit(Exit.SIGNAL);
       setTimeout(() => process.exit(Exit.SIGNAL), 2000).unref();
     });
   }
@@ -64,6 +66,9 @@ async function runTransfer(o: CommandOptions): Promise<number> {
     result.code = await runClient(o, log, {
       onRole(name) {
         role = name;
+      },
+      onSession(begun) {
+        session = begun;
       },
     });
     if (result.code !== Exit.OK) log.exit(result.code, exitLine(result.code, role));

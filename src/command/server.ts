@@ -1,6 +1,7 @@
 import { Exit, MAX_PATH } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog } from '../report/log.js';
@@ -8,7 +9,6 @@ import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectStdio } from '../transport/streams.js';
-import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 
 const MAX_ARGS = 16_000;
 

@@ -1,4 +1,4 @@
-import { Exit, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { ByteString, Options } from '../../protocol/options.js';
@@ -167,7 +167,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     serverLogFormat: o.itemize > 1 ? '%i%I' : '',
   };
   const server = serveLocal(serverOptions, job, there, log);
-  server.catch(() => here.fail(new RsyncError(Exit.CRASHED, '')));
+  server.catch((error: Error) => here.fail(error));
   const agreement = await agree(here, o, false, isSender, o.protocol);
   const session = new Session(here, o, log, false, isSender, agreement);
   hooks.onSession?.(session);

@@ -1,0 +1,106 @@
+/**
+ * `npm run bench [-- ROW...]`: times jobs between our client and daemon and the installed rsync's, all four pairs, on a
+ * memory file system over loopback. Prints for each pair the time of rsync with rsync divided by the pair's time (above
+ * 1 is faster than rsync), the seconds, and the CPU seconds of both sides. The pairs take turns, so that a slow moment
+ * of the machine hits all of them.
+ *
+ * BENCH_RUNS (5) turns; BENCH_SCALE (1) shrinks counts and sizes; BENCH_DIR (/dev/shm) is where it happens.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningDaemon, startDaemon } from '../test/lib/daemon.js';
+import { type Program, RSYNC, TSRSYNC } from '../test/lib/project.js';
+import { run } from '../test/lib/run.js';
+import { measure, median, type Sample } from './measure.js';
+import { ROWS, type Row } from './rows.js';
+
+interface Pair {
+  client: Program;
+  server: Program;
+}
+
+const PAIRS: readonly Pair[] = [
+  { client: TSRSYNC, server: TSRSYNC },
+  { client: TSRSYNC, server: RSYNC },
+  { client: RSYNC, server: TSRSYNC },
+  { client: RSYNC, server: RSYNC },
+];
+
+const RUNS = Number(process.env.BENCH_RUNS ?? 5);
+const SCALE = Number(process.env.BENCH_SCALE ?? 1);
+const BASE = process.env.BENCH_DIR ?? '/dev/shm';
+
+async function measureRow(row: Row, dir: string, daemons: Map<Program, RunningDaemon>): Promise<Map<Pair, Sample[]>> {
+  const source = join(dir, 'source');
+  row.source(source, SCALE);
+  const samples = new Map<Pair, Sample[]>(PAIRS.map((pair) => [pair, []]));
+  // One turn more than counted: the first fills caches, warms workers and, for a copy that is there, settles it.
+  for (let turn = 0; turn <= RUNS; turn++) {
+    for (const [index, pair] of PAIRS.entries()) {
+      const target = join(dir, `target-${index}`);
+      row.target(target, source);
+      const daemon = daemons.get(pair.server)!;
+      const far = (name: string): string => daemon.url(`w/${name}/`);
+      const paths = row.direction === 'push' ? [`${source}/`, far(`target-${index}`)] : [far('source'), `${target}/`];
+      const sample = await measure(pair.client, [...row.args, ...paths], daemon.child);
+      if (turn > 0) samples.get(pair)!.push(sample);
+    }
+  }
+  await check(row, dir, source);
+  return samples;
+}
+
+/** A fast copy that is wrong is not fast. */
+async function check(row: Row, dir: string, source: string): Promise<void> {
+  for (const index of PAIRS.keys()) {
+    const args = ['-acni', '--delete', '--omit-dir-times', `${source}/`, `${join(dir, `target-${index}`)}/`];
+    const { stdout } = await run(RSYNC.command, args, { timeout: 600_000 });
+    if (stdout !== '') throw new Error(`${row.name}: the copy of pair ${index} differs:\n${stdout.slice(0, 500)}`);
+  }
+}
+
+function cell(samples: readonly Sample[], reference: number): string {
+  const wall = median(samples.map((sample) => sample.wall));
+  const cpu = median(samples.map((sample) => sample.cpu));
+  return `${(reference / wall).toFixed(2)}x ${wall.toFixed(3)}s cpu ${cpu.toFixed(2)}`;
+}
+
+function printRow(row: Row, samples: Map<Pair, Sample[]>): void {
+  const reference = median(samples.get(PAIRS[PAIRS.length - 1])!.map((sample) => sample.wall));
+  const cells = PAIRS.map((pair) => cell(samples.get(pair)!, reference).padEnd(27));
+  console.log(`${row.name.padEnd(15)}${cells.join('')}${row.about}`);
+}
+
+function chosenRows(names: readonly string[]): Row[] {
+  const unknown = names.filter((name) => !ROWS.some((row) => row.name === name));
+  if (unknown.length > 0) {
+    throw new Error(`no such row: ${unknown.join(' ')} (there are ${ROWS.map((row) => row.name).join(' ')})`);
+  }
+  return ROWS.filter((row) => names.length === 0 || names.includes(row.name));
+}
+
+async function main(names: readonly string[]): Promise<void> {
+  const rows = chosenRows(names);
+  const dir = mkdtempSync(join(BASE, 'tsrsync-bench-'));
+  const after: (() => unknown)[] = [];
+  try {
+    const daemons = new Map<Program, RunningDaemon>();
+    mkdirSync(join(dir, 'w'));
+    for (const program of [TSRSYNC, RSYNC]) {
+      const setup = { dir: join(dir, program.name), modules: { w: { path: join(dir, 'w'), 'read only': 'no' } } };
+      daemons.set(program, await startDaemon({ teardown: (fn) => after.push(fn) }, program, setup));
+    }
+    const heads = PAIRS.map(({ client, server }) => `${client.name} to ${server.name}d`.padEnd(27));
+    console.log(`median of ${RUNS}, scale ${SCALE}; times of rsync to rsync divided by the pair's`);
+    console.log(`${''.padEnd(15)}${heads.join('')}`);
+    for (const row of rows) {
+      printRow(row, await measureRow(row, join(dir, 'w'), daemons));
+      for (const name of readdirSync(join(dir, 'w'))) rmSync(join(dir, 'w', name), { recursive: true, force: true });
+    }
+  } finally {
+    for (const fn of after.reverse()) await fn();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+await main(process.argv.slice(2));

@@ -2,6 +2,9 @@ import { Exit } from './constants.js';
 
 /** An error that ends a run. `exitCode` is the one that rsync would give; `message` is what the user reads. */
 export class RsyncError extends Error {
+  /** The text and the closing line with the exit code have been shown. */
+  told = false;
+
   constructor(
     readonly exitCode: number,
     message: string,
@@ -10,6 +13,15 @@ export class RsyncError extends Error {
   ) {
     super(message);
     this.name = 'RsyncError';
+  }
+}
+
+/** The peer ended the run and has said why: this side ends with the same exit code and says nothing more. */
+export class PeerExit extends RsyncError {
+  constructor(exitCode: number) {
+    super(exitCode, '', true);
+    this.name = 'PeerExit';
+    this.told = true;
   }
 }
 

@@ -174,7 +174,9 @@ function common(what: string, isServer: boolean, own: readonly string[], list: B
   const name = client.find((word) => word !== INVALID && server.includes(word));
   if (name !== undefined) return name;
   const ours = own.join(' ');
-  const [clientText, serverText] = isServer ? [text, ours] : [ours, text];
+  // Whatever the peer sent must stay on its line.
+  const theirText = text.replaceAll('\n', '\\#012');
+  const [clientText, serverText] = isServer ? [theirText, ours] : [ours, theirText];
   throw new RsyncError(
     Exit.UNSUPPORTED,
     `Failed to negotiate a ${what} choice.\nServer list: ${serverText}\nClient list: ${clientText}`,

@@ -1,4 +1,4 @@
-import { Exit, RSYNC_PORT } from '../../protocol/constants.js';
+import { Exit, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, RSYNC_PORT } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -12,8 +12,8 @@ import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { defaultUser } from './password.js';
 import { type RunHooks, runLocal, runRemote } from './run.js';
-import { type ShellRun, shellCommand, startShell } from './shell.js';
-import { type DaemonTarget, type Job, planJob, type ShellTarget } from './target.js';
+import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
+import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 
 /** A connection that is ready for the binary part, and what must be waited for after it. */
 interface Opened {
@@ -26,6 +26,7 @@ interface Opened {
 /** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
 export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHooks = {}): Promise<number> {
   const job = planJob(o);
+  checkProtocol(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
   if (job.remote === null) return runLocal(o, job, log, hooks);
@@ -43,14 +44,28 @@ export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHoo
     connection.destroy();
     if (shell !== null && error instanceof RsyncError) {
       const ended = await shellEnd(shell);
-      if (error.exitCode === Exit.STREAMIO && ended !== 0) throw new RsyncError(ended, error.message, error.silent);
+      if (error.exitCode === Exit.STREAMIO && ended > error.exitCode) throw new RsyncError(ended, error.message);
     }
     throw error;
   }
   connection.finish();
-  if (shell !== null) code = Math.max(code, await shellEnd(shell));
-  else connection.destroy();
+  if (shell !== null) {
+    const ended = await shellEnd(shell);
+    code = Math.max(code, ended === KILLED ? Exit.TERMINATED : ended);
+  } else {
+    connection.destroy();
+  }
   return code;
+}
+
+/** --protocol must name a version that this program speaks. */
+function checkProtocol(o: CommandOptions, job: Job): void {
+  const fail = (text: string) => {
+    const role = job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver';
+    throw new TargetError(`--protocol must be ${text} on the Client.`, role, Exit.PROTOCOL);
+  };
+  if (o.protocol < MIN_PROTOCOL_VERSION) fail(`at least ${MIN_PROTOCOL_VERSION}`);
+  if (o.protocol > PROTOCOL_VERSION) fail(`no more than ${PROTOCOL_VERSION}`);
 }
 
 const SHELL_PATIENCE_MS = 20_000;
@@ -85,16 +100,15 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: 
   const args = o.secludedArgs ? parts.open : [...parts.open, ...rest];
   const command = shellCommand(o, remote.host, remote.user, args);
   if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('opening connection using:', command));
-  const shell = startShell(command, process.env);
+  const shell = startShell(command, process.env, isPush(job) ? 'sender' : 'Receiver');
   const { connection } = shell;
-  connection.role = isPush(job) ? 'sender' : 'Receiver';
   if (o.secludedArgs) sendSecluded(connection, rest);
   try {
     return { connection, protocol: await exchangeVersions(connection, o.protocol), shell };
   } catch (error) {
     connection.destroy();
     const code = await shellEnd(shell);
-    if (error instanceof RsyncError && error.exitCode === Exit.STREAMIO && code !== 0) {
+    if (error instanceof RsyncError && error.exitCode === Exit.STREAMIO && code > error.exitCode) {
       throw new RsyncError(code, error.message);
     }
     throw error;
@@ -102,12 +116,13 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: 
 }
 
 async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log: ClientLog): Promise<Opened> {
+  const role = isPush(job) ? 'sender' : 'Receiver';
   let shell: ShellRun | null = null;
   let connection: Connection;
   if (job.daemonOverShell) {
     const command = shellCommand(o, remote.host, remote.user, ['--server', '--daemon', '.']);
     const env = { ...process.env, RSYNC_PORT: String(remote.port || o.port || RSYNC_PORT) };
-    shell = startShell(command, env);
+    shell = startShell(command, env, role);
     connection = shell.connection;
   } else {
     const target = {
@@ -118,9 +133,8 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
       connectTimeout: o.contimeout,
     };
     if ((o.debug.connect ?? 0) >= 1) log.info(openingTcp(target.host, target.port));
-    connection = await connectTcp(target, errnoText);
+    connection = await connectTcp(target, role, errnoText);
   }
-  connection.role = isPush(job) ? 'sender' : 'Receiver';
   if (o.contimeout > 0 && shell === null) connection.setTimeout(o.contimeout);
   try {
     const request = daemonRequest(o, job, remote);

@@ -1,8 +1,11 @@
 import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { FilterList } from '../../protocol/filter/rules.js';
+import { RequestedNames } from '../../protocol/flist/requested.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
+import { ListGuard } from '../receiving/list-guard.js';
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
@@ -43,12 +46,16 @@ export async function runRemote(
   const agreement = await agree(connection, o, false, isSender, protocol);
   const session = new Session(connection, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
-  return runSession(session, job, log, false);
+  try {
+    return await runSession(session, job, log, false);
+  } finally {
+    hooks.onRole?.(connection.role);
+  }
 }
 
 async function runSession(session: Session, job: Job, log: ClientLog, isLocal: boolean): Promise<number> {
   const { connection, options: o, isSender } = session;
-  session.connection.role = isSender ? 'sender' : 'receiver';
+  connection.role = isSender ? 'sender' : 'Receiver';
   try {
     session.startFrames();
     if (o.timeout > 0) connection.setTimeout(o.timeout);
@@ -82,9 +89,11 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
         idsByNumber: false,
       });
     } else {
-      if (o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal) {
-        forwardNames(session, splitNames(readNamesFile(o.filesFrom), o.from0, false));
-      }
+      const names =
+        o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal
+          ? splitNames(readNamesFile(o.filesFrom), o.from0, false)
+          : null;
+      if (names !== null) forwardNames(session, names);
       await runReceivingSide(session, {
         dest: job.dest?.kind === 'local' ? job.dest.path : '.',
         base: { cwd: cwd(), confined: null },
@@ -98,6 +107,7 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
         announcer,
         idsByNumber: false,
         isLocal,
+        guard: guardOf(o, job, filters, names, isLocal),
       });
     }
     connection.flush();
@@ -115,6 +125,31 @@ function sourcesOf(session: Session, job: Job) {
   if (o.filesFrom === '') return { sources, names: null };
   if (job.filesFromRemote !== '') return { sources, names: receiveNames(session) };
   return { sources, names: toAsync(splitNames(readNamesFile(o.filesFrom), o.from0, true)) };
+}
+
+/** What the client looks for in the lists of a sender: a remote one is not trusted unless --trust-sender says so. */
+function guardOf(
+  o: Options,
+  job: Job,
+  filters: FilterList,
+  names: readonly ByteString[] | null,
+  isLocal: boolean,
+): ListGuard {
+  const targets = o.mungeLinks ? 'munged' : 'kept';
+  if (isLocal || o.trustSender) return new ListGuard(null, null, targets);
+  const rules = filters.sendersScope();
+  // With --old-args the far shell takes the arguments apart, and a list of names over there is not known here.
+  if (o.oldArgs > 0 || job.filesFromRemote !== '') return new ListGuard(null, rules, targets);
+  const requested = new RequestedNames(o);
+  for (const name of names ?? job.remotePaths.map((path) => pathOfArgument(path, job))) requested.add(name);
+  return new ListGuard(requested, rules, targets);
+}
+
+/** A daemon's arguments begin with the name of the module. */
+function pathOfArgument(path: ByteString, job: Job): ByteString {
+  if (job.remote?.kind !== 'daemon') return path;
+  const slash = path.indexOf('/');
+  return slash < 0 ? '' : path.slice(slash + 1);
 }
 
 /** Lines about deletions that the other side, or this one, has made. */
@@ -180,6 +215,8 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     // What ended the client is the reason; the other end only notices that it is gone.
     await server.catch(() => {});
     throw error;
+  } finally {
+    hooks.onRole?.(here.role);
   }
 }
 
@@ -219,6 +256,7 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
         moduleChmod: [],
         outside: (path) => Buffer.from(path, 'latin1'),
         isLocal: true,
+        guard: new ListGuard(null, null, o.mungeLinks ? 'munged' : 'kept'),
       });
     }
     connection.finish();

@@ -9,10 +9,13 @@ import { connectStreams } from '../transport/streams.js';
 /** A remote shell that runs the server, and the connection over its standard input and output (1.1). */
 export interface ShellRun {
   connection: Connection;
-  /** Exit code of the run as rsync counts it: the command's own, 124 to 127 for the shell's. */
+  /** Exit code of the command, or KILLED. */
   ended: Promise<number>;
   kill(): void;
 }
+
+/** A signal ended the remote shell. */
+export const KILLED = -1;
 
 /** Splits a shell command on spaces; quotes keep words together, a doubled quote inside them is the quote itself. */
 export function splitCommand(command: ByteString): ByteString[] {
@@ -35,11 +38,7 @@ export function splitCommand(command: ByteString): ByteString[] {
       word = (word ?? '') + c;
     }
   }
-  if (quote !== '')
-    throw new RsyncError(
-      Exit.SYNTAX,
-      `Missing trailing-${quote === "'" ? 'single' : 'double'}-quote in remote-shell command.`,
-    );
+  if (quote !== '') throw new RsyncError(Exit.SYNTAX, `Missing trailing-${quote} in remote-shell command.`);
   if (word !== null) words.push(word);
   return words;
 }
@@ -67,17 +66,16 @@ export function shellCommand(
  * Starts a command whose standard input and output are the connection. Node passes arguments as UTF-8, so bytes that
  * are not UTF-8 go through `sh -c` with octal escapes.
  */
-export function startShell(command: readonly ByteString[], env: NodeJS.ProcessEnv): ShellRun {
+export function startShell(command: readonly ByteString[], env: NodeJS.ProcessEnv, role: string): ShellRun {
   const child = spawnBytes(command, env);
   const connection = connectStreams(child.stdout!, child.stdin!);
+  connection.role = role;
   const ended = new Promise<number>((resolve) => {
     child.on('error', (error) => {
-      connection.fail(new RsyncError(Exit.IPC, `rsync: [client] Failed to exec ${command[0]}: ${errnoText(error)}`));
+      connection.fail(new RsyncError(Exit.IPC, `rsync: [${role}] Failed to exec ${command[0]}: ${errnoText(error)}`));
       resolve(Exit.IPC);
     });
-    child.on('close', (code, signal) =>
-      resolve(signal !== null ? Exit.CMD_KILLED : code === 255 ? Exit.CMD_FAILED : (code ?? 0)),
-    );
+    child.on('close', (code, signal) => resolve(signal !== null ? KILLED : (code ?? 0)));
   });
   return { connection, ended, kill: () => child.kill('SIGTERM') };
 }

@@ -7,7 +7,7 @@ import { TargetError } from '../client/target.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { FileLog } from '../report/file-log.js';
-import { ConsoleLog } from '../report/log.js';
+import { ConsoleLog, logLines } from '../report/log.js';
 import type { Session } from '../session/session.js';
 import { runServer } from './server.js';
 
@@ -74,10 +74,12 @@ async function runTransfer(o: CommandOptions): Promise<number> {
     if (result.code !== Exit.OK) log.exit(result.code, exitLine(result.code, role));
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
-    if (error instanceof TargetError) role = error.role;
-    if (error.message !== '') log.error(error.message.endsWith('\n') ? error.message : `${error.message}\n`);
-    log.exit(error.exitCode, exitLine(error.exitCode, role));
     result.code = error.exitCode;
+    if (!error.told) {
+      if (error instanceof TargetError) role = error.role;
+      if (error.message !== '') logLines(log, 'error', `${error.message}\n`);
+      log.exit(error.exitCode, exitLine(error.exitCode, role));
+    }
   } finally {
     tempRegistry.removeAll();
     log.close();

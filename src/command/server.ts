@@ -4,7 +4,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
-import { ConsoleLog } from '../report/log.js';
+import { ConsoleLog, logLines } from '../report/log.js';
 import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
@@ -46,10 +46,10 @@ async function serve(options: CommandOptions, connection: Connection): Promise<n
     code = await serveSession({ connection, options, paths, module: null, protocol, log, refused: null });
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
-    log.error(`${error.message}\n`);
+    logLines(log, 'error', `${error.message}\n`);
     code = error.exitCode;
+    log.error(exitLine(code, role));
   }
-  if (code !== Exit.OK) log.error(exitLine(code, role));
   tempRegistry.removeAll();
   log.close();
   await connection.outputEnded();

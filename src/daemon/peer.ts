@@ -107,9 +107,7 @@ async function serveRequest(
       idsByNumber,
     };
     const paths = refused === null ? expandPaths(root, words, hiddenBy(filters)) : [];
-    const code = await serveSession({ connection, options, paths, module, protocol: job.protocol, log, refused });
-    if (code !== Exit.OK) log.error(exitLine(code, connection.role));
-    return code;
+    return await serveSession({ connection, options, paths, module, protocol: job.protocol, log, refused });
   } finally {
     root.close();
   }

@@ -1,6 +1,6 @@
 import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
 import { Compat, Exit, IoError, Msg } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
+import { PeerExit } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Algorithms } from '../../protocol/handshake/negotiate.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
@@ -182,7 +182,7 @@ export class Session {
     }
     this.inGoodbye = true;
     const own = code ?? Exit.PARTIAL;
-    throw new RsyncError(own > 0 && own < 256 ? own : Exit.STREAMIO, '', true);
+    throw new PeerExit(own > 0 && own < 256 ? own : Exit.STREAMIO);
   }
 
   sendMessage(code: number, payload: Uint8Array): void {

@@ -2,6 +2,7 @@ import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js'
 import { ProtocolError, type RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
+import { exitLine } from '../report/log.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 
@@ -82,16 +83,26 @@ export async function receiverGoodbye(session: Session, lists: ListReceiver): Pr
 const NOT_ANNOUNCED = new Set<number>([Exit.SOCKETIO, Exit.STREAMIO, Exit.SIGNAL1, Exit.TIMEOUT]);
 const LINGER_MS = 10_000;
 
+/** Says why the run ends, if nobody has: the text, then the line with the exit code. */
+function tell(session: Session, error: RsyncError): void {
+  if (error.told) return;
+  error.told = true;
+  if (!error.silent && error.message !== '') session.log.error(`${error.message}\n`);
+  session.log.error(exitLine(error.exitCode, session.connection.role));
+}
+
 /**
  * Tells the peer about a fatal error (13.3) and reads on until it has closed, so that nothing said before is lost.
- * A server's text travels as a message; `error.silent` means that it was said already.
+ * The text of a server travels as a message. A client that has nobody to tell leaves the text to its caller, who may
+ * know more about the exit code.
  */
 export async function announceFailure(session: Session, error: RsyncError): Promise<void> {
   const { connection } = session;
   const { writer } = connection;
+  const announces = session.protocol >= 31 && writer.framed && !session.inGoodbye && !NOT_ANNOUNCED.has(error.exitCode);
   try {
-    if (session.isServer && !error.silent && error.message !== '') session.log.error(`${error.message}\n`);
-    if (session.protocol < 31 || !writer.framed || session.inGoodbye || NOT_ANNOUNCED.has(error.exitCode)) {
+    if (session.isServer || announces) tell(session, error);
+    if (!announces) {
       writer.flush();
       return;
     }

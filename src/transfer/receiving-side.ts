@@ -12,6 +12,7 @@ import { Root } from '../files/root.js';
 import { openForReading } from '../files/window.js';
 import { Generator } from '../receiving/generator.js';
 import { Landing } from '../receiving/landing.js';
+import type { ListGuard } from '../receiving/list-guard.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
 import { Receiving } from '../receiving/receiving.js';
@@ -45,6 +46,8 @@ export interface ReceivingInput {
   idsByNumber: boolean;
   /** Both ends are one process: whole files unless asked otherwise. */
   isLocal: boolean;
+  /** Looks at the lists of the sender. */
+  guard: ListGuard;
 }
 
 /** Runs the whole receiving side of a session, from the first list to the goodbye. */
@@ -53,7 +56,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   const decoder = new EntryDecoder(listWire(session), list);
   const umask = process.umask();
   const chmod = session.isServer ? [] : o.chmod.flatMap((text) => parseChmod(text, umask));
-  const lists = new ListReceiver(session, decoder, chmod);
+  const lists = new ListReceiver(session, decoder, chmod, input.guard);
   connection.quiet = true;
   input.announcer?.start(session.incremental);
   await session.awaitSeed();
@@ -145,8 +148,16 @@ async function runTransfer(receiving: Receiving, input: ReceivingInput): Promise
     generator.fileDone(ndx, row, ok),
   );
   await receiver.prepare();
+  const { connection } = session;
+  // rsync has a process for each role, and its closing line names the one that ended the run.
+  connection.role = 'receiver';
   try {
-    await together(receiving, generator.run(), finishReceiving(session, lists, receiver));
+    const generating = generator.run().catch((error) => {
+      if (receiving.failure === null) connection.role = 'generator';
+      throw error;
+    });
+    await together(receiving, generating, finishReceiving(session, lists, receiver));
+    connection.role = 'generator';
   } finally {
     receiver.applyCounts();
   }

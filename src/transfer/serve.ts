@@ -1,12 +1,13 @@
 import { Compat, Exit, Msg } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
+import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
+import { type LinkTargets, ListGuard } from '../receiving/list-guard.js';
 import type { ItemContext } from '../report/item.js';
-import type { Log } from '../report/log.js';
+import { exitLine, type Log, logLines } from '../report/log.js';
 import { logTotals } from '../report/stats.js';
 import { agree } from '../session/handshake.js';
 import type { TransferLog } from '../session/item-log.js';
@@ -68,11 +69,17 @@ export async function serveSession(request: ServeRequest): Promise<number> {
     await serve(session, request);
     if (module !== null) logBytes(session, request.log);
     connection.finish();
-    return session.exitCode();
+    const code = session.exitCode();
+    if (module !== null && code !== Exit.OK) request.log.error(exitLine(code, connection.role));
+    return code;
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
     if (session !== null) await announceFailure(session, error);
-    else if (!error.silent) request.log.error(`${error.message}\n`);
+    else if (!error.silent) logLines(request.log, 'error', `${error.message}\n`);
+    // A daemon notes the end of every run; what a peer has said is not repeated to it.
+    if (session === null || (module !== null && error instanceof PeerExit)) {
+      request.log.error(exitLine(error.exitCode, connection.role));
+    }
     connection.finish();
     return error.exitCode;
   }
@@ -128,7 +135,14 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     progress: null,
     announcer: null,
     isLocal: false,
+    guard: new ListGuard(null, null, linkTargets(o, module)),
   });
+}
+
+/** Links of a module whose tree is held may not lead out of it: munged they lead nowhere, else they are bent. */
+function linkTargets(o: Options, module: ServedModule | null): LinkTargets {
+  if (o.mungeLinks) return 'munged';
+  return module !== null && module.confined !== null ? 'sanitized' : 'kept';
 }
 
 export function cwd(): ByteString {

@@ -240,6 +240,8 @@ export class Connection {
     const now = Date.now();
     const idle = now - Math.max(this.lastIn, this.lastOut);
     if (idle >= this.timeoutMs) {
+      // Of the two roles of a receiving side, this is the generator's business.
+      if (this.role === 'receiver') this.role = 'generator';
       this.fail(
         new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${Math.floor(idle / 1000)} seconds -- exiting`),
       );

@@ -69,17 +69,40 @@ export interface TcpTarget {
   connectTimeout: number;
 }
 
+/** Who has no address, in the words of getaddrinfo. */
+function lookupFailure(what: string, error: NodeJS.ErrnoException): RsyncError {
+  const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
+  return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo${what}: ${why}`);
+}
+
+/** --address as an address: names are looked up. */
+async function localAddressOf(target: TcpTarget): Promise<string | undefined> {
+  if (target.localAddress === '' || net.isIP(target.localAddress) !== 0) return target.localAddress || undefined;
+  const { lookup } = await import('node:dns/promises');
+  try {
+    return (await lookup(target.localAddress, { family: target.family })).address;
+  } catch (error) {
+    throw lookupFailure(` ${target.localAddress}`, error as NodeJS.ErrnoException);
+  }
+}
+
 /**
  * Opens a TCP connection with one static receive buffer, so that receiving allocates nothing.
  * Errors: exit code 10 with rsync's text when nobody answers, 35 after `connectTimeout`.
  */
-export function connectTcp(target: TcpTarget, errnoText: (error: unknown) => string): Promise<Connection> {
+export async function connectTcp(
+  target: TcpTarget,
+  role: string,
+  errnoText: (error: unknown) => string,
+): Promise<Connection> {
+  const localAddress = await localAddressOf(target);
   return new Promise((resolve, reject) => {
     let connection: Connection | null = null;
     const socket = net.connect({
       host: target.host,
-      port: target.port,
-      localAddress: target.localAddress === '' ? undefined : target.localAddress,
+      // A number that is too large is cut, as it is by getaddrinfo.
+      port: target.port & 0xffff,
+      localAddress,
       family: target.family,
       noDelay: true,
       keepAlive: true,
@@ -96,17 +119,18 @@ export function connectTcp(target: TcpTarget, errnoText: (error: unknown) => str
     if (target.connectTimeout > 0) {
       timer = setTimeout(() => {
         socket.destroy();
-        reject(new RsyncError(Exit.CONTIMEOUT, 'rsync: timeout waiting for daemon connection', true));
+        reject(new RsyncError(Exit.CONTIMEOUT, '', true));
       }, target.connectTimeout * 1000);
     }
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (timer !== null) clearTimeout(timer);
       if (connection !== null) return;
-      reject(connectFailure(target, error, errnoText));
+      reject(connectFailure(target, role, error, errnoText));
     });
     socket.once('connect', () => {
       if (timer !== null) clearTimeout(timer);
       connection = overSocket(socket);
+      connection.role = role;
       resolve(connection);
     });
   });
@@ -114,18 +138,16 @@ export function connectTcp(target: TcpTarget, errnoText: (error: unknown) => str
 
 function connectFailure(
   target: TcpTarget,
+  role: string,
   error: NodeJS.ErrnoException,
   errnoText: (e: unknown) => string,
 ): RsyncError {
-  if (error.syscall === 'getaddrinfo') {
-    const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
-    return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo: ${target.host} ${target.port}: ${why}`);
-  }
+  if (error.syscall === 'getaddrinfo') return lookupFailure(`: ${target.host} ${target.port}`, error);
   const all = (error as unknown as { errors?: NodeJS.ErrnoException[] }).errors ?? [error];
   const lines = all.map((e) => {
-    const address = (e as { address?: string }).address;
-    const shown = address === undefined || address === target.host ? target.host : `${target.host} (${address})`;
-    return `rsync: [client] failed to connect to ${shown}: ${errnoText(e)}`;
+    if (e.syscall === 'bind') return `rsync: [${role}] bind failed: ${errnoText(e)}`;
+    const { address = target.host } = e as { address?: string };
+    return `rsync: [${role}] failed to connect to ${target.host} (${address}): ${errnoText(e)}`;
   });
   return new RsyncError(Exit.SOCKETIO, lines.join('\n'));
 }

@@ -1,4 +1,5 @@
-import { Basis, Item } from '../../protocol/constants.js';
+import fs from 'node:fs';
+import { Basis, Item, S_IFMT } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
@@ -6,7 +7,7 @@ import { copyFileTo } from '../files/temp.js';
 import { errnoText } from '../report/errno.js';
 import { join } from './delete.js';
 import type { EntryMaker } from './entries.js';
-import type { Itemizer } from './itemize.js';
+import { type Itemizer, timesDiffer } from './itemize.js';
 import type { Receiving } from './receiving.js';
 import type { QuickCheck } from './unchanged.js';
 
@@ -46,10 +47,17 @@ export function partialName(receiving: Receiving, name: ByteString): ByteString 
   return join(slash < 0 ? '' : name.slice(0, slash), `${partialDir}/${base}`);
 }
 
-/** Looks for a file in the --compare-dest, --copy-dest and --link-dest directories. */
+/** What a look into the basis directories came to, the better the higher. */
+const Level = { NONE: 0, TYPE: 1, CONTENT: 2, ALL: 3 } as const;
+
+/** What was found for a directory, a link or a special: nothing, something alike, the same, or what could not be linked. */
+export type OtherVerdict = 'none' | 'alike' | 'same' | 'refused';
+
+/** Looks for entries in the --compare-dest, --copy-dest and --link-dest directories (9.5). */
 export class BasisDirs {
   private readonly found = new FileStat();
   private readonly best = new FileStat();
+  private bestDir = -1;
 
   constructor(
     private readonly receiving: Receiving,
@@ -58,59 +66,116 @@ export class BasisDirs {
     private readonly check: QuickCheck,
   ) {}
 
-  /** `st` is the destination's state; it is replaced by the basis' state when that serves as basis. */
-  find(ndx: number, row: number, st: FileStat): BasisVerdict {
-    const { receiving } = this;
-    const { session } = receiving;
-    const { options: o } = session;
-    const name = receiving.relativePath(row);
-    let bestLevel = 0;
-    let bestDir = -1;
-    for (let i = 0; i < o.basisDirs.length && bestLevel < 3; i++) {
-      const level = this.level(row, alternativePath(receiving, o.basisDirs[i], name));
+  private search(row: number, name: ByteString): number {
+    const { basisDirs } = this.receiving.session.options;
+    let bestLevel: number = Level.NONE;
+    for (let i = 0; i < basisDirs.length && bestLevel < Level.ALL; i++) {
+      const level = this.level(row, alternativePath(this.receiving, basisDirs[i], name));
       if (level <= bestLevel) continue;
       bestLevel = level;
-      bestDir = i;
+      this.bestDir = i;
       this.best.copyFrom(this.found);
     }
-    if (bestLevel === 0) return { kind: 'none' };
-    const path = alternativePath(receiving, o.basisDirs[bestDir], name);
-    if (bestLevel === 3 && o.basisKind !== 'copy') {
+    return bestLevel;
+  }
+
+  private level(row: number, path: Buffer): number {
+    const { found } = this;
+    const { list } = this.receiving.session;
+    if (lstatInto(path, found) !== 0 || !found.exists) return Level.NONE;
+    if ((found.mode & S_IFMT) !== (list.mode[row] & S_IFMT)) return Level.NONE;
+    if (!this.sameContent(row, path)) return Level.TYPE;
+    return this.sameAttributes(row, found) ? Level.ALL : Level.CONTENT;
+  }
+
+  private sameContent(row: number, path: Buffer): boolean {
+    const { list } = this.receiving.session;
+    const { found } = this;
+    if (found.isRegular) return this.check.same(row, path, found);
+    if (found.isLink) {
+      return list.extra[row] >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]]);
+    }
+    if (!found.isDevice) return true;
+    const rdev = list.rdevs[list.extra[row]];
+    return found.rdevMajor === rdev.major && found.rdevMinor === rdev.minor;
+  }
+
+  /** Here times count for every type that has any, whatever -O says. */
+  private sameAttributes(row: number, st: FileStat): boolean {
+    const { list, options: o } = this.receiving.session;
+    if (this.itemizer.differences(row, st, 0, null) & ~(Item.REPORT_TIME | Item.REPORT_ATIME)) return false;
+    if (!o.times || (st.isLink && o.omitLinkTimes)) return true;
+    return !timesDiffer(o, list.mtime[row], list.nsec[row], st.mtime, st.nsec);
+  }
+
+  /**
+   * A regular file. `st` is the destination's state; it is replaced by the basis' state when that serves as basis. For
+   * a file that exists only one that is the same in everything will do.
+   */
+  find(ndx: number, row: number, st: FileStat): BasisVerdict {
+    const { receiving } = this;
+    const { options: o } = receiving.session;
+    const name = receiving.relativePath(row);
+    const level = this.search(row, name);
+    if (level === Level.NONE || (st.exists && level < Level.ALL)) return { kind: 'none' };
+    const path = alternativePath(receiving, o.basisDirs[this.bestDir], name);
+    if (level === Level.ALL && o.basisKind !== 'copy') {
+      if (st.exists && !this.makeRoom(row, st)) return { kind: 'none' };
       if (o.basisKind === 'compare') {
         this.itemizer.announce(ndx, row, this.best, 0, 0, null);
+        this.entries.tellUptodate(row);
         this.entries.finished(ndx, row);
         return { kind: 'done' };
       }
-      if (this.link(ndx, row, path, o.basisDirs[bestDir], st)) return { kind: 'done' };
+      if (this.link(ndx, row, path)) return { kind: 'done' };
     }
-    if (bestLevel >= 2 && this.copy(ndx, row, path)) return { kind: 'done' };
+    if (st.exists) return { kind: 'none' };
+    if (level >= Level.CONTENT && this.copy(ndx, row, path)) {
+      if (level === Level.ALL) this.entries.tellUptodate(row);
+      return { kind: 'done' };
+    }
+    if (level >= Level.CONTENT) return { kind: 'none' };
     st.copyFrom(this.best);
-    return { kind: 'basis', type: bestDir, path };
+    return { kind: 'basis', type: this.bestDir, path };
   }
 
-  /** 0 no such file, 1 a file, 2 of the same content, 3 with the same attributes as well. */
-  private level(row: number, path: Buffer): number {
-    const { found } = this;
-    if (lstatInto(path, found) !== 0 || !found.exists || !found.isRegular) return 0;
-    if (!this.check.same(row, path, found)) return 1;
-    const flags = this.itemizer.differences(row, found, 0, null);
-    return flags === 0 ? 3 : 2;
-  }
-
-  private link(ndx: number, row: number, path: Buffer, dir: ByteString, st: FileStat): boolean {
-    const { receiving } = this;
-    const { session, parts } = receiving;
-    const name = receiving.relativePath(row);
-    if (!session.options.dryRun) {
-      try {
-        if (dir.startsWith('/')) makeHardLink(parts.root, path, name, st.exists);
-        else makeHardLink(parts.root, join(dir, name), name, st.exists);
-      } catch {
-        return false;
-      }
+  /** The file that is at the destination goes, as the one in the basis directory is the same; false: it has to stay. */
+  private makeRoom(row: number, st: FileStat): boolean {
+    const { receiving, best } = this;
+    const { options: o } = receiving.session;
+    if (o.basisKind === 'link' && st.dev === best.dev && st.ino === best.ino) return false;
+    if (o.dryRun) return true;
+    try {
+      fs.unlinkSync(receiving.destPath(row));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
     }
-    this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, Buffer.alloc(0));
+    st.exists = false;
+    return true;
+  }
+
+  private hardLink(row: number, path: Buffer): boolean {
+    const { receiving } = this;
+    if (receiving.session.options.dryRun) return true;
+    try {
+      makeHardLink(receiving.parts.root, path, receiving.relativePath(row), false);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private link(ndx: number, row: number, path: Buffer): boolean {
+    if (!this.hardLink(row, path)) return false;
     this.entries.finished(ndx, row);
+    const { options: o } = this.receiving.session;
+    if (this.receiving.printsItems) {
+      if ((o.info.name ?? 0) >= 2 || this.itemizer.itemizesAll) {
+        this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, Buffer.alloc(0));
+      }
+    } else {
+      this.entries.tellUptodate(row);
+    }
     return true;
   }
 
@@ -120,7 +185,6 @@ export class BasisDirs {
     const name = receiving.relativePath(row);
     if (!session.options.dryRun) {
       try {
-        receiving.settleMode(row, null);
         copyFileTo(parts.root, path, name, (temp) => {
           const st = new FileStat();
           lstatInto(temp, st);
@@ -136,5 +200,57 @@ export class BasisDirs {
     this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE, 0, null);
     this.entries.finished(ndx, row);
     return true;
+  }
+
+  /**
+   * A directory, link or special that the destination does not have. 'same': it was linked (--link-dest, not for
+   * directories) or is left out (--compare-dest) or must still be made; either way it has been announced. 'alike': `st`
+   * is what its line is to be compared with.
+   */
+  other(ndx: number, row: number, st: FileStat): OtherVerdict {
+    const { receiving, best } = this;
+    const { options: o } = receiving.session;
+    const level = this.search(row, receiving.relativePath(row));
+    if (level === Level.NONE) return 'none';
+    if (level < Level.ALL) {
+      st.copyFrom(best);
+      return 'alike';
+    }
+    const wantsLink = o.basisKind === 'link' && !best.isDir;
+    const path = alternativePath(receiving, o.basisDirs[this.bestDir], receiving.relativePath(row));
+    const linked = wantsLink && this.hardLink(row, path);
+    if (linked) this.entries.finished(ndx, row);
+    if (receiving.printsItems && ((o.info.name ?? 0) >= 2 || this.itemizer.itemizesAll)) {
+      const change =
+        o.basisKind === 'compare' && !best.isDir ? 0 : Item.LOCAL_CHANGE | (linked ? Item.XNAME_FOLLOWS : 0);
+      this.itemizer.announce(ndx, row, best, change | Item.MATCHED, 0, linked ? Buffer.alloc(0) : null);
+    }
+    this.entries.tellUptodate(row);
+    return wantsLink && !linked ? 'refused' : 'same';
+  }
+
+  /**
+   * A member of a hard-link group that a basis directory has: as a link to the same file (--link-dest), or with the same
+   * content. `st` gets its state.
+   */
+  hasMember(row: number, leader: FileStat, st: FileStat): boolean {
+    const { receiving, found } = this;
+    const { options: o } = receiving.session;
+    const name = receiving.relativePath(row);
+    let has = false;
+    for (const dir of o.basisDirs) {
+      const path = alternativePath(receiving, dir, name);
+      if (lstatInto(path, found) !== 0 || !found.exists) continue;
+      if (o.basisKind === 'link') {
+        if (found.dev !== leader.dev || found.ino !== leader.ino) continue;
+        st.copyFrom(found);
+        return true;
+      }
+      if (!found.isRegular || !this.check.same(row, path, found)) continue;
+      has = true;
+      st.copyFrom(found);
+      if (this.sameAttributes(row, found)) break;
+    }
+    return has;
   }
 }

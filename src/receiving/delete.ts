@@ -5,6 +5,7 @@ import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js'
 import { findInSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { compareForRemoval } from '../files/remove.js';
+import { chmodNoFollow } from '../files/set.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
 import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingLimit, skippingDeletion } from '../report/messages.js';
@@ -124,10 +125,23 @@ export class Deleter {
     if (!this.look(path)) return 'gone';
     const { mode, isDir } = this.stat;
     if (isDir) {
+      this.allowChanges(path);
       const inside = this.removeContents(path, recurse);
       if (inside !== 'gone') return inside;
     }
     return this.removeOne(path, mode, forRoom);
+  }
+
+  /** Without root, a directory of one's own that forbids changes is opened up before it is emptied. */
+  private allowChanges(path: ByteString): void {
+    const { parts, session } = this.receiving;
+    const { mode, uid } = this.stat;
+    if (parts.isRoot || session.options.dryRun || mode & 0o200 || uid !== process.geteuid?.()) return;
+    try {
+      chmodNoFollow(parts.root.path(path), (mode & 0o7777) | 0o200);
+    } catch {
+      // The removal fails then, and says so.
+    }
   }
 
   private removeContents(dir: ByteString, recurse: boolean): Outcome {
@@ -140,13 +154,24 @@ export class Deleter {
       const child = join(dir, name.toString('latin1'));
       const keep =
         !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
-      const result = keep ? 'kept' : this.removeTree(child, false, true);
-      if (result !== 'gone' && outcome === 'gone') outcome = result;
+      if (keep || !this.removeInside(child)) outcome = 'kept';
     }
     if (outcome !== 'gone') {
       session.log.info(cannotDeleteNonEmpty(dir));
     }
     return outcome;
+  }
+
+  /** A directory whose contents had to stay is tried all the same: that counts against --max-delete, as with rsync. */
+  private removeInside(path: ByteString): boolean {
+    if (!this.look(path)) return true;
+    const { mode, isDir } = this.stat;
+    let whole = true;
+    if (isDir) {
+      this.allowChanges(path);
+      whole = this.removeContents(path, true) === 'gone';
+    }
+    return this.removeOne(path, mode, false) === 'gone' && whole;
   }
 
   private removeOne(path: ByteString, mode: number, forRoom: boolean): Outcome {

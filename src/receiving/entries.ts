@@ -1,13 +1,25 @@
 import fs from 'node:fs';
-import { IoError, Item, Msg, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import {
+  IoError,
+  Item,
+  Msg,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
 import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { ignoringUnsafeLink, isUptodate, skippingContents } from '../report/messages.js';
+import type { BasisDirs } from './basis.js';
 import type { Deleter } from './delete.js';
 import type { HardLinks, WaitingMember } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
@@ -16,8 +28,13 @@ import type { Receiving } from './receiving.js';
 /** Makes everything that needs no data: directories, symbolic links, devices, specials and hard links. */
 export class EntryMaker {
   private readonly stat = new FileStat();
+  private readonly basis = new FileStat();
   /** Directories that could not be made: everything below them is left out. */
   private failedDir: ByteString | null = null;
+  /** A dry run would have made this directory: nothing is below it. */
+  private missingInDryRun: ByteString | null = null;
+  /** Set when there are --compare-dest directories or the like. */
+  basisDirs: BasisDirs | null = null;
 
   constructor(
     private readonly receiving: Receiving,
@@ -31,31 +48,40 @@ export class EntryMaker {
     return this.failedDir !== null && path.startsWith(this.failedDir);
   }
 
-  /** --existing: nothing is made below a directory that is not there. */
+  /** Nothing is made below a directory that is not there (--existing) or that must not be made. */
   leaveOutBelow(row: number): void {
     this.failedDir = `${this.receiving.relativePath(row)}/`;
   }
 
-  /** Reads the state of the destination of a row; errors other than "not there" are reported and give false. */
-  look(row: number, st: FileStat): boolean {
+  /** Reads the state of the destination of a row. Returns 0 or the errno of what is not there. */
+  look(row: number, st: FileStat): number {
     const { session } = this.receiving;
+    st.exists = false;
+    if (this.missingInDryRun !== null && this.receiving.relativePath(row).startsWith(this.missingInDryRun)) {
+      return Errno.ENOENT;
+    }
     const follow = session.options.keepDirlinks && session.list.isDir(row);
-    let errno: number;
     try {
       const path = this.receiving.destPath(row);
-      errno = lstatInto(path, st);
+      const errno = lstatInto(path, st);
       if (errno === 0 && follow && st.isLink) {
         statInto(path, this.stat);
         if (this.stat.exists && this.stat.isDir) st.copyFrom(this.stat);
       }
+      return errno;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
       st.exists = false;
-      return true;
+      return errnoOf(error);
     }
-    if (errno === 0 || !st.exists) return true;
-    return true;
+  }
+
+  /** A file whose place cannot even be looked at is not asked for. */
+  statFailed(row: number, errno: number): void {
+    const { session } = this.receiving;
+    const shown = this.receiving.shownPath(this.receiving.relativePath(row));
+    session.log.xferError(`rsync: [generator] recv_generator: failed to stat "${shown}": ${errnoText(errno)}\n`);
   }
 
   /** Takes away what is in the way of a row. False when it cannot go. */
@@ -75,16 +101,46 @@ export class EntryMaker {
 
   // --- directories -------------------------------------------------------------------------------------------------
 
-  /** Makes a missing directory early, with no rights for others; `directory` sets the rest when its list is reached. */
+  /**
+   * Makes a missing directory before its own list is worked on, so that the time of its parent can be set soon; only
+   * where times are kept. `directory` does the rest, and tells what cannot be done.
+   */
   directoryEarly(row: number, st: FileStat): void {
-    const { session } = this.receiving;
+    const { list, options: o } = this.receiving.session;
+    if (o.dryRun || !o.times || o.omitDirTimes || this.isImplied(row)) return;
     if (st.exists && (st.isDir || !this.makeRoom(row, st))) return;
-    if (session.options.dryRun) return;
     try {
-      fs.mkdirSync(this.receiving.destPath(row), (session.list.mode[row] & 0o700) | 0o700);
-      session.list.flags[row] |= EntryFlag.DIR_CREATED;
+      fs.mkdirSync(this.receiving.destPath(row), list.mode[row] & 0o700);
+      list.flags[row] |= EntryFlag.DIR_CREATED;
     } catch {
       // `directory` tries again and reports it.
+    }
+  }
+
+  /** --no-implied-dirs: parents that -R brought along are made as they are needed, and keep what they have. */
+  private isImplied(row: number): boolean {
+    const { list, options: o } = this.receiving.session;
+    return !o.impliedDirs && (list.flags[row] & EntryFlag.IMPLIED_DIR) !== 0;
+  }
+
+  private lastParent: ByteString | null = null;
+
+  /** --no-implied-dirs: makes the parents of an entry where they are missing. */
+  makeParents(row: number): void {
+    const { receiving } = this;
+    const { list } = receiving.session;
+    const dir = list.dirPaths[list.dir[row]];
+    if (dir === this.lastParent || dir === '') return;
+    this.lastParent = dir;
+    const path = receiving.parts.root.path(dir);
+    statInto(path, this.stat);
+    if (this.stat.exists || receiving.session.options.dryRun) return;
+    try {
+      fs.mkdirSync(path, { recursive: true });
+    } catch (error) {
+      receiving.session.log.xferError(
+        `rsync: [generator] recv_generator: mkdir "${receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`,
+      );
     }
   }
 
@@ -92,26 +148,32 @@ export class EntryMaker {
     const { receiving, itemizer } = this;
     const { session, parts } = receiving;
     const { list, options: o } = session;
+    if (this.isImplied(row)) return;
     if (st.exists && !st.isDir && !this.makeRoom(row, st)) {
       this.fail(row);
       return;
     }
-    const created = (list.flags[row] & EntryFlag.DIR_CREATED) !== 0;
-    const isNew = !st.exists || created;
-    const ignoresAttributes = !o.impliedDirs && (list.flags[row] & EntryFlag.IMPLIED_DIR) !== 0;
+    if (o.dryRun && !st.exists) this.missInDryRun(row);
+    const isNew = !st.exists || (list.flags[row] & EntryFlag.DIR_CREATED) !== 0;
     receiving.settleMode(row, isNew ? null : st);
-    if (ignoresAttributes && !isNew) return;
-    itemizer.announce(ndx, row, isNew ? null : st, isNew ? Item.LOCAL_CHANGE : 0, 0, null);
+    const verdict = isNew && this.basisDirs !== null ? this.basisDirs.other(ndx, row, this.basis) : 'none';
+    const compared = verdict === 'none' ? (isNew ? null : st) : this.basis;
+    const flags = isNew ? Item.LOCAL_CHANGE : 0;
+    if (verdict === 'none' || verdict === 'alike') itemizer.announce(ndx, row, compared, flags, 0, null);
     if (o.dryRun) return;
     if (!st.exists && !this.mkdir(row)) return;
     const path = receiving.destPath(row);
-    if (!ignoresAttributes) {
-      if (isNew) lstatInto(path, st);
-      parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true });
-      if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode[row], parts.isRoot)) {
-        list.flags[row] |= EntryFlag.TOUCH_UP;
-      }
+    if (isNew) lstatInto(path, st);
+    parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true });
+    if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode[row], parts.isRoot)) {
+      list.flags[row] |= EntryFlag.TOUCH_UP;
     }
+  }
+
+  private missInDryRun(row: number): void {
+    const path = `${this.receiving.relativePath(row)}/`;
+    if (path === './') this.missingInDryRun = '';
+    else if (this.missingInDryRun === null || !path.startsWith(this.missingInDryRun)) this.missingInDryRun = path;
   }
 
   private mkdir(row: number): boolean {
@@ -125,7 +187,8 @@ export class EntryMaker {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EEXIST') return true;
         if (code !== 'ENOENT' || !session.options.relative) throw error;
-        fs.mkdirSync(receiving.parts.root.path(receiving.relativePath(row)), { recursive: true, mode });
+        this.makeParents(row);
+        fs.mkdirSync(receiving.destPath(row), mode);
       }
       session.list.flags[row] |= EntryFlag.DIR_CREATED;
       return true;
@@ -157,19 +220,14 @@ export class EntryMaker {
       }
       return;
     }
-    let flags = Item.LOCAL_CHANGE | Item.REPORT_CHANGE;
     if (st.exists && st.isLink) {
       if (fs.readlinkSync(receiving.destPath(row), { encoding: 'buffer' }).equals(target)) {
         this.unchanged(ndx, row, st);
         return;
       }
-    } else if (st.exists) {
-      if (!this.makeRoom(row, st)) return;
-    } else {
-      flags = Item.LOCAL_CHANGE | Item.REPORT_CHANGE;
     }
-    const existed = st.exists;
-    this.create(ndx, row, st, flags, existed, (path) => makeSymlink(receiving.parts.root, path, target, existed));
+    const isNew = st.exists && !st.isLink;
+    this.create(ndx, row, st, isNew, (path, exists) => makeSymlink(receiving.parts.root, path, target, exists));
   }
 
   special(ndx: number, row: number, st: FileStat): void {
@@ -177,6 +235,7 @@ export class EntryMaker {
     const { list } = receiving.session;
     const rdev = list.extra[row] >= 0 ? list.rdevs[list.extra[row]] : { major: 0, minor: 0 };
     const mode = list.mode[row];
+    let isNew = false;
     if (st.exists) {
       const sameType = (st.mode & S_IFMT) === (mode & S_IFMT);
       const isDevice = st.isDevice;
@@ -184,48 +243,59 @@ export class EntryMaker {
         this.unchanged(ndx, row, st);
         return;
       }
-      if (!sameType && !this.makeRoom(row, st)) return;
+      isNew = deviceClass(st.mode) !== deviceClass(mode);
     }
-    const existed = st.exists;
-    this.create(ndx, row, st, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, existed, (path) =>
-      makeSpecial(receiving.parts.root, path, mode, rdev.major, rdev.minor, existed),
+    this.create(ndx, row, st, isNew, (path, exists) =>
+      makeSpecial(receiving.parts.root, path, mode, rdev.major, rdev.minor, exists),
     );
   }
 
+  /** `isNew`: what is there now is of another kind, and the line about the item shows it as new. */
   private create(
     ndx: number,
     row: number,
     st: FileStat,
-    flags: number,
-    existed: boolean,
-    make: (path: ByteString) => void,
+    isNew: boolean,
+    make: (path: ByteString, exists: boolean) => void,
   ): void {
     const { receiving, itemizer } = this;
-    const { session, parts } = receiving;
-    const { list, options: o } = session;
-    const path = receiving.relativePath(row);
-    receiving.settleMode(row, existed ? st : null);
-    if (!o.dryRun) {
-      try {
-        if (existed && parts.backup !== null) parts.backup.keep(path);
-        make(path);
-      } catch (error) {
-        const call = list.isLink(row) ? 'symlink' : 'mknod';
-        const shown = receiving.shownPath(path);
-        const what = list.isLink(row)
-          ? `symlink "${shown}" -> "${list.targets[list.extra[row]].toString('latin1')}"`
-          : `${call} "${shown}"`;
-        session.log.xferError(`rsync: [generator] ${what} failed: ${errnoText(error)}\n`);
-        return;
-      }
-      const target = receiving.destPath(row);
-      const made = this.stat;
-      lstatInto(target, made);
-      parts.attrs.apply(target, list, row, made, { isNew: true });
+    const { session } = receiving;
+    const { options: o } = session;
+    const { exists } = st;
+    receiving.settleMode(row, exists && !st.isDir ? st : null);
+    const verdict = exists || this.basisDirs === null ? 'none' : this.basisDirs.other(ndx, row, this.basis);
+    if (verdict === 'same' && o.basisKind !== 'copy') return;
+    if (exists && st.isDir && !this.makeRoom(row, st)) return;
+    if (!o.dryRun && !this.makeEntry(row, st.exists, make)) return;
+    if (verdict === 'alike') {
+      itemizer.announce(ndx, row, this.basis, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
+    } else if (verdict === 'none') {
+      st.exists = exists;
+      itemizer.announce(ndx, row, exists && !isNew ? st : null, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
     }
-    st.exists = existed;
-    itemizer.announce(ndx, row, existed ? st : null, flags, 0, null);
     this.finished(ndx, row);
+  }
+
+  private makeEntry(row: number, exists: boolean, make: (path: ByteString, exists: boolean) => void): boolean {
+    const { receiving } = this;
+    const { session, parts } = receiving;
+    const { list } = session;
+    const path = receiving.relativePath(row);
+    try {
+      if (exists && parts.backup !== null) parts.backup.keep(path);
+      make(path, exists);
+    } catch (error) {
+      const shown = receiving.shownPath(path);
+      const what = list.isLink(row)
+        ? `symlink "${shown}" -> "${list.targets[list.extra[row]].toString('latin1')}"`
+        : `mknod "${shown}"`;
+      session.log.xferError(`rsync: [generator] ${what} failed: ${errnoText(error)}\n`);
+      return false;
+    }
+    const target = receiving.destPath(row);
+    lstatInto(target, this.stat);
+    parts.attrs.apply(target, list, row, this.stat, { isNew: true });
+    return true;
   }
 
   /** An item that is what it should be; only its attributes may have to change. */
@@ -242,11 +312,18 @@ export class EntryMaker {
 
   /** -vv without -i: names of files that stay, or whose attributes alone had to change. */
   private tellUnchanged(row: number, changed: boolean): void {
-    const { session } = this.receiving;
-    const { options: o, log } = session;
-    if ((o.info.name ?? 0) < 2 || (session.isServer ? o.serverLogFormat : o.outFormat).includes('%i')) return;
+    const { options: o, log } = this.receiving.session;
+    if ((o.info.name ?? 0) < 2 || this.receiving.printsItems) return;
     const name = this.receiving.shownName(row);
     log.client(changed ? `${name}\n` : isUptodate(name));
+  }
+
+  /** -vv without -i: an item that a basis directory has, or that is linked already. */
+  tellUptodate(row: number): void {
+    const { options: o, log } = this.receiving.session;
+    if ((o.info.name ?? 0) < 2 || this.receiving.printsItems) return;
+    const name = this.receiving.shownName(row);
+    log.client(isUptodate(this.receiving.session.list.isDir(row) ? `${name}/` : name));
   }
 
   /** An item is in place: members of its hard-link group follow, and the sender may remove it. */
@@ -261,41 +338,52 @@ export class EntryMaker {
   private linkOthers(row: number): void {
     const path = this.receiving.relativePath(row);
     for (const member of this.links.finish(row, path)) {
-      this.linkMember(member, path);
+      this.linkMember(member, path, true);
       this.receiving.progressOf(member.ndx).inProgress--;
     }
   }
 
-  /** Links one member of a group to a finished one. */
-  linkMember(member: WaitingMember, to: ByteString): void {
+  /** Links one member of a group to a finished one. `late`: it had to wait for that, and basis directories play no part. */
+  linkMember(member: WaitingMember, to: ByteString, late: boolean): void {
     const { receiving, itemizer } = this;
     const { session, parts } = receiving;
     const { ndx, row } = member;
     const st = new FileStat();
     this.look(row, st);
     const leader = this.stat;
-    const leaderPath = parts.root.path(to);
     const path = receiving.relativePath(row);
-    const xname = Buffer.from(to, 'latin1');
-    if (!session.options.dryRun || st.exists) lstatInto(leaderPath, leader);
+    lstatInto(parts.root.path(to), leader);
     if (st.exists && leader.exists && st.ino === leader.ino && st.dev === leader.dev) {
-      itemizer.announce(ndx, row, st, 0, 0, null);
+      itemizer.announce(ndx, row, st, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, Buffer.alloc(0));
+      this.tellUptodate(row);
       this.reportSuccess(ndx);
       return;
     }
-    const existed = st.exists;
-    if (existed && st.isDir && !this.makeRoom(row, st)) return;
+    const { exists } = st;
+    const inBasis = !exists && !late && (this.basisDirs?.hasMember(row, leader, this.basis) ?? false);
+    if (exists && st.isDir && !this.makeRoom(row, st)) return;
     if (!session.options.dryRun) {
       try {
-        if (existed && parts.backup !== null) parts.backup.keep(path);
+        if (st.exists && parts.backup !== null) parts.backup.keep(path);
         makeHardLink(parts.root, to, path, st.exists);
       } catch (error) {
-        const shown = `"${receiving.shownPath(path)}" => ${receiving.shownName(row) === path ? to : to}`;
-        session.log.xferError(`rsync: [generator] link ${shown} failed: ${errnoText(error)}\n`);
+        const shown = receiving.shownPath(path);
+        session.log.xferError(`rsync: [generator] link "${shown}" => ${to} failed: ${errnoText(error)}\n`);
         return;
       }
     }
-    itemizer.announce(ndx, row, existed ? st : null, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname);
+    st.exists = exists;
+    const unsaid =
+      inBasis &&
+      session.options.basisKind === 'link' &&
+      !(receiving.printsItems && ((session.options.info.name ?? 0) >= 2 || itemizer.itemizesAll));
+    if (unsaid) {
+      this.tellUptodate(row);
+    } else {
+      const compared = inBasis ? this.basis : exists ? st : null;
+      const xname = Buffer.from(to, 'latin1');
+      itemizer.announce(ndx, row, compared, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname);
+    }
     this.reportSuccess(ndx);
   }
 
@@ -303,6 +391,13 @@ export class EntryMaker {
     const { session } = this.receiving;
     if (session.options.removeSourceFiles && !session.options.dryRun) session.sendNumber(Msg.SUCCESS, ndx);
   }
+}
+
+/** Devices are one kind of entry, fifos and sockets another one. */
+function deviceClass(mode: number): 'device' | 'special' | 'other' {
+  const type = mode & S_IFMT;
+  if (type === S_IFCHR || type === S_IFBLK) return 'device';
+  return type === S_IFREG || type === S_IFDIR || type === S_IFLNK ? 'other' : 'special';
 }
 
 function kindName(mode: number): string {
@@ -313,6 +408,9 @@ function kindName(mode: number): string {
       return 'directory';
     case S_IFLNK:
       return 'symlink';
+    case S_IFCHR:
+    case S_IFBLK:
+      return 'device file';
     default:
       return 'special file';
   }

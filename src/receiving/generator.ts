@@ -1,10 +1,28 @@
-import { IoError, NDX_DONE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import {
+  NDX_DONE,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SIGNIFICANT_ITEM_FLAGS,
+} from '../../protocol/constants.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
 import { listLine } from '../report/listing.js';
-import { deltaTransmission, exists, nonRegular, notCreating, refusedToReceive } from '../report/messages.js';
+import { Errno } from '../libc/errno.js';
+import {
+  deltaTransmission,
+  type ExistsDetail,
+  exists,
+  nonRegular,
+  notCreating,
+  refusedToReceive,
+  skippingContents,
+} from '../report/messages.js';
 import { Pace } from '../session/pace.js';
 import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
@@ -39,7 +57,8 @@ export class Generator {
     this.deleter = new Deleter(receiving);
     this.itemizer = new Itemizer(receiving);
     this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, this.links);
-    this.requests = new Requests(receiving, this.itemizer, this.entries, blockDigest, isLocal);
+    this.requests = new Requests(receiving, this.itemizer, this.entries, this.links, blockDigest, isLocal);
+    this.requests.skipLink = (row) => this.skipLink(row);
   }
 
   async run(): Promise<void> {
@@ -112,10 +131,26 @@ export class Generator {
       this.list(row);
       return;
     }
-    if (this.entries.isBelowFailed(`${receiving.relativePath(row)}/`)) return;
+    const path = receiving.relativePath(row);
+    if (this.entries.isBelowFailed(path) || this.isRefused(row, path, true)) return;
     this.entries.look(row, stat);
+    if (this.isLeftOut(row, stat, true)) return;
     this.entries.directory(segment.firstNdx - 1, row, stat);
-    this.deleteIn(row, segment);
+    if (!this.entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
+  }
+
+  /** A daemon's filters forbid the name: nothing of that name is made, and nothing below it. */
+  private isRefused(row: number, path: string, isDir: boolean): boolean {
+    const { session, parts } = this.receiving;
+    if (!parts.moduleHides?.(path, isDir)) return false;
+    session.log.xferError(refusedToReceive(this.receiving.shownName(row), isDir));
+    if (isDir) {
+      session.log.error(skippingContents());
+      this.entries.leaveOutBelow(row);
+    } else {
+      this.skipLink(row);
+    }
+    return true;
   }
 
   /** --list-only: prints an entry, or hands it to the program that asked. */
@@ -142,30 +177,41 @@ export class Generator {
       return;
     }
     const path = receiving.relativePath(row);
-    if (entries.isBelowFailed(path)) return;
-    if (list.mode[row] === 0) {
-      if (o.deleteMissingArgs) this.deleter.remove(path);
-      return;
-    }
     const isDir = list.isDir(row);
-    if (parts.moduleHides?.(path, isDir)) {
-      session.log.xferError(refusedToReceive(receiving.shownName(row), isDir));
-      session.ioError |= IoError.GENERAL;
+    const early = isDir && session.incremental && path !== '.';
+    if (entries.isBelowFailed(path)) {
+      if (!isDir) this.skipLink(row);
       return;
     }
-    entries.look(row, stat);
+    if (list.mode[row] === 0) {
+      this.missing(row, path);
+      return;
+    }
+    if (early && parts.moduleHides?.(path, true)) return;
+    if (!early && this.isRefused(row, path, isDir)) return;
+    if (o.relative && !o.impliedDirs) entries.makeParents(row);
+    const errno = entries.look(row, stat);
+    if (early) {
+      if (!(o.existing && errno === Errno.ENOENT) && !(o.ignoreExisting && stat.exists)) {
+        entries.directoryEarly(row, stat);
+      }
+      return;
+    }
     if (this.isLeftOut(row, stat, isDir)) return;
     if (isDir) {
-      if (session.incremental && path !== '.') {
-        entries.directoryEarly(row, stat);
-        return;
-      }
       entries.directory(this.directoryIndex(ndx, path, segment), row, stat);
-      this.deleteIn(row, segment);
+      if (!entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
       return;
     }
-    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.leads(ndx, row, stat)) return;
-    this.make(ndx, row, stat);
+    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.goes(ndx, row)) return;
+    this.make(ndx, row, stat, errno);
+  }
+
+  /** --delete-missing-args: an argument that the sender does not have. */
+  private missing(row: number, path: string): void {
+    if (!this.receiving.session.options.deleteMissingArgs) return;
+    this.entries.look(row, this.stat);
+    if (this.stat.exists && this.receiving.parts.scope.verdict(path, this.stat.isDir) >= 0) this.deleter.remove(path);
   }
 
   /** With incremental recursion the transfer root is asked for through the index in front of its list (8.1). */
@@ -173,12 +219,12 @@ export class Generator {
     return this.receiving.session.incremental && path === '.' ? segment.firstNdx - 1 : ndx;
   }
 
-  private make(ndx: number, row: number, stat: FileStat): void {
+  private make(ndx: number, row: number, stat: FileStat, errno: number): void {
     const { session } = this.receiving;
     const { options: o, list } = session;
     switch (list.mode[row] & S_IFMT) {
       case S_IFREG:
-        this.requests.file(ndx, row, stat);
+        this.requests.file(ndx, row, stat, errno);
         return;
       case S_IFLNK:
         if (o.links && list.extra[row] >= 0) this.entries.symlink(ndx, row, stat);
@@ -202,22 +248,45 @@ export class Generator {
     if (o.existing && !stat.exists) {
       if (o.info.skip >= 1) log.info(notCreating(this.receiving.shownName(row), isDir));
       if (isDir) this.entries.leaveOutBelow(row);
+      else this.skipLink(row);
       return true;
     }
-    if (o.ignoreExisting && stat.exists && !isDir) {
-      if (o.info.skip >= 1) log.info(exists(this.receiving.shownName(row)));
+    if (o.ignoreExisting && stat.exists && !(isDir && stat.isDir)) {
+      if (o.info.skip >= 1) log.info(exists(this.receiving.shownName(row), this.existsDetail(row, stat)));
+      if (!isDir) this.skipLink(row);
       return true;
     }
     return false;
   }
 
-  /** Hard links: true when this member is to be made like a file of its own. */
-  private leads(ndx: number, row: number, stat: FileStat): boolean {
-    const verdict = this.links.judge(row, ndx, stat.exists);
-    if (verdict.kind === 'lead') return true;
-    if (verdict.kind === 'link') this.entries.linkMember({ ndx, row }, verdict.to);
+  /** --info=skip2: in what the file that is left alone differs. */
+  private existsDetail(row: number, stat: FileStat): ExistsDetail {
+    const { list, options: o } = this.receiving.session;
+    if ((o.info.skip ?? 0) < 2) return '';
+    if ((stat.mode & S_IFMT) !== (list.mode[row] & S_IFMT)) return 'type change';
+    if (!this.requests.sameContent(row, stat)) return o.checksum ? 'sum change' : 'file change';
+    const flags = this.itemizer.differences(row, stat, 0, null);
+    return (flags & SIGNIFICANT_ITEM_FLAGS) === 0 ? 'uptodate' : 'attr change';
+  }
+
+  /** Hard links: true when this member is to be dealt with like a file of its own. */
+  private goes(ndx: number, row: number): boolean {
+    const verdict = this.links.judge(row, ndx);
+    if (verdict.kind === 'go') return true;
+    if (verdict.kind === 'link') this.entries.linkMember({ ndx, row }, verdict.to, false);
     else this.receiving.progressOf(ndx).inProgress++;
     return false;
+  }
+
+  /** A member of a hard-link group is left out; one that waits may have to be dealt with now. */
+  private skipLink(row: number): void {
+    const { list, options: o } = this.receiving.session;
+    if ((list.flags[row] & EntryFlag.HLINKED) === 0 || !o.hardLinks) return;
+    const member = this.links.skip(row);
+    if (member === null) return;
+    this.receiving.progressOf(member.ndx).inProgress--;
+    const errno = this.entries.look(member.row, this.stat);
+    this.make(member.ndx, member.row, this.stat, errno);
   }
 
   /**
@@ -241,8 +310,8 @@ export class Generator {
       if (next === null) continue;
       // The next member takes the lead; it was counted as in progress already.
       this.receiving.progressOf(next.ndx).inProgress--;
-      this.entries.look(next.row, this.stat);
-      this.requests.file(next.ndx, next.row, this.stat);
+      const errno = this.entries.look(next.row, this.stat);
+      this.requests.file(next.ndx, next.row, this.stat, errno);
       await this.requests.sendSums();
     }
   }

@@ -15,8 +15,8 @@ interface Group {
   waiting: WaitingMember[];
 }
 
-/** What to do with a member of a group. */
-export type HardLinkVerdict = { kind: 'lead' } | { kind: 'wait' } | { kind: 'link'; to: ByteString };
+/** What to do with a member of a group: `go` means that it is dealt with like a file of its own. */
+export type HardLinkVerdict = { kind: 'go' } | { kind: 'wait' } | { kind: 'link'; to: ByteString };
 
 /**
  * Hard-link groups of a run (8.6). One member of each is made like any other file; the others are linked to it, and
@@ -25,13 +25,11 @@ export type HardLinkVerdict = { kind: 'lead' } | { kind: 'wait' } | { kind: 'lin
 export class HardLinks {
   private readonly groups = new Map<number, Group>();
   private lastRows = new Map<number, number>();
-  private segment: Segment | null = null;
 
   constructor(private readonly list: FileList) {}
 
   /** Finds the last member of each group in a list that is about to be worked on. */
   enter(segment: Segment): void {
-    this.segment = segment;
     this.lastRows = new Map();
     for (let i = 0; i < segment.count; i++) {
       const row = FileList.rowAt(segment, i);
@@ -41,16 +39,36 @@ export class HardLinks {
     }
   }
 
-  judge(row: number, ndx: number, exists: boolean): HardLinkVerdict {
+  judge(row: number, ndx: number): HardLinkVerdict {
     const group = this.groupOf(row);
     if (group.finished !== null) return { kind: 'link', to: group.finished };
-    if (group.leader < 0 && (exists || this.lastRows.get(this.list.group[row]) === row || this.segment === null)) {
-      group.leader = ndx;
-      return { kind: 'lead' };
-    }
-    if (group.leader === ndx) return { kind: 'lead' };
+    if (group.leader < 0 || group.leader === ndx) return { kind: 'go' };
     group.waiting.push({ ndx, row });
     return { kind: 'wait' };
+  }
+
+  /** A member that would have to be transferred whole waits while others follow: one of them may be there already. */
+  waits(row: number, ndx: number): boolean {
+    const group = this.groupOf(row);
+    if (group.leader === ndx || this.lastRows.get(this.list.group[row]) === row) return false;
+    group.waiting.push({ ndx, row });
+    return true;
+  }
+
+  /** The data of a member is asked for. */
+  lead(row: number, ndx: number): void {
+    this.groupOf(row).leader = ndx;
+  }
+
+  /** Options leave a member out. When it was the last one, the one before it that waits has to be dealt with now. */
+  skip(row: number): WaitingMember | null {
+    const id = this.list.group[row];
+    if (this.lastRows.get(id) !== row) return null;
+    const group = this.groupOf(row);
+    if (group.finished !== null || group.leader >= 0) return null;
+    const before = group.waiting.pop() ?? null;
+    if (before !== null) this.lastRows.set(id, before.row);
+    return before;
   }
 
   private groupOf(row: number): Group {
@@ -63,11 +81,11 @@ export class HardLinks {
     return group;
   }
 
-  /** The leading member is in place: everything that waited for it may be linked. */
+  /** The leading member is in place: everything that waited for it may be linked, the latest first. */
   finish(row: number, path: ByteString): WaitingMember[] {
     const group = this.groupOf(row);
     group.finished = path;
-    const { waiting } = group;
+    const waiting = group.waiting.reverse();
     group.waiting = [];
     return waiting;
   }

@@ -71,7 +71,7 @@ export class Itemizer {
       isTransfer ||
       (iflags & SIGNIFICANT_ITEM_FLAGS) !== 0 ||
       o.info.name >= 2 ||
-      this.itemizesAll(o) ||
+      this.itemizesAll ||
       (xname !== null && xname.length > 0);
     if (!wanted) return iflags;
     if (protocol >= 29) {
@@ -87,10 +87,10 @@ export class Itemizer {
   /** Below protocol 29 unsent items are logged where they happen. */
   localItem: ((row: number, iflags: number, xname: Uint8Array | null) => void) | null = null;
 
-  private itemizesAll(o: Options): boolean {
-    return this.receiving.session.isServer
-      ? o.serverLogFormat.includes('%i%I') || o.serverLogFormat.includes('I')
-      : o.itemize > 1;
+  /** -ii: items that are equal are announced as well. */
+  get itemizesAll(): boolean {
+    const { isServer, options: o } = this.receiving.session;
+    return isServer ? o.serverLogFormat.includes('I') : o.itemize > 1;
   }
 }
 

@@ -79,6 +79,12 @@ export class Receiving {
   /** Absolute name of the destination directory; set when it is known. */
   shownRoot: ByteString = '';
 
+  /** True when items are printed as such (-i), so that nothing else need be said about them. */
+  get printsItems(): boolean {
+    const { options: o, isServer } = this.session;
+    return (isServer ? o.serverLogFormat : o.outFormat).includes('%i');
+  }
+
   /** Without -p a row's permissions are those that its file has or, when it is new, those of the source less umask. */
   settleMode(row: number, st: FileStat | null): void {
     const { list, options: o } = this.session;

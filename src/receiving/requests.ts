@@ -2,12 +2,15 @@ import fs from 'node:fs';
 import { Basis, Item } from '../../protocol/constants.js';
 import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from '../../protocol/delta/blocks.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
+import { EntryFlag } from '../../protocol/flist/list.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
 import { BasisDirs, partialPath } from './basis.js';
 import type { EntryMaker } from './entries.js';
+import type { HardLinks } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
 import { QuickCheck } from './unchanged.js';
@@ -25,7 +28,6 @@ interface Pending {
 /** Decides about regular files and asks the sender for the ones that differ (9.1, 9.5 to 9.7). */
 export class Requests {
   private readonly check: QuickCheck;
-  private readonly basisDirs: BasisDirs;
   private readonly sums: SumWriter;
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();
@@ -38,13 +40,14 @@ export class Requests {
     private readonly receiving: Receiving,
     private readonly itemizer: Itemizer,
     private readonly entries: EntryMaker,
+    private readonly links: HardLinks,
     private readonly blockDigest: BlockDigest,
     isLocal: boolean,
   ) {
     const o = receiving.session.options;
     this.wholeFile = (o.wholeFile ?? isLocal) && o.append === 0;
     this.check = new QuickCheck(receiving);
-    this.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
+    if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
     this.sums = new SumWriter(blockDigest);
   }
 
@@ -63,6 +66,7 @@ export class Requests {
     }
     if (o.update && st.exists && st.isRegular && this.isNewer(row, st)) {
       if (o.info.skip >= 1) log.info(isNewer(list.path(row)));
+      this.skipLink(row);
       return true;
     }
     return false;
@@ -73,57 +77,81 @@ export class Requests {
     return st.mtime - list.mtime[row] > Math.max(0, o.modifyWindow);
   }
 
-  /** Handles a regular file. Block sums that it needs are sent by `sendSums` afterwards. */
-  file(ndx: number, row: number, st: FileStat): void {
+  /** Handles a regular file; `errno` is why its state is not known. Block sums are sent by `sendSums` afterwards. */
+  file(ndx: number, row: number, st: FileStat, errno: number): void {
     const { receiving } = this;
-    const { session } = receiving;
-    const { list, options: o } = session;
+    const { list, options: o } = receiving.session;
+    receiving.settleMode(row, st.exists && !st.isDir ? st : null);
     if (this.isSkipped(row, st)) return;
-    if (st.exists && !st.isRegular && !this.entries.makeRoom(row, st)) return;
-    receiving.settleMode(row, st.exists ? st : null);
-    const destPath = st.exists ? receiving.destPath(row) : null;
-    if (destPath !== null && this.check.same(row, destPath, st)) {
+    const inTheWay = st.exists && !st.isRegular;
+    if (inTheWay && !this.entries.makeRoom(row, st)) return;
+    let basis = st.exists ? receiving.destPath(row) : null;
+    let type: number = Basis.FNAME;
+    if (this.entries.basisDirs !== null && (!st.exists || o.basisKind !== 'copy')) {
+      const verdict = this.entries.basisDirs.find(ndx, row, st);
+      if (verdict.kind === 'done') return;
+      if (verdict.kind === 'basis') {
+        basis = verdict.path;
+        type = verdict.type;
+      }
+    }
+    const partial = this.findPartial(row);
+    if (!st.exists && partial === null) {
+      if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && this.links.waits(row, ndx)) {
+        receiving.progressOf(ndx).inProgress++;
+      } else if (errno !== 0 && errno !== Errno.ENOENT && !inTheWay) {
+        this.entries.statFailed(row, errno);
+      } else {
+        this.request(ndx, row, st, null, 0, Basis.FNAME, false);
+      }
+      return;
+    }
+    if (st.exists && type === Basis.FNAME && this.check.same(row, basis!, st)) {
+      if (partial !== null && !o.dryRun) this.removePartial(partial);
       this.entries.unchanged(ndx, row, st);
       return;
     }
-    if (o.append > 0 && st.exists && st.size >= list.size[row]) return;
-    if (o.basisKind !== null && (!st.exists || o.basisKind !== 'copy')) {
-      const real = this.realState(st);
-      const verdict = this.basisDirs.find(ndx, row, st);
-      if (verdict.kind === 'done') return;
-      if (verdict.kind === 'basis') {
-        this.request(ndx, row, real, verdict.path, st.size, verdict.type, false);
-        return;
-      }
+    if (o.append > 0 && st.exists && st.size >= list.size[row]) {
+      this.skipLink(row);
+      return;
     }
-    this.requestWithBest(ndx, row, st, destPath, false);
+    if (partial !== null) this.request(ndx, row, st, partial, this.partialStat.size, Basis.PARTIAL_DIR, false);
+    else this.request(ndx, row, st, basis, st.size, type, false);
   }
 
-  private realState(st: FileStat): FileStat {
-    const copy = new FileStat();
-    copy.copyFrom(st);
-    return copy;
+  /** True when the file at the destination needs no data. */
+  sameContent(row: number, st: FileStat): boolean {
+    return !st.isRegular || this.check.same(row, this.receiving.destPath(row), st);
   }
+
+  /** What an earlier run has left in the --partial-dir, its state in `partialStat`. */
+  private findPartial(row: number): Buffer | null {
+    const partial = partialPath(this.receiving, this.receiving.relativePath(row));
+    if (partial === null) return null;
+    const { partialStat } = this;
+    return lstatInto(partial, partialStat) === 0 && partialStat.exists && partialStat.isRegular ? partial : null;
+  }
+
+  /** The file itself is whole: what an earlier run has left of it goes. */
+  private removePartial(path: Buffer): void {
+    try {
+      fs.unlinkSync(path);
+      if (this.receiving.session.options.partialDir.startsWith('/')) return;
+      fs.rmdirSync(path.subarray(0, path.lastIndexOf(47)));
+    } catch {
+      // Others may still have unfinished files in it.
+    }
+  }
+
+  /** Called with a member of a hard-link group that options leave out. */
+  skipLink: (row: number) => void = () => {};
 
   /** Asks again for a file whose data did not match its sum (9.9). */
   redo(ndx: number, row: number): void {
     const st = new FileStat();
     this.entries.look(row, st);
     const exists = st.exists && st.isRegular;
-    this.requestWithBest(ndx, row, st, exists ? this.receiving.destPath(row) : null, true);
-  }
-
-  private requestWithBest(ndx: number, row: number, st: FileStat, destPath: Buffer | null, redo: boolean): void {
-    const { receiving } = this;
-    const partial = partialPath(receiving, receiving.relativePath(row));
-    if (partial !== null && !redo) {
-      const errno = lstatInto(partial, this.partialStat);
-      if (errno === 0 && this.partialStat.exists && this.partialStat.isRegular) {
-        this.request(ndx, row, st, partial, this.partialStat.size, Basis.PARTIAL_DIR, redo);
-        return;
-      }
-    }
-    this.request(ndx, row, st, destPath, st.size, Basis.FNAME, redo);
+    this.request(ndx, row, st, exists ? this.receiving.destPath(row) : null, st.size, Basis.FNAME, true);
   }
 
   private request(
@@ -137,27 +165,30 @@ export class Requests {
   ): void {
     const { receiving } = this;
     const { session, parts } = receiving;
-    const { options: o } = session;
+    const { list, options: o } = session;
     const { writer } = session.connection;
     let basisType = type;
     let fd = -1;
-    if (!o.dryRun && basis !== null && !this.wholeFile) {
+    if (!o.dryRun && basis !== null) {
+      const backsUp = o.inplace && parts.backup !== null && type === Basis.FNAME && !redo;
       try {
-        fd = fs.openSync(basis, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+        if (!this.wholeFile) fd = fs.openSync(basis, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+        if (backsUp) parts.backup!.copyOf(receiving.relativePath(row));
+        if (backsUp && fd >= 0) basisType = Basis.BACKUP;
       } catch (error) {
-        session.log.xferError(
+        session.log.error(
           `rsync: [generator] failed to open "${receiving.shownPath(receiving.relativePath(row))}", continuing: ${errnoText(error)}\n`,
         );
       }
-      if (fd >= 0 && o.inplace && parts.backup !== null && type === Basis.FNAME) {
-        parts.backup.copyOf(receiving.relativePath(row));
-        basisType = Basis.BACKUP;
-      }
     }
     let flags: number = Item.TRANSFER;
-    if (o.checksum && st.exists) flags |= Item.REPORT_CHANGE;
+    if (o.checksum) flags |= Item.REPORT_CHANGE;
+    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
     this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, null);
-    if (o.dryRun) return;
+    if (o.dryRun) {
+      if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
+      return;
+    }
     receiving.progressOf(ndx).inProgress++;
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basisSize, redo);
     writeSumHead(writer, head);

@@ -156,6 +156,21 @@ export class FilterList implements ScopeRules {
     return this.rules.length > 0 && this.perDirectory;
   }
 
+  /**
+   * The rules as the sender of this run applies them, for looking at what it lists; null when there are none, or when
+   * they cannot be known here: files in the sender's directories and its absolute paths have a say.
+   */
+  sendersScope(): FilterScope | null {
+    const rules = this.all.rules.concat(this.cvsOption.rules);
+    if (rules.some((r) => r.is(RuleFlag.PER_DIRECTORY) || r.is(RuleFlag.ABSOLUTE))) return null;
+    const { settings, o } = this;
+    const isSent = (r: Rule) => r.appliesTo(RuleFlag.SENDER);
+    const sent = rules.filter(isSent);
+    if (sent.length === 0) return null;
+    const view = { rules: sent, settings, hasPerDirectory: false, cvsRules: () => this.cvsRules() };
+    return new FilterTree(view, o.reader, '').top;
+  }
+
   /** The rules behind a `-C` rule. */
   cvsRules(): readonly Rule[] {
     if (this.cvs === null) {

@@ -21,6 +21,29 @@ export function isMunged(target: Uint8Array): boolean {
   return target.length > PREFIX.length && PREFIX.compare(target, 0, PREFIX.length) === 0;
 }
 
+/**
+ * The target of a link that lies `depth` directories deep, without what would lead out of the tree: a leading slash,
+ * and each `..` that climbs further than the tree is deep. What is left of an empty target is `.`.
+ */
+export function sanitizeTarget(target: Buffer, depth: number): Buffer {
+  const text = target.toString('latin1');
+  if (text === '') return target;
+  const parts: string[] = [];
+  let left = depth;
+  for (const part of text.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') {
+      parts.push(part);
+    } else if (parts.length > 0 && parts[parts.length - 1] !== '..') {
+      parts.pop();
+    } else if (left > 0) {
+      left--;
+      parts.push(part);
+    }
+  }
+  return Buffer.from(parts.join('/') || '.', 'latin1');
+}
+
 /*
  * Each of these makes one entry below `root`. `exists` says that something which is no directory has the name already:
  * it is replaced in one step. Errors are errno errors.

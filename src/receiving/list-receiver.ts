@@ -17,6 +17,7 @@ import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { Signal } from '../session/pace.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
+import type { ListGuard } from './list-guard.js';
 
 /** What a list still waits for, before the generator may say that it is finished (8.5). */
 export interface ListProgress {
@@ -42,6 +43,8 @@ export class ListReceiver {
     private readonly decoder: EntryDecoder,
     /** --chmod rules of a client. */
     private readonly chmod: readonly ChmodRule[],
+    /** Looks at each list before anything is done with it. */
+    private readonly guard: ListGuard,
   ) {}
 
   /** Reads the first list with what follows it (7.9). */
@@ -135,6 +138,7 @@ export class ListReceiver {
       if (state === 0) await connection.fill();
     }
     session.ioError |= decoder.ioError & 7;
+    this.guard.check(list, start);
     return {
       firstNdx: list.nextNdx(session.incremental),
       start,

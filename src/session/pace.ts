@@ -27,19 +27,30 @@ export class Pace {
   }
 }
 
-/** Lets one role wait until another one has changed something that both see. */
+/**
+ * Lets one role wait until another one has changed something that both see. What is raised while nobody waits ends the
+ * next wait at once: a role that has just looked, and is about to wait, must not miss it. Who waits looks again after.
+ */
 export class Signal {
   private waiting: (() => void)[] = [];
+  private raised = false;
 
   wait(): Promise<void> {
+    if (this.raised) {
+      this.raised = false;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       this.waiting.push(resolve);
     });
   }
 
   raise(): void {
-    if (this.waiting.length === 0) return;
-    const waiting = this.waiting;
+    if (this.waiting.length === 0) {
+      this.raised = true;
+      return;
+    }
+    const { waiting } = this;
     this.waiting = [];
     for (const resolve of waiting) resolve();
   }

@@ -21,8 +21,10 @@ export function installPackages() {
   const lock = join(root, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   if (existsSync(installed) && show('npm', ['ls', '--silent'], { stdio: 'ignore' }) === 0) return;
-  console.log('Installing the packages (npm ci) ...');
-  if (show('npm', ['ci', '--no-audit', '--no-fund']) !== 0) throw new Error('npm ci failed');
+  console.log('Installing the packages (npm install) ...');
+  // Not `npm ci`: it fails where a registry lacks the packages of other platforms, which nobody needs here.
+  const install = ['install', '--no-save', '--no-audit', '--no-fund'];
+  if (show('npm', install) !== 0) throw new Error('npm install failed');
 }
 
 /** Bundles the command, the worker and the library. */

@@ -98,11 +98,12 @@ export class ByteWriter {
     if (this.free.length < POOL_LIMIT) this.free.push(page);
   }
 
-  /** Hands everything written so far to the sink. */
-  flush(): void {
+  /** Hands everything written so far to the sink, but for the last `held` bytes. */
+  flush(held = 0): void {
     this.closeFrame();
-    const { page, start, pos } = this;
-    if (pos === start) return;
+    const { page, start } = this;
+    const pos = this.pos - held;
+    if (pos <= start) return;
     const length = pos - start;
     this.start = pos;
     this.pending += length;

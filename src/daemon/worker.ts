@@ -9,6 +9,7 @@ import type { FromWorker, Job } from './job.js';
 import { openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
+import { acknowledgeSmall } from './quick-ack.js';
 
 /** Milliseconds after which a connection that is over is cut, whatever the client does. */
 const LINGER_MS = 10_000;
@@ -49,6 +50,7 @@ class Worker {
       const place = this.welcome(job, socket, log);
       if (place !== null) {
         const connection = connectSocket(socket, Buffer.from(job.head, 'base64'));
+        acknowledgeSmall(socket);
         await servePeer(connection, job, place, log);
       }
     } finally {

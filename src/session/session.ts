@@ -97,9 +97,11 @@ export class Session {
   }
 
   /**
-   * Client: reads the seed, after which the server's stream is made of frames. A client that speaks before it waits
-   * for the seed carries the acknowledgement that a server's TCP may be waiting for (up to 40 ms), so this comes as
-   * late as possible.
+   * Client: reads the seed, after which the server's stream is made of frames.
+   *
+   * A server's TCP may hold back what it has to say until its last words are acknowledged, which takes up to 40 ms when
+   * this side has nothing to say itself. So this is called late, with output that carries the acknowledgement of the
+   * server's lists, and its last byte is kept to carry that of the seed.
    */
   async awaitSeed(): Promise<void> {
     if (this.seed !== null) return;
@@ -109,10 +111,11 @@ export class Session {
       connection.reader.begin();
       seed = connection.reader.i32();
       if (connection.reader.done()) break;
-      await connection.fill();
+      await connection.fill(1);
     }
     this.seed = seed;
     this.resumeInputFrames();
+    connection.flush();
   }
 
   /** What comes in from here on is made of frames. */
@@ -126,6 +129,8 @@ export class Session {
 
   /** Takes every frame that is not DATA (4.3 to 4.5, 13.3). */
   private message(code: number, payload: Buffer): void {
+    // The answer to an announced end is the last word: what the peer says behind it is about the same end.
+    if (this.peerLeft) return;
     switch (code) {
       case Msg.ERROR_XFER:
         this.log.xferError(payload.toString('latin1'));

@@ -69,8 +69,8 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   input.announcer?.start(session.incremental);
   await lists.sendFirst(input.sources, input.names);
   input.announcer?.end(session.incremental, list.count);
-  session.connection.flush();
   await session.awaitSeed();
+  session.connection.flush();
   if (list.count === 0 && session.isServer) return;
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   const sender = new Sender(session, lists, scanner, itemLog, input.progress);

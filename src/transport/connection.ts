@@ -39,6 +39,8 @@ export class Connection {
   private closed = false;
   private paused = false;
   private failure: Error | null = null;
+  /** The carrier takes nothing any more. */
+  private broken = false;
   private timer: NodeJS.Timeout | null = null;
   private timeoutMs = 0;
   private lastIn = 0;
@@ -103,8 +105,8 @@ export class Connection {
   }
 
   /** Waits until more bytes have arrived than were there when the last decoding ran short. */
-  fill(): Promise<void> {
-    this.writer.flush();
+  fill(held = 0): Promise<void> {
+    this.writer.flush(held);
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.inputEnded) return Promise.reject(this.endError());
     if (this.paused) {
@@ -132,7 +134,7 @@ export class Connection {
 
   private send(view: Buffer, release: () => void): void {
     this.lastOut = Date.now();
-    if (this.closed || this.failure !== null) {
+    if (this.closed || this.broken) {
       release();
       return;
     }
@@ -180,15 +182,22 @@ export class Connection {
   // --- end ---------------------------------------------------------------------------------------------------------
 
   /** Ends the connection with an error that every waiting role receives. The first error stays. */
-  fail(error: Error): void {
+  fail(error: Error, broken = false): void {
+    this.broken ||= broken;
     if (this.failure !== null) return;
     this.failure = error;
     this.wakeInput(error);
     this.wakeDrain();
   }
 
+  /** After a failure that was not the carrier's: the peer can still be told about it, and may answer. */
+  revive(): void {
+    if (!this.broken) this.failure = null;
+  }
+
   /** The carrier broke while writing. What the peer said before is still read. */
   brokenPipe(error: Error): void {
+    this.broken = true;
     if (this.drainWaiters.length > 0 || this.inputEnded) this.fail(error);
     else this.carrier.resumeInput();
   }
@@ -212,7 +221,7 @@ export class Connection {
   }
 
   destroy(): void {
-    this.closed = true;
+    this.closed = this.broken = true;
     this.stopTimer();
     this.carrier.destroy();
     if (this.failure === null) this.failure = new RsyncError(Exit.SOCKETIO, 'connection closed', true);
@@ -244,6 +253,7 @@ export class Connection {
       if (this.role === 'receiver') this.role = 'generator';
       this.fail(
         new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${Math.floor(idle / 1000)} seconds -- exiting`),
+        true,
       );
       this.carrier.destroy();
       return;

@@ -192,3 +192,24 @@ t.test('the buffer does not grow while units are consumed', async (t) => {
   t.equal(r.buf.length, before);
   t.equal(r.total, 8192 * 1000);
 });
+
+t.test('a flush may keep the last bytes', async (t) => {
+  const sent: Buffer[] = [];
+  const w = new ByteWriter({
+    write: (view, release) => {
+      sent.push(Buffer.from(view));
+      release();
+    },
+  });
+  w.flush(1);
+  w.startFrames();
+  w.text('abc');
+  w.flush(1);
+  t.equal(Buffer.concat(sent).toString('latin1'), '\x03\0\0\x07ab', 'the frame is complete, but for its last byte');
+  w.flush(1);
+  t.equal(w.unflushed, 1);
+  w.text('d');
+  w.flush();
+  t.equal(Buffer.concat(sent).toString('latin1'), '\x03\0\0\x07abc\x01\0\0\x07d');
+  t.equal(w.total, 12);
+});

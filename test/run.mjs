@@ -16,13 +16,7 @@ function testFiles() {
     .filter((path) => path.startsWith('slow/') === slow)
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
     .map((path) => join('build/test', path.replace(/\.ts$/, '.js')))
-    .sort(byWeight);
-}
-
-/** The suites that take longest begin first, so that one of them does not run alone at the end. */
-function byWeight(a, b) {
-  const weight = (path) => (path.includes('/conformance/') ? 0 : 1);
-  return weight(a) - weight(b) || (a < b ? -1 : 1);
+    .sort();
 }
 
 /**

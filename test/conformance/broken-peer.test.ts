@@ -10,6 +10,7 @@ import { type Fault, startRelay } from '../lib/relay.js';
 import { type RunResult, runProgram } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 import { buildTree, editTree, type MadeTree } from '../lib/tree.js';
+import { waitFor } from '../lib/wait.js';
 import { inParallel } from './options-suite.js';
 
 /** Bytes after which the connection breaks: greeting, arguments, negotiation, list, requests, data, the end. */
@@ -81,6 +82,19 @@ function checkEnd(t: Test, name: string, result: RunResult): void {
   t.ok(done, `${name}: exit code ${result.code} ${result.stderr.slice(0, 200)}`);
 }
 
+/** A daemon may still be at it, on behalf of a client that is gone; its temporary files go away when it notices. */
+async function settled(place: Place, target: string): Promise<void> {
+  const quiet = (): boolean => {
+    try {
+      return place.damage(target).length === 0;
+    } catch {
+      // A file went away between its listing and its reading.
+      return false;
+    }
+  };
+  await waitFor(quiet, 10_000, 'the other side to clean up').catch(() => {});
+}
+
 async function attack(t: Test, place: Place, client: Program, daemon: RunningDaemon, attempt: Attempt, number: number) {
   const relay = await startRelay(t, daemon.port, attempt.fault);
   const mark = newMark();
@@ -93,8 +107,8 @@ async function attack(t: Test, place: Place, client: Program, daemon: RunningDae
   checkEnd(t, attempt.name, result);
   await noneLeft(mark);
   await relay.close();
+  await settled(place, target);
   t.same(place.damage(target), [], `${attempt.name}: every file is the old or the new one`);
-  // A daemon may still be at it, on behalf of a client that is gone.
   rmSync(target, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }
 

@@ -3,6 +3,12 @@ import { RsyncError } from '../protocol/errors.js';
 import { argvBytes } from './cli/options.js';
 import { runCommand } from './command/run.js';
 
+// A run that waits for something that can never come would otherwise end here as if all were well.
+process.on('beforeExit', () => {
+  process.stderr.write('tsrsync: internal error: the run came to a standstill\n');
+  process.exit(Exit.CRASHED);
+});
+
 runCommand(argvBytes()).then(
   (code) => process.exit(code),
   (error) => {

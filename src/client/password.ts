@@ -52,13 +52,26 @@ function fromFile(path: ByteString): Buffer {
   return line;
 }
 
+/** Without a terminal the question goes to standard error, and the answer is a line of standard input. */
+function askStandardInput(question: string): Buffer {
+  fs.writeSync(2, question);
+  const typed: number[] = [];
+  const byte = Buffer.alloc(1);
+  try {
+    while (fs.readSync(0, byte) === 1 && byte[0] !== 0x0a && typed.length < MAX_PASSWORD) typed.push(byte[0]);
+  } catch {
+    // Closed, or nothing there: what has been read is the answer.
+  }
+  return Buffer.from(typed);
+}
+
 /** Asks on the terminal itself, without echo, so that standard input and output stay free. */
 function askTerminal(question: string): Promise<Buffer> {
   let fd: number;
   try {
     fd = fs.openSync('/dev/tty', 'r+');
   } catch {
-    return Promise.resolve(Buffer.alloc(0));
+    return Promise.resolve(askStandardInput(question));
   }
   const terminal = new tty.ReadStream(fd);
   fs.writeSync(fd, question);
@@ -71,9 +84,10 @@ function askTerminal(question: string): Promise<Buffer> {
       terminal.destroy();
       answer();
     };
+    terminal.on('end', () => finish(() => resolve(Buffer.from(typed))));
     terminal.on('data', (chunk: Buffer) => {
       for (const byte of chunk) {
-        if (byte === 0x0d || byte === 0x0a) return finish(() => resolve(Buffer.from(typed)));
+        if (byte === 0x0d || byte === 0x0a || byte === 0x04) return finish(() => resolve(Buffer.from(typed)));
         if (byte === 0x03) return finish(() => reject(new RsyncError(Exit.SIGNAL, '', true)));
         if (byte === 0x7f || byte === 0x08) typed.pop();
         else typed.push(byte);

@@ -1,5 +1,4 @@
 import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { RequestedNames } from '../../protocol/flist/requested.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
@@ -15,7 +14,7 @@ import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
-import { announceFailure } from '../transfer/goodbye.js';
+import { announceFailure, asRunError } from '../transfer/goodbye.js';
 import { ListAnnouncer } from '../transfer/list-announcer.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
 import { runReceivingSide } from '../transfer/receiving-side.js';
@@ -68,6 +67,7 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
       isServer: false,
       isLocal,
       report: (text) => log.warning(`${text}\n`),
+      trace: (text) => session.log.info(text),
     });
     if (!isLocal) await exchangeFilters(session, filters);
     const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
@@ -98,9 +98,7 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
         dest: job.dest?.kind === 'local' ? job.dest.path : '.',
         base: { cwd: cwd(), confined: null },
         filters,
-        moduleHides: null,
         moduleChmod: [],
-        outside: (path) => Buffer.from(path, 'latin1'),
         itemContext: context,
         transferLog,
         progress,
@@ -113,8 +111,9 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     connection.flush();
     summarize(session, log);
     return session.exitCode();
-  } catch (error) {
-    if (error instanceof RsyncError) await announceFailure(session, error);
+  } catch (thrown) {
+    const error = asRunError(thrown, connection.role);
+    await announceFailure(session, error);
     throw error;
   }
 }
@@ -199,7 +198,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     args: [],
     outFormat: '',
     clientInfo: capabilityString(o, isSender),
-    serverLogFormat: o.itemize > 1 ? '%i%I' : '',
+    serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
   const server = serveLocal(serverOptions, job, there, log);
   server.catch((error: Error) => here.fail(error));
@@ -222,6 +221,7 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
 
 /** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
 async function serveLocal(o: Options, job: Job, connection: Connection, log: ClientLog): Promise<number> {
+  connection.role = o.sender ? 'sender' : 'Receiver';
   const agreement = await agree(connection, o, true, o.sender, o.protocol);
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, o.sender, agreement);
@@ -233,6 +233,7 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
     isServer: true,
     isLocal: true,
     report: (text) => log.warning(`${text}\n`),
+    trace: (text) => session.log.info(text),
   });
   const shared = {
     filters,
@@ -252,22 +253,18 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
         ...shared,
         dest: job.dest?.kind === 'local' ? job.dest.path : '.',
         base: { cwd: cwd(), confined: null },
-        moduleHides: null,
         moduleChmod: [],
-        outside: (path) => Buffer.from(path, 'latin1'),
         isLocal: true,
         guard: new ListGuard(null, null, o.mungeLinks ? 'munged' : 'kept'),
       });
     }
     connection.finish();
     return session.exitCode();
-  } catch (error) {
-    if (!(error instanceof RsyncError)) {
-      connection.finish();
-      throw error;
-    }
+  } catch (thrown) {
+    const error = asRunError(thrown, connection.role);
     await announceFailure(session, error);
-    connection.finish();
     return error.exitCode;
+  } finally {
+    connection.finish();
   }
 }

@@ -52,15 +52,22 @@ async function runTransfer(o: CommandOptions): Promise<number> {
     return complain(error, 'client');
   }
   let session: Session | null = null;
+  let role = 'client';
+  const interruption = new RsyncError(Exit.SIGNAL, '');
+  const endNow = () => {
+    if (!interruption.told) log.exit(Exit.SIGNAL, exitLine(Exit.SIGNAL, role));
+    tempRegistry.removeAll();
+    log.close();
+    process.exit(Exit.SIGNAL);
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      session?.connection.fail(new RsyncError(Exit.SIGNAL, ''));
-      // A run that is not far enough to be ended in order is ended here.
-      if (session === null) process.exit(Exit.SIGNAL);
-      setTimeout(() => process.exit(Exit.SIGNAL), 2000).unref();
+      // A run that has not begun, or that cannot be ended in order, is ended here.
+      if (session === null) endNow();
+      session?.connection.fail(interruption);
+      setTimeout(endNow, 2000).unref();
     });
   }
-  let role = 'client';
   const result = { code: 0 };
   try {
     result.code = await runClient(o, log, {

@@ -1,8 +1,9 @@
 import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
-import { ProtocolError, type RsyncError } from '../../protocol/errors.js';
+import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
+import { errnoOf } from '../libc/errno.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
-import { exitLine } from '../report/log.js';
+import { errnoText, exitLine } from '../report/log.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 
@@ -83,6 +84,17 @@ export async function receiverGoodbye(session: Session, lists: ListReceiver): Pr
 const NOT_ANNOUNCED = new Set<number>([Exit.SOCKETIO, Exit.STREAMIO, Exit.SIGNAL1, Exit.TIMEOUT]);
 const LINGER_MS = 10_000;
 
+/**
+ * What ends a run. A file-system error that nobody expected to be fatal becomes exit code 11; anything else that is not
+ * of this program's own making is thrown again.
+ */
+export function asRunError(error: unknown, role: string): RsyncError {
+  if (error instanceof RsyncError) return error;
+  const call = (error as NodeJS.ErrnoException | null)?.syscall;
+  if (call === undefined || errnoOf(error) === 0) throw error;
+  return new RsyncError(Exit.FILEIO, `rsync: [${role}] ${call} failed: ${errnoText(error)}`);
+}
+
 /** Says why the run ends, if nobody has: the text, then the line with the exit code. */
 function tell(session: Session, error: RsyncError): void {
   if (error.told) return;
@@ -93,20 +105,21 @@ function tell(session: Session, error: RsyncError): void {
 
 /**
  * Tells the peer about a fatal error (13.3) and reads on until it has closed, so that nothing said before is lost.
- * The text of a server travels as a message. A client that has nobody to tell leaves the text to its caller, who may
- * know more about the exit code.
+ * The text of a server travels as a message.
  */
 export async function announceFailure(session: Session, error: RsyncError): Promise<void> {
   const { connection } = session;
   const { writer } = connection;
   const announces = session.protocol >= 31 && writer.framed && !session.inGoodbye && !NOT_ANNOUNCED.has(error.exitCode);
   try {
-    if (session.isServer || announces) tell(session, error);
+    // What a remote shell ends with may be the better exit code for a connection that was closed.
+    if (session.isServer || error.exitCode !== Exit.STREAMIO) tell(session, error);
     if (!announces) {
       writer.flush();
       return;
     }
     session.inGoodbye = true;
+    connection.revive();
     session.sendNumber(Msg.ERROR_EXIT, error.exitCode);
     writer.flush();
     connection.setTimeout(LINGER_MS / 1000);

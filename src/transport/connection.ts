@@ -198,7 +198,8 @@ export class Connection {
   /** The carrier broke while writing. What the peer said before is still read. */
   brokenPipe(error: Error): void {
     this.broken = true;
-    if (this.drainWaiters.length > 0 || this.inputEnded) this.fail(error);
+    if (this.inputEnded) this.fail(this.endError());
+    else if (this.drainWaiters.length > 0) this.fail(error);
     else this.carrier.resumeInput();
   }
 

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { Exit } from '../../protocol/constants.js';
@@ -40,7 +41,8 @@ function watchStreams(connection: Connection, input: Readable, output: Writable)
   input.on('close', () => connection.ended());
   input.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNRESET') connection.ended();
-    else connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`));
+    else
+      connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`), true);
   });
   if ((output as unknown) !== input) {
     output.on('error', (error) => connection.brokenPipe(writeError(error, connection.role)));
@@ -76,14 +78,15 @@ function lookupFailure(what: string, error: NodeJS.ErrnoException): RsyncError {
 }
 
 /** --address as an address: names are looked up. */
-async function localAddressOf(target: TcpTarget): Promise<string | undefined> {
-  if (target.localAddress === '' || net.isIP(target.localAddress) !== 0) return target.localAddress || undefined;
-  const { lookup } = await import('node:dns/promises');
-  try {
-    return (await lookup(target.localAddress, { family: target.family })).address;
-  } catch (error) {
-    throw lookupFailure(` ${target.localAddress}`, error as NodeJS.ErrnoException);
-  }
+function localAddressOf(target: TcpTarget): Promise<string | undefined> {
+  const { localAddress, family } = target;
+  if (localAddress === '' || net.isIP(localAddress) !== 0) return Promise.resolve(localAddress || undefined);
+  return new Promise((resolve, reject) => {
+    dns.lookup(localAddress, { family }, (error, address) => {
+      if (error === null) resolve(address);
+      else reject(lookupFailure(` ${localAddress}`, error));
+    });
+  });
 }
 
 /**

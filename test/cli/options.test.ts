@@ -55,7 +55,8 @@ t.test('the table holds what rsync holds, and nothing else', async (test) => {
     if (row.long !== '') words.push(`--${row.long}${value === '' ? '' : `=${value}`}`);
     if (row.short !== '') words.push(`-${row.short}${value}`);
   }
-  const real = await run('rsync', [...words, '--no-such-option', 'a', 'b']);
+  // It writes the --log-file that it was told of.
+  const real = await run('rsync', [...words, '--no-such-option', 'a', 'b'], { cwd: test.testdir() });
   test.match(real.stderr, /^rsync: --no-such-option: unknown option/);
   const help = await run('rsync', ['--help']);
   const names = help.stdout.split('Options\n')[1].match(/(?<=^|, )-(?:-[\w-]+|[\w@])/gm) as string[];

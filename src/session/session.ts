@@ -111,7 +111,7 @@ export class Session {
       connection.reader.begin();
       seed = connection.reader.i32();
       if (connection.reader.done()) break;
-      await connection.fill(1);
+      await connection.fill(connection.isMemory ? 0 : 1);
     }
     this.seed = seed;
     this.resumeInputFrames();

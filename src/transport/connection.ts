@@ -49,7 +49,11 @@ export class Connection {
   /** Set while the peer may not be sent keep-alives (the first file list of a receiver, 4.6). */
   quiet = false;
 
-  constructor(private readonly carrier: Carrier) {
+  constructor(
+    private readonly carrier: Carrier,
+    /** The peer is in this process: nothing is acknowledged, and it may need every byte before it answers. */
+    readonly isMemory = false,
+  ) {
     this.writer = new ByteWriter({ write: (view, release) => this.send(view, release) });
   }
 

@@ -51,8 +51,8 @@ export function connectMemory(): [Connection, Connection] {
     endOutput: () => out.end(),
     destroy: () => out.end(),
   });
-  const a = new Connection(carrier(there, back));
-  const b = new Connection(carrier(back, there));
+  const a = new Connection(carrier(there, back), true);
+  const b = new Connection(carrier(back, there), true);
   there.attach(b);
   back.attach(a);
   return [a, b];

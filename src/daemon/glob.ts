@@ -1,42 +1,16 @@
 import fs from 'node:fs';
-import { Exit, S_IFDIR, S_IFMT } from '../../protocol/constants.js';
+import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { wildmatch } from '../../protocol/filter/wildmatch.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Root } from '../files/root.js';
-import { FileStat, statInto } from '../files/stat.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { sanitizePath } from '../transfer/module-paths.js';
 
 /** Paths that the wildcards of one request may stand for. */
 const MAX_PATHS = 100_000;
 
 const WILD = /[*?[]/;
-
-/**
- * Makes a client's path relative to the module: leading slashes go, `..` is resolved by the text and never climbs above
- * the module, `.` components and a trailing slash stay (they have a meaning for -R and for the contents of a directory).
- */
-export function sanitizePath(path: ByteString): ByteString {
-  const out: ByteString[] = [];
-  const parts = path.split('/');
-  const last = parts.length - 1;
-  let depth = 0;
-  for (const [i, part] of parts.entries()) {
-    if (part === '' && i < last) continue;
-    if (part === '..') {
-      while (out.length > 0 && out[out.length - 1] === '.') out.pop();
-      if (depth > 0) {
-        out.pop();
-        depth--;
-      }
-      if (i === last && out.length > 0) out.push('');
-    } else {
-      if (part !== '' || out.length > 0) out.push(part);
-      if (part !== '' && part !== '.') depth++;
-    }
-  }
-  const text = out.join('/');
-  return text === '' ? '.' : text;
-}
 
 /** Tells whether the module's filters hide a path (relative, without a trailing slash) from every client. */
 export type Hidden = (path: ByteString, isDir: boolean) => boolean;
@@ -102,12 +76,24 @@ class Glob {
   private visible(path: ByteString, asDir: boolean): boolean {
     let isDir = false;
     try {
-      if (statInto(this.root.path(path), this.stat) !== 0) return false;
-      isDir = (this.stat.mode & S_IFMT) === S_IFDIR;
+      isDir = this.isDirectory(path);
     } catch {
       return false;
     }
+    if (!isDir && !this.stat.exists) return false;
     const plain = path.replace(/(^|\/)\.(?=\/)/g, '').replace(/^\/+/, '');
     return (isDir || !asDir) && !this.hidden(plain, isDir);
+  }
+
+  /** Looks at a path: a link to a directory of the tree counts as one, of others nothing is told. */
+  private isDirectory(path: ByteString): boolean {
+    const { root, stat } = this;
+    if (lstatInto(root.path(path), stat) !== 0) return false;
+    if (!stat.isLink) return stat.isDir;
+    try {
+      return fs.statSync(root.dir(path.replace(/\/+$/, '')).self()).isDirectory();
+    } catch {
+      return false;
+    }
   }
 }

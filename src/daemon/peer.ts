@@ -90,7 +90,7 @@ async function serveRequest(
   const idsByNumber = applyModule(options, job, place);
   logRequest(job, options, request.words, log);
   const words = splitDaemonPaths(request.words, job.config.name, request.secluded);
-  const root = place.confined ? Root.confined(place.root) : Root.plain(place.root);
+  const root = place.confined ? Root.confined(place.root, true) : Root.plain(place.root);
   try {
     const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
     const module: ServedModule & { idsByNumber: boolean } = {

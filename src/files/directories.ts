@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import type { Root } from './root.js';
-import { FileStat, lstatInto, statInto } from './stat.js';
+import { FileStat, statInto } from './stat.js';
 
 /**
  * Makes the directory `path` below `root` and what is missing above it (the umask applies). `made` is told about each
@@ -33,8 +33,12 @@ export function makeDirectories(
 }
 
 function isDirectory(root: Root, path: ByteString): 0 {
+  if (root.isConfined) {
+    // Says ENOTDIR itself, also of a link that may not be followed.
+    root.dir(path);
+    return 0;
+  }
   const st = new FileStat();
-  const at = root.path(path);
-  if ((root.isConfined ? lstatInto(at, st) : statInto(at, st)) === 0 && st.isDir) return 0;
+  if (statInto(root.path(path), st) === 0 && st.isDir) return 0;
   throw systemError(Errno.ENOTDIR, 'mkdir');
 }

@@ -22,6 +22,11 @@ function components(path: ByteString): ByteString[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
+/** An absolute path as a relative one. */
+function withoutSlashes(path: ByteString): ByteString {
+  return path.replace(/^\/+/, '');
+}
+
 /**
  * A directory that entries are named in. In a plain tree it is a path prefix, in a confined one a held descriptor.
  * A path from `at` is good until the next call of `Root.dir`: many directories later the descriptor may be closed.
@@ -106,15 +111,20 @@ export class Root {
     private readonly base: Buffer,
     readonly isConfined: boolean,
     private readonly followInside: boolean,
+    /** What absolute paths are resolved in; null: a confined tree has none. */
+    private readonly outer: Root | null = null,
   ) {}
 
   static plain(path: ByteString): Root {
     return new Root(bytes(path === '' ? '.' : path), false, true);
   }
 
-  /** Opens `path` (the caller's own, links in it are followed). Throws an errno error. */
-  static confined(path: ByteString, followInside = false): Root {
-    const root = new Root(bytes(path === '' ? '.' : path), true, followInside);
+  /**
+   * Opens `path` (the caller's own, links in it are followed). Throws an errno error. With `outer`, a confined tree
+   * around this one, paths that begin with a slash are resolved in that, from its own root.
+   */
+  static confined(path: ByteString, followInside = false, outer: Root | null = null): Root {
+    const root = new Root(bytes(path === '' ? '.' : path), true, followInside, outer);
     root.rootFd = openSync(root.base, O_PATH | constants.O_DIRECTORY);
     try {
       // Says so at once when /proc is not there.
@@ -126,8 +136,14 @@ export class Root {
     return root;
   }
 
+  /** A confined tree that is not there yet: nothing is in it, but absolute paths are found in `outer`. */
+  static nowhere(outer: Root): Root {
+    return new Root(bytes('/'), true, false, outer);
+  }
+
   /** The directory `rel` ('' or '.': the root itself). Throws an errno error. Cached. */
   dir(rel: ByteString): Dir {
+    if (this.outer !== null && rel.startsWith('/')) return this.outer.dir(withoutSlashes(rel));
     if (this.last !== null && this.last.rel === rel) return this.last;
     const path = rel === '.' ? '' : rel;
     let dir = this.dirs.get(path);
@@ -147,16 +163,17 @@ export class Root {
   path(rel: ByteString): Buffer {
     const slash = rel.lastIndexOf('/');
     const name = rel.slice(slash + 1);
-    if (name === '' || name === '.') return this.dir(slash > 0 ? rel.slice(0, slash) : '').self();
-    return this.dir(slash > 0 ? rel.slice(0, slash) : '').atString(name);
+    const dir = this.dir(slash > 0 ? rel.slice(0, slash) : slash === 0 ? '/' : '');
+    return name === '' || name === '.' ? dir.self() : dir.atString(name);
   }
 
   /**
    * The path of what `rel` stands for when links are followed: the result is no link itself. In a confined tree a link
-   * that leaves it, or any link without `followInside`, is an errno error (ELOOP or EXDEV).
+   * that leaves it, or any link without `followInside`, is an errno error (ELOOP).
    */
   resolve(rel: ByteString): Buffer {
     if (!this.isConfined) return this.path(rel);
+    if (this.outer !== null && rel.startsWith('/')) return this.outer.resolve(withoutSlashes(rel));
     let path = rel;
     const st = new FileStat();
     for (let links = 0; links <= MAX_LINKS; links++) {
@@ -173,6 +190,7 @@ export class Root {
   /** To be called after `rel` was renamed, removed or replaced: what is held below it is closed. */
   forget(rel: ByteString): void {
     this.last = null;
+    if (this.outer !== null && rel.startsWith('/')) this.outer.forget(withoutSlashes(rel));
     const below = `${rel}/`;
     for (const [path, dir] of this.dirs) {
       if (path !== rel && !path.startsWith(below)) continue;
@@ -248,7 +266,7 @@ export class Root {
       for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
         if (name === '..') {
           const gone = trail.pop();
-          if (gone === undefined) throw systemError(Errno.EXDEV, 'open');
+          if (gone === undefined) throw systemError(links > 0 ? Errno.ELOOP : Errno.EXDEV, 'open');
           closeSync(gone);
           continue;
         }
@@ -286,7 +304,7 @@ function readLink(path: Buffer): ByteString {
   } catch (error) {
     throw errnoOf(error) === Errno.EINVAL ? systemError(Errno.ENOTDIR, 'open') : error;
   }
-  if (target[0] === SLASH) throw systemError(Errno.EXDEV, 'open');
+  if (target[0] === SLASH) throw systemError(Errno.ELOOP, 'open');
   return target.toString('latin1');
 }
 

@@ -4,6 +4,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { copyFileTo } from '../files/temp.js';
+import { errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { join } from './delete.js';
 import type { EntryMaker } from './entries.js';
@@ -26,15 +27,36 @@ export function basisPath(receiving: Receiving, row: number, type: number): Buff
 
 /** A file below a basis directory; relative directories lie below the destination. */
 export function alternativePath(receiving: Receiving, dir: ByteString, name: ByteString): Buffer {
-  if (dir.startsWith('/')) return receiving.parts.outside(`${dir}/${name}`);
-  return receiving.parts.root.path(join(dir, name));
+  return optionPath(receiving, join(dir, name));
+}
+
+/** Stands for a path that cannot be reached: nothing is there. */
+const NOWHERE = Buffer.from('/proc/self/fd/-/-');
+
+function optionPath(receiving: Receiving, path: ByteString): Buffer {
+  try {
+    return receiving.parts.root.path(path);
+  } catch (error) {
+    if (errnoOf(error) === 0) throw error;
+    return NOWHERE;
+  }
 }
 
 /** Where the unfinished content of a file is kept with --partial-dir; null when there is no such place. */
 export function partialPath(receiving: Receiving, name: ByteString): Buffer | null {
   const relative = partialName(receiving, name);
-  if (relative === null) return null;
-  return relative.startsWith('/') ? receiving.parts.outside(relative) : receiving.parts.root.path(relative);
+  if (relative === null || isLinked(receiving, relative)) return null;
+  return optionPath(receiving, relative);
+}
+
+const dirStat = new FileStat();
+
+/** A relative --partial-dir lies where a sender has names, too: a link that has its name is not followed. */
+function isLinked(receiving: Receiving, relative: ByteString): boolean {
+  if (relative.startsWith('/')) return false;
+  return (
+    lstatInto(optionPath(receiving, relative.slice(0, relative.lastIndexOf('/'))), dirStat) === 0 && dirStat.isLink
+  );
 }
 
 /** The same as a name: below the file's own directory, or in an absolute one. */
@@ -70,6 +92,7 @@ export class BasisDirs {
     const { basisDirs } = this.receiving.session.options;
     let bestLevel: number = Level.NONE;
     for (let i = 0; i < basisDirs.length && bestLevel < Level.ALL; i++) {
+      if (this.isHidden(row, join(basisDirs[i], name))) continue;
       const level = this.level(row, alternativePath(this.receiving, basisDirs[i], name));
       if (level <= bestLevel) continue;
       bestLevel = level;
@@ -77,6 +100,12 @@ export class BasisDirs {
       this.best.copyFrom(this.found);
     }
     return bestLevel;
+  }
+
+  /** What a module hides cannot be a basis either. */
+  private isHidden(row: number, path: ByteString): boolean {
+    const { parts, session } = this.receiving;
+    return parts.moduleHides?.(path, session.list.isDir(row)) ?? false;
   }
 
   private level(row: number, path: Buffer): number {
@@ -93,7 +122,9 @@ export class BasisDirs {
     const { found } = this;
     if (found.isRegular) return this.check.same(row, path, found);
     if (found.isLink) {
-      return list.extra[row] >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]]);
+      return (
+        list.extra[row] >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]])
+      );
     }
     if (!found.isDevice) return true;
     const rdev = list.rdevs[list.extra[row]];
@@ -191,9 +222,7 @@ export class BasisDirs {
           parts.attrs.apply(temp, session.list, row, st, { isNew: true });
         });
       } catch (error) {
-        session.log.xferError(
-          `rsync: [generator] copy_file "${receiving.shownPath(name)}" failed: ${errnoText(error)}\n`,
-        );
+        session.log.xferError(`rsync: [generator] copy_file ${receiving.fullName(name)} failed: ${errnoText(error)}\n`);
         return false;
       }
     }

@@ -65,23 +65,33 @@ export class EntryMaker {
       const path = this.receiving.destPath(row);
       const errno = lstatInto(path, st);
       if (errno === 0 && follow && st.isLink) {
-        statInto(path, this.stat);
-        if (this.stat.exists && this.stat.isDir) st.copyFrom(this.stat);
+        this.lookThrough(row, st);
       }
       return errno;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
       st.exists = false;
       return errnoOf(error);
     }
   }
 
+  /** -K: a link to a directory stands for that, unless it leads out of a tree that is held. */
+  private lookThrough(row: number, st: FileStat): void {
+    const { receiving, stat } = this;
+    try {
+      statInto(receiving.parts.root.resolve(receiving.relativePath(row)), stat);
+    } catch {
+      return;
+    }
+    if (stat.exists && stat.isDir) st.copyFrom(stat);
+  }
+
   /** A file whose place cannot even be looked at is not asked for. */
   statFailed(row: number, errno: number): void {
     const { session } = this.receiving;
-    const shown = this.receiving.shownPath(this.receiving.relativePath(row));
-    session.log.xferError(`rsync: [generator] recv_generator: failed to stat "${shown}": ${errnoText(errno)}\n`);
+    const shown = this.receiving.fullName(this.receiving.relativePath(row));
+    session.log.xferError(`rsync: [generator] recv_generator: failed to stat ${shown}: ${errnoText(errno)}\n`);
   }
 
   /** Takes away what is in the way of a row. False when it cannot go. */
@@ -139,7 +149,7 @@ export class EntryMaker {
       fs.mkdirSync(path, { recursive: true });
     } catch (error) {
       receiving.session.log.xferError(
-        `rsync: [generator] recv_generator: mkdir "${receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`,
+        `rsync: [generator] recv_generator: mkdir ${receiving.fullName(dir)} failed: ${errnoText(error)}\n`,
       );
     }
   }
@@ -194,7 +204,7 @@ export class EntryMaker {
       return true;
     } catch (error) {
       session.log.xferError(
-        `rsync: [generator] recv_generator: mkdir "${receiving.shownPath(receiving.relativePath(row))}" failed: ${errnoText(error)}\n`,
+        `rsync: [generator] recv_generator: mkdir ${receiving.fullName(receiving.relativePath(row))} failed: ${errnoText(error)}\n`,
       );
       this.fail(row);
       return false;
@@ -285,10 +295,10 @@ export class EntryMaker {
       if (exists && parts.backup !== null) parts.backup.keep(path);
       make(path, exists);
     } catch (error) {
-      const shown = receiving.shownPath(path);
+      const shown = receiving.fullName(path);
       const what = list.isLink(row)
-        ? `symlink "${shown}" -> "${list.targets[list.extra[row]].toString('latin1')}"`
-        : `mknod "${shown}"`;
+        ? `symlink ${shown} -> "${list.targets[list.extra[row]].toString('latin1')}"`
+        : `mknod ${shown}`;
       session.log.xferError(`rsync: [generator] ${what} failed: ${errnoText(error)}\n`);
       return false;
     }
@@ -367,8 +377,8 @@ export class EntryMaker {
         if (st.exists && parts.backup !== null) parts.backup.keep(path);
         makeHardLink(parts.root, to, path, st.exists);
       } catch (error) {
-        const shown = receiving.shownPath(path);
-        session.log.xferError(`rsync: [generator] link "${shown}" => ${to} failed: ${errnoText(error)}\n`);
+        const shown = receiving.fullName(path);
+        session.log.xferError(`rsync: [generator] link ${shown} => ${to} failed: ${errnoText(error)}\n`);
         return;
       }
     }

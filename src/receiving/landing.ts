@@ -4,8 +4,9 @@ import type { SumHead } from '../../protocol/delta/blocks.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
+import { makeDirectories } from '../files/directories.js';
 import { FileWriter } from '../files/output.js';
-import { type Dir, Root } from '../files/root.js';
+import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
 import { openForReading } from '../files/window.js';
@@ -37,20 +38,14 @@ export class Landing {
   private readonly st = new FileStat();
   private readonly before = new FileStat();
   private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
-  /** An absolute --temp-dir, or null. */
-  private readonly tempRoot: Root | null;
 
   constructor(private readonly receiving: Receiving) {
-    const o = receiving.session.options;
-    this.writer = new FileWriter(o);
-    const absolute = o.tempDir.startsWith('/');
-    this.tempRoot = absolute ? Root.plain(receiving.parts.outside(o.tempDir).toString('latin1')) : null;
+    this.writer = new FileWriter(receiving.session.options);
   }
 
   /** Where a file is written before it is whole: beside its place, or in the --temp-dir. */
   private tempDir(dir: ByteString): Dir {
     const { tempDir } = this.receiving.session.options;
-    if (this.tempRoot !== null) return this.tempRoot.dir('');
     return this.receiving.parts.root.dir(tempDir === '' ? dir : tempDir);
   }
 
@@ -78,8 +73,8 @@ export class Landing {
   }
 
   private complain(call: string, name: ByteString, error: unknown): void {
-    const shown = this.receiving.shownPath(name);
-    this.receiving.session.log.xferError(`rsync: [receiver] ${call} "${shown}" failed: ${errnoText(error)}\n`);
+    const shown = this.receiving.fullName(name);
+    this.receiving.session.log.xferError(`rsync: [receiver] ${call} ${shown} failed: ${errnoText(error)}\n`);
   }
 
   private openInPlace(place: Place): void {
@@ -117,8 +112,8 @@ export class Landing {
   /** A write error ends the run, as there is nothing that could be done about a full disk. */
   writeFailed(place: Place, error: unknown): never {
     this.release(place, false, 0);
-    const shown = this.receiving.shownPath(place.name);
-    throw new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on "${shown}": ${errnoText(error)}`);
+    const shown = this.receiving.fullName(place.name);
+    throw new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on ${shown}: ${errnoText(error)}`);
   }
 
   /** The run ends in the middle of this file. */
@@ -172,10 +167,16 @@ export class Landing {
   private moveToPartial(temp: TempFile, kept: ByteString): void {
     const { dir, name } = splitPath(kept);
     const { parts } = this.receiving;
-    const path = dir.startsWith('/') ? parts.outside(dir) : parts.root.path(dir);
-    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    const root = dir.startsWith('/') ? Root.plain(path.toString('latin1')).dir('') : parts.root.dir(dir);
-    temp.moveTo(root, name, 0, name.length, null);
+    this.clearPartialDir(dir);
+    makeDirectories(parts.root, dir, 0o700);
+    temp.moveTo(parts.root.dir(dir), name, 0, name.length, null);
+  }
+
+  /** A relative --partial-dir lies where a sender has names, too: a link in its place is not followed but removed. */
+  private clearPartialDir(dir: ByteString): void {
+    const { root } = this.receiving.parts;
+    if (dir.startsWith('/') || lstatInto(root.path(dir), this.before) !== 0 || this.before.isDir) return;
+    fs.unlinkSync(root.path(dir));
   }
 
   /** All of a file was read. `matches` says whether its sum is right. */
@@ -267,7 +268,7 @@ export class Landing {
 
   private removeKept(kept: ByteString): void {
     const { parts } = this.receiving;
-    const path = (p: ByteString) => (p.startsWith('/') ? parts.outside(p) : parts.root.path(p));
+    const path = (p: ByteString) => parts.root.path(p);
     try {
       if (lstatInto(path(kept), this.before) === 0 && this.before.exists) fs.unlinkSync(path(kept));
       else return;
@@ -281,10 +282,9 @@ export class Landing {
   releaseDelayed(): void {
     const { parts, session } = this.receiving;
     for (const { row, name, kept } of this.delayed) {
-      const from = kept.startsWith('/') ? parts.outside(kept) : parts.root.path(kept);
       try {
         if (parts.backup !== null) this.backUp(name);
-        fs.renameSync(from, this.receiving.destPath(row));
+        fs.renameSync(parts.root.path(kept), this.receiving.destPath(row));
         fs.rmdirSync(parts.root.path(splitPath(kept).dir));
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;

@@ -6,20 +6,20 @@ import type { Backup } from '../files/backup.js';
 import type { IdMap } from '../files/ids.js';
 import type { Root } from '../files/root.js';
 import type { FileStat } from '../files/stat.js';
+import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import type { ListProgress, ListReceiver } from './list-receiver.js';
 
 export interface ReceivingParts {
+  /** The destination. Absolute paths, which only options name, start from the root of a module or of the system. */
   root: Root;
-  /** A path that an option names outside the destination (absolute); refuses what a daemon must not reach. */
-  outside(path: ByteString): Buffer;
   ids: IdMap;
   attrs: AttributeSetter;
   backup: Backup | null;
   filters: FilterList;
   /** Scope of the transfer root, for deletions. */
   scope: FilterScope;
-  /** A module's own filters, checked with module-relative names; null when there are none. */
+  /** A module's own filters, for names below the destination and absolute ones; null when there are none. */
   moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
   listDigest: Digest | null;
   umask: number;
@@ -69,15 +69,20 @@ export class Receiving {
     return this.session.list.path(row);
   }
 
-  /** A path of the destination as messages show it: whole, as the file system knows it. */
-  shownPath(relative: ByteString): string {
+  /** A path of the destination as error messages show it: whole, in quotes, with a daemon's module. */
+  fullName(relative: ByteString): ByteString {
     const { shownRoot } = this;
-    const whole = relative === '.' || relative === '' ? shownRoot : `${shownRoot === '/' ? '' : shownRoot}/${relative}`;
-    return whole;
+    const isRoot = relative === '.' || relative === '';
+    return fullName(isRoot ? shownRoot : relative, shownRoot, this.module);
   }
+
+  /** Name of the module that a daemon writes into. */
+  module: ByteString | null = null;
 
   /** Absolute name of the destination directory; set when it is known. */
   shownRoot: ByteString = '';
+  /** Path of the destination below a module's root, '' for that itself. */
+  below: ByteString = '';
 
   /** True when items are printed as such (-i), so that nothing else need be said about them. */
   get printsItems(): boolean {

@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import { Basis, Item } from '../../protocol/constants.js';
 import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from '../../protocol/delta/blocks.js';
-import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
+import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import { openForReading } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
@@ -81,10 +82,11 @@ export class Requests {
   file(ndx: number, row: number, st: FileStat, errno: number): void {
     const { receiving } = this;
     const { list, options: o } = receiving.session;
-    receiving.settleMode(row, st.exists && !st.isDir ? st : null);
     if (this.isSkipped(row, st)) return;
     const inTheWay = st.exists && !st.isRegular;
     if (inTheWay && !this.entries.makeRoom(row, st)) return;
+    const listMode = list.mode[row];
+    receiving.settleMode(row, st.exists ? st : null);
     let basis = st.exists ? receiving.destPath(row) : null;
     let type: number = Basis.FNAME;
     if (this.entries.basisDirs !== null && (!st.exists || o.basisKind !== 'copy')) {
@@ -93,6 +95,7 @@ export class Requests {
       if (verdict.kind === 'basis') {
         basis = verdict.path;
         type = verdict.type;
+        this.settleAgain(row, listMode, st);
       }
     }
     const partial = this.findPartial(row);
@@ -115,13 +118,26 @@ export class Requests {
       this.skipLink(row);
       return;
     }
-    if (partial !== null) this.request(ndx, row, st, partial, this.partialStat.size, Basis.PARTIAL_DIR, false);
-    else this.request(ndx, row, st, basis, st.size, type, false);
+    if (partial !== null) {
+      this.settleAgain(row, listMode, this.partialStat);
+      this.request(ndx, row, st, partial, this.partialStat.size, Basis.PARTIAL_DIR, false);
+    } else {
+      this.request(ndx, row, st, basis, st.size, type, false);
+    }
   }
 
-  /** True when the file at the destination needs no data. */
+  /** True when what is at the destination, of the same type, has the right content. */
   sameContent(row: number, st: FileStat): boolean {
-    return !st.isRegular || this.check.same(row, this.receiving.destPath(row), st);
+    const path = this.receiving.destPath(row);
+    if (st.isRegular) return this.check.same(row, path, st);
+    const { list } = this.receiving.session;
+    return !st.isLink || fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]]);
+  }
+
+  /** Without -p a file gets the permissions of its basis, whatever that is. */
+  private settleAgain(row: number, listMode: number, basis: FileStat): void {
+    this.receiving.session.list.mode[row] = listMode;
+    this.receiving.settleMode(row, basis);
   }
 
   /** What an earlier run has left in the --partial-dir, its state in `partialStat`. */
@@ -172,12 +188,12 @@ export class Requests {
     if (!o.dryRun && basis !== null) {
       const backsUp = o.inplace && parts.backup !== null && type === Basis.FNAME && !redo;
       try {
-        if (!this.wholeFile) fd = fs.openSync(basis, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+        if (!this.wholeFile) fd = openForReading(basis);
         if (backsUp) parts.backup!.copyOf(receiving.relativePath(row));
         if (backsUp && fd >= 0) basisType = Basis.BACKUP;
       } catch (error) {
         session.log.error(
-          `rsync: [generator] failed to open "${receiving.shownPath(receiving.relativePath(row))}", continuing: ${errnoText(error)}\n`,
+          `rsync: [generator] failed to open ${receiving.fullName(receiving.relativePath(row))}, continuing: ${errnoText(error)}\n`,
         );
       }
     }

@@ -10,7 +10,7 @@ const PIECE = 256 * 1024;
 export function sumFile(path: Buffer, digest: Digest, out: Uint8Array, at: number, buffer: Buffer): boolean {
   let fd = -1;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
     digest.init();
     for (;;) {
       const n = fs.readSync(fd, buffer, 0, buffer.length, null);

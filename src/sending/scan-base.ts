@@ -3,6 +3,7 @@ import { cleanPath } from '../../protocol/filter/parse.js';
 import type { FilterList, FilterReader, FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Root } from '../files/root.js';
+import { type FileStat, lstatInto, statInto } from '../files/stat.js';
 
 /** Largest filter file that is read. */
 const MAX_FILTER_FILE = 64 * 1024 * 1024;
@@ -20,6 +21,8 @@ export class SourceBase {
   readonly path: ByteString;
   /** The same as the file system gets it: `..` behind a link must not be taken out. */
   private readonly realPath: ByteString;
+  /** The directory as the user wrote it; '' when names start where the run does. */
+  written: ByteString = '';
   private prefix: Buffer = NOWHERE;
   private prefixDir: ByteString | null = null;
   private moduleScope: FilterScope | null = null;
@@ -89,6 +92,13 @@ export class SourceBase {
     return this.root !== null ? this.root.resolve(this.relative(name)) : this.pathOf(name);
   }
 
+  /** stat() of what an entry leads to; 0 or an error number. Throws an errno error in a confined tree. */
+  statResolved(name: ByteString, into: FileStat): number {
+    if (this.root === null) return statInto(this.pathOf(name), into);
+    // What a confined path resolves to is no link: one that is there now was put there since.
+    return lstatInto(this.root.resolve(this.relative(name)), into);
+  }
+
   /** The same paths for a file that was listed before: a path that cannot be found again leads nowhere. */
   laterPath(name: ByteString, follow: boolean): Buffer {
     try {
@@ -104,6 +114,7 @@ export class SourceBase {
   }
 
   private readFilterFile(name: ByteString): Buffer | null {
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
     let fd = -1;
     try {
       if (this.isHiddenWithParents(name, false)) return null;
@@ -111,7 +122,7 @@ export class SourceBase {
       // Most directories have none, which must not cost an exception.
       if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return null;
       // Without O_NONBLOCK, a fifo of that name would stop everything.
-      fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (this.root === null ? 0 : O_NOFOLLOW));
       const stat = fs.fstatSync(fd);
       return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
     } catch {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { MUNGE_PREFIX } from '../files/special.js';
-import { FileStat, lstatInto, statInto } from '../files/stat.js';
+import { FileStat, lstatInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyingUnsafeLink } from '../report/messages.js';
@@ -54,7 +54,7 @@ export class Looker {
   /** stat() of what a name leads to. */
   follow(name: ByteString, base: SourceBase, into: FileStat = this.stat): number {
     try {
-      return statInto(base.resolvedPath(name), into);
+      return base.statResolved(name, into);
     } catch (error) {
       return errnoOf(error) || Errno.EINVAL;
     }

@@ -191,10 +191,18 @@ export class Scanner {
     return this.bases.ofRow(row).laterPath(this.ctx.list.path(row), this.finder.looker.mayFollow);
   }
 
+  /** The directory that a row's name is relative to, as the user wrote it. */
+  writtenDir(row: number): ByteString {
+    return this.bases.ofRow(row).written;
+  }
+
   /** How the file of a row is to be opened: not through a link, unless some option follows links. */
   openFlags(_row: number): number {
-    const { O_RDONLY, O_NOFOLLOW } = fs.constants;
-    return this.finder.looker.mayFollow ? O_RDONLY : O_RDONLY | O_NOFOLLOW;
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    // In a confined tree a path was resolved to something that is no link; if it is one now, somebody has swapped it.
+    // A fifo that has come into a file's place must not make us wait.
+    const mayFollow = this.finder.looker.mayFollow && this.ctx.root === null;
+    return mayFollow ? O_RDONLY | O_NONBLOCK : O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
   }
 
   /** The whole path of a row's file for messages; on a daemon, from the module's root. */

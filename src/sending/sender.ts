@@ -8,8 +8,8 @@ import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
-import { digestHex } from '../report/item.js';
-import { senderRemoved, skippedRemove, vanished } from '../report/messages.js';
+import { digestHex, type ReportItem } from '../report/item.js';
+import { matchReport, senderRemoved, skippedRemove, vanished } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';
@@ -19,6 +19,9 @@ import { createFileSender } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
 import type { Scanner } from './scan.js';
+
+/** Bytes of a block sum header (9.6). */
+const HEAD_BYTES = 16;
 
 /** Answers the requests of a generator: one item after another, in order (section 9). */
 export class Sender {
@@ -59,6 +62,10 @@ export class Sender {
       if (this.pace.due()) await this.pace.rest();
     }
     if (this.lists.complete && session.protocol >= 30 && this.scanner.ioError !== 0) this.reportIoError();
+    if ((session.options.debug.deltasum ?? 0) >= 1) {
+      const { matches, hashHits, falseAlarms, counts } = this.files;
+      session.log.info(matchReport(matches, hashHits, falseAlarms, counts.literalBytes));
+    }
     session.ndxOut.write(session.connection.writer, NDX_DONE);
     session.connection.flush();
   }
@@ -154,7 +161,7 @@ export class Sender {
     const row = this.rowOf(ndx);
     countCreated(session.stats, list.mode[row], item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
-      this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
+      this.itemLog.change(this.report(row));
       this.echo();
       return;
     }
@@ -164,12 +171,17 @@ export class Sender {
     session.stats.transferredFiles++;
     session.stats.transferredSize += list.size[row];
     if (session.options.dryRun) {
-      this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname });
+      this.itemLog.transfer(this.report(row));
       this.echo();
       return;
     }
     await this.readSums();
     await this.sendFile(row);
+  }
+
+  private report(row: number): ReportItem {
+    const { session, scanner, item } = this;
+    return { list: session.list, row, iflags: item.iflags, xname: item.xname, sourcePath: scanner.writtenDir(row) };
   }
 
   private echo(): void {
@@ -185,6 +197,9 @@ export class Sender {
     );
   }
 
+  /** Bytes of block sums of the last request. */
+  private sumBytes = 0;
+
   private async readSums(): Promise<void> {
     const { session, sums } = this;
     const { connection } = session;
@@ -196,7 +211,9 @@ export class Sender {
     }
     if (head.count > 0 && this.appendMode() === 0) await this.files.prepareSearch();
     sums.start(head);
+    this.sumBytes = HEAD_BYTES;
     if (this.appendMode() > 0) return;
+    this.sumBytes += head.count * (4 + head.sumLength);
     while (!sums.read(connection.reader)) await connection.fill();
   }
 
@@ -222,11 +239,11 @@ export class Sender {
       const append = this.appendMode();
       list.flags[row] |= EntryFlag.FILE_SENT;
       if (this.itemLog.beforeTransfer) {
-        this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname });
+        this.itemLog.transfer(this.report(row));
       }
+      const before = connection.writer.total + connection.writer.unflushed;
       this.echo();
       writeSumHead(connection.writer, this.sums.head);
-      const before = connection.writer.total + connection.writer.unflushed;
       files.begin(fd, size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
       this.progress?.startFile(size, this.place(item.ndx));
       while (!files.step()) {
@@ -241,7 +258,7 @@ export class Sender {
       if (!this.itemLog.beforeTransfer) {
         const bytesWritten = connection.writer.total + connection.writer.unflushed - before;
         const fileSum = digestHex(files.fileSum, session.algorithms.transferSum);
-        this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname, bytesWritten, fileSum });
+        this.itemLog.transfer({ ...this.report(row), bytesWritten, checksumBytes: this.sumBytes, fileSum });
       }
       if (files.readError !== null) this.readFailed(row, files.readError);
     } finally {
@@ -265,7 +282,7 @@ export class Sender {
     const { session, scanner } = this;
     const path = scanner.sourcePath(row);
     try {
-      return fs.openSync(path, session.options.copyLinks ? fs.constants.O_RDONLY : scanner.openFlags(row));
+      return fs.openSync(path, scanner.openFlags(row));
     } catch (error) {
       const name = scanner.shownPath(row);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {

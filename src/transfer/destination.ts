@@ -3,8 +3,10 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { makeDirectories } from '../files/directories.js';
 import { Root } from '../files/root.js';
-import { FileStat, statInto } from '../files/stat.js';
+import { FileStat, lstatInto, statInto } from '../files/stat.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { createdDirectory } from '../report/messages.js';
 import type { Session } from '../session/session.js';
@@ -18,6 +20,8 @@ export interface Destination {
   localName: ByteString | null;
   /** The destination is made only in thought: a dry run into a directory that does not exist. */
   missing: boolean;
+  /** Path of the root below a module's, without slashes at its ends; '' for the module's root and without a module. */
+  below: ByteString;
 }
 
 /** A module's tree, in which the destination of a daemon lies. */
@@ -25,6 +29,10 @@ export interface DestinationBase {
   /** Absolute directory that relative destinations start from. */
   cwd: ByteString;
   confined: Root | null;
+  /** This is a daemon's module: `cwd` is its root. */
+  isModule?: boolean;
+  /** Tells which names of a module its own filters hide; null or absent when there are none. */
+  hides?: ((path: ByteString, isDir: boolean) => boolean) | null;
 }
 
 /**
@@ -35,15 +43,17 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const { options: o, log } = session;
   const path = dest === '' ? '.' : dest;
   const whole = path.startsWith('/') && base.confined === null ? path : joinPath(base.cwd, path);
-  const at = (relative: ByteString) =>
-    base.confined !== null ? base.confined.path(relative === '' ? '.' : relative) : Buffer.from(whole, 'latin1');
   const relative = path.replace(/^\/+/, '').replace(/\/+$/, '');
   const trailing = /(^|\/)\.?$/.test(path);
   const total = countEntries(session);
   const st = new FileStat();
-  const errno = statInto(at(relative), st);
   const name = path.replace(/(.)\/+$/, '$1');
-  if (errno === 0 && st.exists && st.isDir) return inside(base, whole, relative, null, false);
+  const plainName = relative.replace(/(^|\/)\.$/, '');
+  if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
+    throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
+  }
+  const errno = look(base, whole, relative, st);
+  if (errno === 0 && st.exists && st.isDir) return inside(session, base, whole, relative, null, false);
   if (st.exists) {
     if (total > 1)
       throw new RsyncError(Exit.FILESELECT, 'ERROR: destination must be a directory when copying more than 1 file');
@@ -52,27 +62,56 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   } else if (total > 1 || trailing || firstIsDirectory(session)) {
     if (!o.dryRun) makeDirectory(base, whole, relative, o.mkpath, name);
     markCreated(session);
-    if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0) log.info(createdDirectory(name));
-    return inside(base, whole, relative, null, o.dryRun);
+    if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0 || o.serverLogFormat.includes('%i')) {
+      log.info(createdDirectory(name));
+    }
+    return inside(session, base, whole, relative, null, o.dryRun);
   }
   const slash = whole.replace(/\/+$/, '').lastIndexOf('/');
   const parent = slash <= 0 ? '/' : whole.slice(0, slash);
   const relativeSlash = relative.lastIndexOf('/');
   const relativeParent = relativeSlash < 0 ? '' : relative.slice(0, relativeSlash);
   const localName = whole.slice(slash + 1);
-  if (o.mkpath && !o.dryRun) fs.mkdirSync(Buffer.from(parent, 'latin1'), { recursive: true });
-  const errnoParent = statInto(
-    base.confined !== null ? base.confined.path(relativeParent || '.') : Buffer.from(parent, 'latin1'),
-    st,
-  );
+  if (o.mkpath && !o.dryRun) makeDirectory(base, parent, relativeParent, true, parent);
+  const errnoParent = look(base, parent, relativeParent, st);
   if (errnoParent !== 0 || !st.exists) {
     const why = errnoText(errnoParent);
     throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 "${parent}" failed: ${why}`);
   }
-  return inside(base, parent, relativeParent, localName, false);
+  return inside(session, base, parent, relativeParent, localName, false);
+}
+
+/** What is at a path of the destination; links are followed, but never out of a module. 0 or an error number. */
+function look(base: DestinationBase, whole: ByteString, relative: ByteString, st: FileStat): number {
+  const { confined } = base;
+  if (confined === null) return statInto(Buffer.from(whole, 'latin1'), st);
+  try {
+    return lstatInto(confined.resolve(relative === '' ? '.' : relative), st);
+  } catch (error) {
+    st.exists = false;
+    const errno = errnoOf(error);
+    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return errno;
+    // A link that leads out of the module: not a directory, and nothing else is told about it.
+    if (errno !== Errno.EXDEV && errno !== Errno.ELOOP) throw cannotEnter(whole, error);
+    if (whole.endsWith('/')) throw cannotEnter(whole, error);
+    return lookAtLink(confined, whole, relative, st);
+  }
+}
+
+function lookAtLink(confined: Root, whole: ByteString, relative: ByteString, st: FileStat): number {
+  try {
+    return lstatInto(confined.path(relative), st);
+  } catch (error) {
+    throw cannotEnter(whole, error);
+  }
+}
+
+function cannotEnter(whole: ByteString, error: unknown): RsyncError {
+  return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#1 "${whole}" failed: ${errnoText(error)}`);
 }
 
 function inside(
+  session: Session,
   base: DestinationBase,
   whole: ByteString,
   relative: ByteString,
@@ -80,14 +119,25 @@ function inside(
   missing: boolean,
 ): Destination {
   const shown = whole.length > 1 ? whole.replace(/\/+$/, '').replace(/\/\.$/, '') || '/' : whole;
-  const root = base.confined !== null ? below(base.confined, relative) : Root.plain(shown);
-  return { root, shown, localName, missing };
+  const below = base.isModule === true ? tidy(relative) : '';
+  const { confined } = base;
+  if (confined === null) return { root: Root.plain(shown), shown, localName, missing, below };
+  if (missing) return { root: Root.nowhere(confined), shown, localName, missing, below };
+  try {
+    // The tree is opened through the descriptor that is held. Links in it are followed only if -K asks for that.
+    const path = confined.dir(tidy(relative)).self().toString('latin1');
+    const root = Root.confined(path, session.options.keepDirlinks, confined);
+    return { root, shown, localName, missing, below };
+  } catch (error) {
+    throw cannotEnter(whole, error);
+  }
 }
 
-/** A directory of a confined tree as a tree of its own: it is opened through the descriptor that is held. */
-function below(confined: Root, relative: ByteString): Root {
-  if (relative === '' || relative === '.') return confined;
-  return Root.confined(confined.dir(relative).self().toString('latin1'));
+function tidy(relative: ByteString): ByteString {
+  return relative
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 }
 
 function makeDirectory(
@@ -97,9 +147,11 @@ function makeDirectory(
   parents: boolean,
   name: string,
 ): void {
-  const path = base.confined !== null ? base.confined.path(relative) : Buffer.from(whole, 'latin1');
+  const { confined } = base;
   try {
-    fs.mkdirSync(path, { recursive: parents });
+    if (confined === null) fs.mkdirSync(Buffer.from(whole, 'latin1'), { recursive: parents });
+    else if (parents) makeDirectories(confined, tidy(relative));
+    else fs.mkdirSync(confined.path(tidy(relative) || '.'));
   } catch (error) {
     throw new RsyncError(Exit.FILEIO, `rsync: [Receiver] mkdir "${name}" failed: ${errnoText(error)}`);
   }

@@ -3,7 +3,9 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
+import { RuleFlag } from '../../protocol/filter/rule.js';
 import { errnoText } from '../report/errno.js';
+import { filtered } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Reads filter files by their path as given; null when there is none. */
@@ -24,7 +26,11 @@ export interface FilterSetup {
   side: 'sender' | 'receiver';
   isServer: boolean;
   isLocal: boolean;
+  /** Reads the files that rules name; a daemon's client must not reach beyond the module. */
+  reader?: FilterReader;
   report(text: string): void;
+  /** --debug=filter: which rule has decided about a name. */
+  trace(text: ByteString): void;
 }
 
 /** The rules that a client's options say, or on a server those that its own options imply. */
@@ -34,12 +40,20 @@ export function buildFilters(s: FilterSetup): FilterList {
     side: s.side,
     protocol: s.protocol,
     deleteExcluded: o.deleteExcluded,
-    reader: plainFilterReader,
+    reader: s.reader ?? plainFilterReader,
     from0: o.from0,
-    cvs: { home: process.env.HOME ?? null, names: process.env.CVSIGNORE ?? null },
+    cvs: s.reader !== undefined ? undefined : { home: process.env.HOME ?? null, names: process.env.CVSIGNORE ?? null },
     who: s.isServer ? s.side : 'client',
     report: s.report,
   });
+  if ((o.debug.filter ?? 0) >= 1) {
+    const role = s.side === 'sender' ? 'sender' : 'generator';
+    list.onMatch = (rule, path, isDir, origin) => {
+      const pattern = rule.is(RuleFlag.FROM_FILE) ? '<rule from a file read earlier>' : rule.pattern;
+      const slash = rule.is(RuleFlag.DIRECTORY) && !rule.is(RuleFlag.FROM_FILE) ? '/' : '';
+      s.trace(filtered(role, rule.is(RuleFlag.INCLUDE), isDir, path, pattern + slash, origin));
+    };
+  }
   if (!s.isServer || s.isLocal) {
     for (const source of o.filters) list.addSource(source, o.from0);
     // Unfinished files of other runs are never listed and never deleted.

@@ -15,16 +15,18 @@ import { Landing } from '../receiving/landing.js';
 import type { ListGuard } from '../receiving/list-guard.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
-import { Receiving } from '../receiving/receiving.js';
+import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
 import type { ItemContext } from '../report/item.js';
 import { backedUp } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
-import { type Destination, type DestinationBase, openDestination } from './destination.js';
+import { type Destination, type DestinationBase, joinPath, openDestination } from './destination.js';
 import { receiverGoodbye, receiveStatistics } from './goodbye.js';
 import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
+import { settleOptionDirs } from './module-paths.js';
+import { checkPlaces } from './places.js';
 import { problemReporter } from './problems.js';
 
 /** What a receiving side needs besides its session. */
@@ -32,12 +34,8 @@ export interface ReceivingInput {
   dest: ByteString;
   base: DestinationBase;
   filters: FilterList;
-  /** Tells which names of a module its own filters hide; null when there are none. */
-  moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
   /** A module's "incoming chmod". */
   moduleChmod: readonly ChmodRule[];
-  /** Absolute paths in options (basis, backup, partial and temporary directories) as this side may use them. */
-  outside(path: ByteString): Buffer;
   itemContext: ItemContext;
   transferLog: TransferLog | null;
   progress: Progress | null;
@@ -69,10 +67,14 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
     return;
   }
   const destination = o.listOnly ? null : await findDestination(session, input, lists);
-  const receiving = await makeReceiving(session, lists, input, decoder, destination);
-  session.inTransfer = true;
-  await runTransfer(receiving, input);
-  session.inTransfer = false;
+  try {
+    const receiving = await makeReceiving(session, lists, input, decoder, destination);
+    session.inTransfer = true;
+    await runTransfer(receiving, input);
+    session.inTransfer = false;
+  } finally {
+    destination?.root.close();
+  }
   session.ndxOut.write(connection.writer, NDX_DONE);
   connection.flush();
 }
@@ -92,28 +94,35 @@ async function makeReceiving(
 ): Promise<Receiving> {
   const { options: o } = session;
   const isRoot = process.geteuid?.() === 0;
-  const root = destination?.root ?? input.base.confined ?? Root.plain('.');
-  const reporter = problemReporter(session, destination?.shown ?? '');
+  const { base } = input;
+  const root = destination?.root ?? base.confined ?? Root.plain('.');
+  const below = destination?.below ?? '';
+  const hides = hiddenBelow(base.hides ?? null, below);
+  if (base.isModule === true) settleOptionDirs(o, below, base.hides ?? null);
+  const reporter = problemReporter(session, destination?.shown ?? '', input.itemContext.module ?? null);
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
   const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
   const readFilter = {
-    read: (path: ByteString) => readBelow(path.startsWith('/') ? input.outside(path) : root.path(path)),
+    read: (path: ByteString) => (hides?.(path, false) ? null : readBelow(root, path)),
   };
   const receiving = new Receiving(session, lists, {
     root,
     ids,
-    outside: input.outside,
     attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod),
     backup: o.backup ? new Backup(root, o, isRoot, backupLine(session)) : null,
     filters: input.filters,
-    scope: input.filters.root(readFilter, destination?.shown ?? ''),
-    moduleHides: input.moduleHides,
+    // On a daemon, absolute paths in rules start from the module.
+    scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
+    moduleHides: hides,
     listDigest: o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null,
     umask: process.umask(),
     isRoot,
     localName: destination?.localName ?? null,
   });
   receiving.shownRoot = destination?.shown ?? '';
+  receiving.below = below;
+  receiving.module = input.itemContext.module ?? null;
+  if (destination !== null) checkPlaces(receiving);
   return receiving;
 }
 
@@ -124,11 +133,24 @@ function backupLine(session: Session): ((from: ByteString, to: ByteString) => vo
   return (from, to) => log.info(backedUp(from, to));
 }
 
-function readBelow(path: Buffer): Buffer | null {
+/** A module's filters for names below the destination; absolute ones start from the module. */
+function hiddenBelow(hides: DestinationBase['hides'] | null, below: ByteString): ReceivingParts['moduleHides'] {
+  if (hides === null || hides === undefined) return null;
+  return (path, isDir) => {
+    if (path === '' || path === '.') return false;
+    return hides(path.startsWith('/') ? path.slice(1) : joinPath(below, path).replace(/^\/+/, ''), isDir);
+  };
+}
+
+/** Bytes of a filter file that are read. */
+const MAX_FILTER_FILE = 64 * 1024 * 1024;
+
+function readBelow(root: Root, path: ByteString): Buffer | null {
   let fd = -1;
   try {
-    fd = openForReading(path);
-    return fs.readFileSync(fd);
+    fd = openForReading(root.path(path));
+    const stat = fs.fstatSync(fd);
+    return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
   } catch {
     return null;
   } finally {

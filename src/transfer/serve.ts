@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { Compat, Exit, Msg } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
@@ -15,7 +16,8 @@ import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
 import type { Connection } from '../transport/connection.js';
 import { buildFilters, exchangeFilters, plainFilterReader } from './filters.js';
-import { announceFailure } from './goodbye.js';
+import { announceFailure, asRunError } from './goodbye.js';
+import { modulePath, rejectedOptions, sanitizePath } from './module-paths.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from './names.js';
 import { runReceivingSide } from './receiving-side.js';
 import { runSendingSide } from './sending-side.js';
@@ -72,8 +74,8 @@ export async function serveSession(request: ServeRequest): Promise<number> {
     const code = session.exitCode();
     if (module !== null && code !== Exit.OK) request.log.error(exitLine(code, connection.role));
     return code;
-  } catch (error) {
-    if (!(error instanceof RsyncError)) throw error;
+  } catch (thrown) {
+    const error = asRunError(thrown, connection.role);
     if (session !== null) await announceFailure(session, error);
     else if (!error.silent) logLines(request.log, 'error', `${error.message}\n`);
     // A daemon notes the end of every run; what a peer has said is not repeated to it.
@@ -100,7 +102,9 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     side,
     isServer: true,
     isLocal: false,
+    reader: module === null ? undefined : { read: (path) => readInModule(path, module) },
     report: (text) => session.log.warning(`${text}\n`),
+    trace: (text) => session.log.info(text),
   });
   await exchangeFilters(session, filters);
   const itemContext = itemContextOf(session, module);
@@ -124,11 +128,14 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   }
   await runReceivingSide(session, {
     dest: request.paths[0] ?? '.',
-    base: { cwd: module?.path ?? cwd(), confined: module?.confined ?? null },
+    base: {
+      cwd: module?.path ?? cwd(),
+      confined: module?.confined ?? null,
+      isModule: module !== null,
+      hides: hidesOf(module),
+    },
     filters,
-    moduleHides: hidesOf(module),
     moduleChmod: module?.incomingChmod ?? [],
-    outside: (path) => outsidePath(path, module),
     idsByNumber: module?.idsByNumber ?? false,
     itemContext,
     transferLog: module?.transferLog ?? null,
@@ -180,27 +187,50 @@ function sourcesOf(session: Session, request: ServeRequest) {
   const { options: o } = session;
   if (o.filesFrom === '') return { sources: request.paths.map((p) => (p === '' ? '.' : p)), names: null };
   const sources = [request.paths[0] ?? '.'];
-  if (o.filesFrom === '-') return { sources, names: receiveNames(session) };
-  return { sources, names: toAsync(splitNames(readNames(o.filesFrom, request.module), o.from0, true)) };
+  const { module } = request;
+  const names =
+    o.filesFrom === '-' ? receiveNames(session) : toAsync(splitNames(readNames(o.filesFrom, module), o.from0, true));
+  return { sources, names: module === null ? names : insideModule(names) };
 }
 
-/** A list of names on this server: below the module for a daemon. */
+/** Names that a client gives, without any `..` that would climb out of its module. */
+async function* insideModule(names: AsyncIterable<ByteString>): AsyncGenerator<ByteString> {
+  for await (const name of names) yield sanitizePath(name);
+}
+
+/** A list of names on this server; a daemon's client gets those of its module only. Exit code 1 without it. */
 function readNames(path: ByteString, module: ServedModule | null): Buffer {
   if (module === null) return readNamesFile(path);
-  return readNamesFile(outsidePath(path, module).toString('latin1'));
+  if (hidesOf(module)?.(modulePath(path).slice(1), false)) throw rejectedOptions();
+  const content = readInModule(path, module);
+  if (content !== null) return content;
+  throw new RsyncError(Exit.SYNTAX, `failed to open files-from file ${path}: No such file or directory`);
 }
 
-/** Absolute paths of a daemon's client start at the module. */
-function outsidePath(path: ByteString, module: ServedModule | null): Buffer {
-  if (module === null) return Buffer.from(path, 'latin1');
-  const relative = path
-    .replace(/^\/+/, '')
-    .split('/')
-    .filter((c) => c !== '' && c !== '.');
-  if (relative.includes('..')) throw new RsyncError(Exit.SYNTAX, `ERROR: path "${path}" leaves the module`);
-  const below = relative.join('/');
-  if (module.confined !== null) return module.confined.path(below === '' ? '.' : below);
-  return Buffer.from(`${module.path === '/' ? '' : module.path}/${below}`, 'latin1');
+/** Bytes of a file that rules or names are read from. */
+const MAX_TEXT_FILE = 64 * 1024 * 1024;
+
+/** A file that a client names, from its module's root; null when it is not there, hidden, or outside of the module. */
+function readInModule(path: ByteString, module: ServedModule): Buffer | null {
+  const inside = modulePath(path);
+  if (hidesOf(module)?.(inside.slice(1), false)) return null;
+  let fd = -1;
+  try {
+    const { confined } = module;
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+    if (confined !== null) {
+      fd = fs.openSync(confined.resolve(inside.slice(1)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    } else {
+      const root = module.path === '/' ? '' : module.path;
+      fd = fs.openSync(Buffer.from(`${root}${inside}`, 'latin1'), O_RDONLY | O_NONBLOCK);
+    }
+    const stat = fs.fstatSync(fd);
+    return stat.isFile() && stat.size <= MAX_TEXT_FILE ? fs.readFileSync(fd) : null;
+  } catch {
+    return null;
+  } finally {
+    if (fd >= 0) fs.closeSync(fd);
+  }
 }
 
 function hidesOf(module: ServedModule | null): ((path: ByteString, isDir: boolean) => boolean) | null {

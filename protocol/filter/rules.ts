@@ -57,6 +57,9 @@ export class FilterList implements ScopeRules {
   /** May be set once it is known: rules can be read before the peer's version is. */
   protocol: number;
 
+  /** See `ScopeRules`; null: nobody wants to know. */
+  onMatch: ScopeRules['onMatch'] = null;
+
   constructor(private readonly o: FilterListOptions) {
     this.protocol = o.protocol;
     this.settings = {

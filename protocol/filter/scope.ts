@@ -19,6 +19,8 @@ export interface ScopeRules {
   readonly settings: LoadSettings;
   readonly hasPerDirectory: boolean;
   cvsRules(): readonly Rule[];
+  /** Told which rule has decided about a name, and where that rule comes from when it is no rule of the list itself. */
+  onMatch?: ((rule: Rule, path: ByteString, isDir: boolean, origin: string) => void) | null;
 }
 
 const NO_MERGES: readonly Merge[] = [];
@@ -198,27 +200,40 @@ export class FilterScope {
   /** What the rules say about a name. `path`: transfer-relative, or absolute with a leading slash (-R). */
   verdict(path: ByteString, isDir: boolean): Verdict {
     const { rules } = this.tree.list;
-    return rules.length === 0 ? 0 : this.decide(rules, path, isDir, 0);
+    return rules.length === 0 ? 0 : this.decide(rules, path, isDir, 0, '');
   }
 
   /** The same, for names in a directory that is being deleted: perishable rules do not count. */
   verdictForDelete(path: ByteString, isDir: boolean): Verdict {
-    return this.decide(this.tree.list.rules, path, isDir, RuleFlag.PERISHABLE);
+    return this.decide(this.tree.list.rules, path, isDir, RuleFlag.PERISHABLE, '');
   }
 
-  private decide(rules: readonly Rule[], path: ByteString, isDir: boolean, ignored: number): Verdict {
+  private decide(
+    rules: readonly Rule[],
+    path: ByteString,
+    isDir: boolean,
+    ignored: number,
+    origin: string,
+  ): Verdict {
     const { list, base } = this.tree;
     for (const rule of rules) {
       const { flags } = rule;
       if (flags & (RuleFlag.PER_DIRECTORY | RuleFlag.CVS | RuleFlag.XATTR | ignored)) {
         if (flags & ignored) continue;
         let verdict: Verdict = 0;
-        if (flags & RuleFlag.PER_DIRECTORY) verdict = this.decide(this.mergedRules(rule), path, isDir, ignored);
-        else if (flags & RuleFlag.CVS) verdict = this.decide(list.cvsRules(), path, isDir, ignored);
+        if (flags & RuleFlag.PER_DIRECTORY) {
+          const from = list.onMatch ? ` [per-dir ${lastName(rule.pattern)}]` : '';
+          verdict = this.decide(this.mergedRules(rule), path, isDir, ignored, from);
+        } else if (flags & RuleFlag.CVS) {
+          verdict = this.decide(list.cvsRules(), path, isDir, ignored, ' [global CVS]');
+        }
         if (verdict !== 0) return verdict;
         continue;
       }
-      if (rule.matches(path, isDir, base)) return flags & RuleFlag.INCLUDE ? 1 : -1;
+      if (rule.matches(path, isDir, base)) {
+        list.onMatch?.(rule, path, isDir, origin);
+        return flags & RuleFlag.INCLUDE ? 1 : -1;
+      }
     }
     return 0;
   }

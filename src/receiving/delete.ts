@@ -8,7 +8,7 @@ import { compareForRemoval } from '../files/remove.js';
 import { chmodNoFollow } from '../files/set.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
-import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingLimit, skippingDeletion } from '../report/messages.js';
+import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingIn, deletingLimit, skippingDeletion } from '../report/messages.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Receiving } from './receiving.js';
 
@@ -56,7 +56,9 @@ export class Deleter {
     const dirId = list.dirId(dir);
     const scope = parts.scope.into(dir);
     const device = o.oneFileSystem > 0 ? this.deviceOf(dir) : 0;
-    const extra = this.entries(dir, (name) => findInSegment(list, segment, dirId, name, 0, name.length) < 0);
+    const isExtra = (name: Buffer) => findInSegment(list, segment, dirId, name, 0, name.length) < 0;
+    if (o.debug.filter) this.traceRules(dir, scope, (name) => !isExtra(name));
+    const extra = this.entries(dir, isExtra);
     if (extra === null) return;
     for (const { name, isDir, dev } of extra) {
       const child = join(dir, name.toString('latin1'));
@@ -67,6 +69,13 @@ export class Deleter {
       }
       if (delay) this.delayed.push(child);
       else this.remove(child);
+    }
+  }
+
+  /** --debug=filter: rsync asks the rules about everything in a directory, not only about what may go. */
+  private traceRules(dir: ByteString, scope: FilterScope, isListed: (name: Buffer) => boolean): void {
+    for (const { name, isDir } of this.entries(dir, isListed) ?? []) {
+      scope.verdict(join(dir, name.toString('latin1')), isDir);
     }
   }
 
@@ -85,7 +94,7 @@ export class Deleter {
       if (code !== 'ENOENT' && code !== 'ENOTDIR') {
         session.ioError |= IoError.GENERAL;
         session.log.xferError(
-          `rsync: [generator] opendir "${this.receiving.shownPath(dir)}" failed: ${errnoText(error)}\n`,
+          `rsync: [generator] opendir ${this.receiving.fullName(dir)} failed: ${errnoText(error)}\n`,
         );
       }
       return null;
@@ -232,11 +241,13 @@ export class Deleter {
 
   /** --delete-before and --delete-after: the whole tree at once. */
   everything(): void {
-    const { list } = this.receiving.session;
+    const { list, options: o, log } = this.receiving.session;
     for (const segment of list.segments) {
       for (let i = 0; i < segment.count; i++) {
         const row = FileList.rowAt(segment, i);
         if (!list.isDir(row) || list.isInactive(row)) continue;
+        const isTop = (list.flags[row] & EntryFlag.CONTENT_DIR) !== 0 && (list.flags[row] & EntryFlag.TOP_DIR) !== 0;
+        if ((o.debug.del ?? 0) >= 1 && isTop) log.info(deletingIn(list.path(row)));
         this.directory(row, this.segmentFor(row) ?? segment, false);
       }
     }

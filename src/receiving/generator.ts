@@ -133,8 +133,8 @@ export class Generator {
     }
     const path = receiving.relativePath(row);
     if (this.entries.isBelowFailed(path) || this.isRefused(row, path, true)) return;
-    this.entries.look(row, stat);
-    if (this.isLeftOut(row, stat, true)) return;
+    const errno = this.entries.look(row, stat);
+    if (this.isLeftOut(row, stat, true, errno)) return;
     this.entries.directory(segment.firstNdx - 1, row, stat);
     if (!this.entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
   }
@@ -197,7 +197,7 @@ export class Generator {
       }
       return;
     }
-    if (this.isLeftOut(row, stat, isDir)) return;
+    if (this.isLeftOut(row, stat, isDir, errno)) return;
     if (isDir) {
       entries.directory(this.directoryIndex(ndx, path, segment), row, stat);
       if (!entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
@@ -242,10 +242,10 @@ export class Generator {
   }
 
   /** --existing and --ignore-existing. */
-  private isLeftOut(row: number, stat: FileStat, isDir: boolean): boolean {
+  private isLeftOut(row: number, stat: FileStat, isDir: boolean, errno: number): boolean {
     const { session } = this.receiving;
     const { options: o, log } = session;
-    if (o.existing && !stat.exists) {
+    if (o.existing && errno === Errno.ENOENT) {
       if (o.info.skip >= 1) log.info(notCreating(this.receiving.shownName(row), isDir));
       if (isDir) this.entries.leaveOutBelow(row);
       else this.skipLink(row);

@@ -35,6 +35,8 @@ export interface ItemContext {
   module?: ByteString;
   modulePath?: ByteString;
   authUser?: ByteString;
+  /** Daemon that receives: the destination below the module; for %f. */
+  directory?: ByteString;
   pid: number;
   now(): Date;
   protocol: number;
@@ -201,7 +203,7 @@ export class ItemFormat {
       case 'i':
         return pad(itemizeFlags(s.iflags, s.mode, ctx), d);
       case 'f':
-        return pad(plainPath(item?.sourcePath ?? '', s.name), d);
+        return pad(plainPath(item?.sourcePath ?? ctx.directory ?? '', s.name), d);
       case 'o':
         return pad(item === null ? 'del.' : ctx.direction, d);
       case 'l':

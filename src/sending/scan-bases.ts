@@ -43,6 +43,7 @@ export class SourceBases {
     if (this.bases.length > MAX_BASES) throw new RsyncError(Exit.MALLOC, 'too many different source directories');
     const base = new SourceBase(this.bases.length, path, ctx.filters, ctx.daemonFilters, ctx.root);
     if ((dir !== null || this.start !== '') && !this.canEnter(base)) return null;
+    base.written = dir ?? '';
     this.byPath.set(path, base);
     this.bases.push(base);
     return base;

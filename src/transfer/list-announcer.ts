@@ -22,10 +22,10 @@ export class ListAnnouncer {
   start(incremental: boolean): void {
     if ((this.o.info.flist ?? 0) < 1) return;
     if (incremental) this.log.client(this.isSender ? sendingList() : receivingList());
-    else this.progress.start(this.isSender ? BUILDING_LIST : RECEIVING_LIST);
+    else if (this.o.recurse || this.o.dirs) this.progress.start(this.isSender ? BUILDING_LIST : RECEIVING_LIST);
   }
 
   end(incremental: boolean, files: number): void {
-    if (!incremental && (this.o.info.flist ?? 0) >= 1) this.progress.end(files);
+    if (!incremental && (this.o.info.flist ?? 0) >= 1 && (this.o.recurse || this.o.dirs)) this.progress.end(files);
   }
 }

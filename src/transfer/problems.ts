@@ -1,20 +1,16 @@
 import type { ByteString } from '../../protocol/options.js';
 import type { Reporter } from '../files/report.js';
 import { errnoText } from '../report/errno.js';
+import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Turns what the file functions could not do into rsync's lines (and exit code 23). `shownRoot`: the destination. */
-export function problemReporter(session: Session, shownRoot: ByteString): Reporter {
+export function problemReporter(session: Session, shownRoot: ByteString, module: ByteString | null = null): Reporter {
   const { log } = session;
   const who = '[generator]';
   return {
     fullName(name) {
-      const whole = name.startsWith('/')
-        ? name
-        : name === '.'
-          ? shownRoot
-          : `${shownRoot === '/' ? '' : shownRoot}/${name}`;
-      return `"${whole}"`;
+      return fullName(name === '.' ? shownRoot : name, shownRoot, module);
     },
     problem(text, error) {
       log.xferError(`rsync: ${who} ${text}: ${errnoText(error)}\n`);

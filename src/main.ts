@@ -2,6 +2,9 @@ import { Exit } from '../protocol/constants.js';
 import { RsyncError } from '../protocol/errors.js';
 import { argvBytes } from './cli/options.js';
 import { runCommand } from './command/run.js';
+import { tempRegistry } from './files/temp.js';
+
+process.on('exit', () => tempRegistry.removeAll());
 
 // A run that waits for something that can never come would otherwise end here as if all were well.
 process.on('beforeExit', () => {

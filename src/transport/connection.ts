@@ -113,12 +113,12 @@ export class Connection {
     this.writer.flush(held);
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.inputEnded) return Promise.reject(this.endError());
-    if (this.paused) {
-      this.paused = false;
-      this.carrier.resumeInput();
-    }
     return new Promise((resolve, reject) => {
       this.inputWaiter = { resolve, reject };
+      if (!this.paused) return;
+      // A carrier within this process delivers at once, so the waiter must be there already.
+      this.paused = false;
+      this.carrier.resumeInput();
     });
   }
 

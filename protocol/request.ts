@@ -28,7 +28,8 @@ export class ItemHeader {
 export function readItemHeader(r: ByteReader, protocol: number, item: ItemHeader): boolean {
   let basisType: number = Basis.FNAME;
   let xname: Buffer | null = null;
-  let iflags: number = Item.TRANSFER;
+  // Older peers do not say what differs.
+  let iflags: number = Item.TRANSFER | Item.MISSING_DATA;
   if (protocol >= 29) {
     r.begin();
     iflags = r.u16();

@@ -1,4 +1,5 @@
-import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { Exit, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { RequestedNames } from '../../protocol/flist/requested.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
@@ -6,10 +7,10 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
 import { inForeground } from '../report/foreground.js';
-import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
+import { deletedLine, loggedDeletion, type ItemContext, ItemFormat } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
 import { Progress } from '../report/progress.js';
-import { writeSummary } from '../report/stats.js';
+import { logTotals, writeSummary } from '../report/stats.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
@@ -74,7 +75,7 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     reportDeletions(session, context, log);
     const progress = makeProgress(session, log);
     const announcer = new ListAnnouncer(o, log, isSender);
-    const transferLog = log.file === null ? null : { format: o.logFileFormat || '%i %n%L', log: log.file };
+    const transferLog = log.file === null ? null : { format: logFormat(o), log: log.file };
     if (isSender) {
       await runSendingSide(session, {
         ...sourcesOf(session, job),
@@ -110,7 +111,9 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     }
     connection.flush();
     summarize(session, log);
-    return session.exitCode();
+    const code = session.exitCode();
+    if (log.file !== null && ((o.info.stats ?? 0) < 1 || (code !== 0 && isSender))) log.file.info(logTotals(session.stats));
+    return code;
   } catch (thrown) {
     const error = asRunError(thrown, connection.role);
     await announceFailure(session, error);
@@ -151,15 +154,23 @@ function pathOfArgument(path: ByteString, job: Job): ByteString {
   return slash < 0 ? '' : path.slice(slash + 1);
 }
 
+/** Format of the lines about items in a --log-file. */
+function logFormat(o: Options): ByteString {
+  return o.logFileFormat || '%i %n%L';
+}
+
 /** Lines about deletions that the other side, or this one, has made. */
 function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
   const { options: o } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
+  const fileFormat = new ItemFormat(logFormat(o), context);
   session.onDeleted = (path) => {
     const isDir = path.endsWith('\0');
     const name = isDir ? path.slice(0, -1) : path;
-    const line = deletedLine(name, isDir ? S_IFDIR : S_IFREG, o, format);
-    if (line !== '') log.info(line);
+    const mode = isDir ? S_IFDIR : S_IFREG;
+    const line = deletedLine(name, mode, o, format);
+    if (line !== '') log.client(line);
+    if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));
   };
 }
 
@@ -189,6 +200,9 @@ function summarize(session: Session, log: ClientLog): void {
 
 /** Both ends in this process: no shell, no socket, whole files unless asked otherwise. */
 export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hooks: RunHooks): Promise<number> {
+  if (o.remoteOptions.length > 0) {
+    throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
+  }
   const isSender = !o.listOnly || job.direction === 'local';
   const [here, there] = connectMemory();
   const serverOptions: Options = {
@@ -198,6 +212,8 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
     args: [],
     outFormat: '',
     clientInfo: capabilityString(o, isSender),
+    // What the client's side does with link targets is enough.
+    mungeLinks: false,
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
   const server = serveLocal(serverOptions, job, there, log);

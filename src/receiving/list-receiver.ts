@@ -128,6 +128,9 @@ export class ListReceiver {
     this.prepare(segment);
   }
 
+  /** Told about the growth of a list that comes in one piece: the number of entries so far. */
+  onEntry: ((count: number) => void) | null = null;
+
   private async readEntries(parentRow: number): Promise<Segment> {
     const { session, decoder } = this;
     const { connection, list } = session;
@@ -136,6 +139,7 @@ export class ListReceiver {
       const state = decoder.next(connection.reader);
       if (state === 2) break;
       if (state === 0) await connection.fill();
+      else if (this.onEntry !== null) this.onEntry(list.count);
     }
     session.ioError |= decoder.ioError & 7;
     this.guard.check(list, start);

@@ -262,6 +262,12 @@ export class ItemFormat {
   }
 }
 
+/** The line for a deletion in a log file. */
+export function loggedDeletion(name: ByteString, mode: number, format: ItemFormat): ByteString {
+  if (format.tellsDeletions) return format.formatDeletion(name, mode);
+  return `deleting ${name}${(mode & S_IFMT) === S_IFDIR ? '/' : ''}\n`;
+}
+
 /**
  * The line for a deletion, or '' when the options ask for none: in `format` when that has %i or %o
  * (`*deleting   name`), else `deleting name`.

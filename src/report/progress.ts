@@ -129,10 +129,10 @@ export class Progress {
 
   private printWhole(): void {
     const tail = this.counts();
-    this.lastTail = Math.max(this.lastTail, tail.length);
     const { transferredSize, totalSize } = this.source.stats;
     // Blanks wipe out what a longer line left on the terminal.
     this.printEnd(transferredSize, totalSize, tail.padEnd(this.lastTail));
+    this.lastTail = tail.length;
   }
 
   private begin(now: number, offset: number): void {

@@ -21,6 +21,9 @@ export class ListSender {
     return this.session.listsComplete;
   }
 
+  /** Told about the growth of a list that comes in one piece: the number of entries so far. */
+  onEntry: ((count: number) => void) | null = null;
+
   constructor(
     private readonly session: Session,
     private readonly scanner: Scanner,
@@ -63,6 +66,7 @@ export class ListSender {
     const { list, connection } = this.session;
     let row = from;
     while (row < list.count) {
+      if (this.onEntry !== null) this.onEntry(row);
       this.encodeRow(row++);
       if (connection.congested) await connection.drain();
       if (this.pace.due()) await this.pace.rest();

@@ -3,12 +3,11 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
-import { makeDirectories } from '../files/directories.js';
 import { Root } from '../files/root.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
-import { createdDirectory } from '../report/messages.js';
+import { createdDirectory, createdPath, fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Where received files go. */
@@ -31,6 +30,8 @@ export interface DestinationBase {
   confined: Root | null;
   /** This is a daemon's module: `cwd` is its root. */
   isModule?: boolean;
+  /** Name of a daemon's module, for messages. */
+  module?: ByteString | null;
   /** Tells which names of a module its own filters hide; null or absent when there are none. */
   hides?: ((path: ByteString, isDir: boolean) => boolean) | null;
 }
@@ -52,19 +53,26 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
     throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
   }
-  const errno = look(base, whole, relative, st);
+  const module = session.isServer ? base.module ?? null : null;
+  const shownName = (where: ByteString) => fullName(where, '/', module);
+  let errno = look(base, whole, relative, st);
+  if (errno === Errno.ENOENT && o.mkpath && (total > 1 || path.includes('/'))) {
+    if (makePath(session, base, relative, name, total > 1 || trailing)) errno = look(base, whole, relative, st);
+  }
   if (errno === 0 && st.exists && st.isDir) return inside(session, base, whole, relative, null, false);
-  if (st.exists) {
+  if (errno === 0 && st.exists) {
     if (total > 1)
       throw new RsyncError(Exit.FILESELECT, 'ERROR: destination must be a directory when copying more than 1 file');
     if (firstIsDirectory(session))
       throw new RsyncError(Exit.FILESELECT, 'ERROR: cannot overwrite non-directory with a directory');
-  } else if (total > 1 || trailing || firstIsDirectory(session)) {
-    if (!o.dryRun) makeDirectory(base, whole, relative, o.mkpath, name);
+  } else if (errno !== Errno.ENOENT) {
+    const text = `ERROR: cannot stat destination ${shownName(whole)}: ${errnoText(errno)}`;
+    throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] ${text}`);
+  }
+  if (total > 1 || trailing) {
+    if (!o.dryRun) makeDirectory(base, whole, relative, shownName(whole.replace(/(.)\/+$/, '$1')));
     markCreated(session);
-    if (o.info.name >= 1 || o.info.stats >= 1 || o.itemize > 0 || o.serverLogFormat.includes('%i')) {
-      log.info(createdDirectory(name));
-    }
+    if (tellsCreation(session)) log.info(createdDirectory(name));
     return inside(session, base, whole, relative, null, o.dryRun);
   }
   const slash = whole.replace(/\/+$/, '').lastIndexOf('/');
@@ -72,13 +80,45 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const relativeSlash = relative.lastIndexOf('/');
   const relativeParent = relativeSlash < 0 ? '' : relative.slice(0, relativeSlash);
   const localName = whole.slice(slash + 1);
-  if (o.mkpath && !o.dryRun) makeDirectory(base, parent, relativeParent, true, parent);
   const errnoParent = look(base, parent, relativeParent, st);
-  if (errnoParent !== 0 || !st.exists) {
-    const why = errnoText(errnoParent);
-    throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 "${parent}" failed: ${why}`);
+  if (errnoParent === 0 && st.exists) return inside(session, base, parent, relativeParent, localName, false);
+  if (o.dryRun && o.mkpath) return inside(session, base, parent, relativeParent, localName, true);
+  const why = errnoText(errnoParent);
+  throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 ${shownName(parent)} failed: ${why}`);
+}
+
+/** The lines about directories that are made for the destination are wanted. */
+function tellsCreation({ options: o, isServer }: Session): boolean {
+  return (o.info.name ?? 0) >= 1 || (isServer ? o.serverLogFormat : o.outFormat).includes('%i');
+}
+
+/**
+ * --mkpath: makes the directories that lead to the destination, and with `whole` that itself. True when any of them was
+ * missing; a dry run only counts them.
+ */
+function makePath(
+  session: Session,
+  base: DestinationBase,
+  relative: ByteString,
+  name: ByteString,
+  whole: boolean,
+): boolean {
+  const { options: o, log } = session;
+  const isAbsolute = name.startsWith('/') && base.confined === null;
+  const parts = tidy(relative).split('/');
+  if (!whole) parts.pop();
+  const st = new FileStat();
+  let made = 0;
+  for (let count = 1; count <= parts.length; count++) {
+    const part = parts.slice(0, count).join('/');
+    const path = isAbsolute ? `/${part}` : joinPath(base.cwd, part);
+    if (look(base, path, part, st) === 0) continue;
+    if (!o.dryRun) makeDirectory(base, path, part, fullName(path, '/', base.module ?? null));
+    made++;
   }
-  return inside(session, base, parent, relativeParent, localName, false);
+  if (made === 0) return false;
+  if (tellsCreation(session)) log.info(createdPath(made, whole ? name : name.replace(/\/+[^/]*$/, '')));
+  return true;
 }
 
 /** What is at a path of the destination; links are followed, but never out of a module. 0 or an error number. */
@@ -140,20 +180,14 @@ function tidy(relative: ByteString): ByteString {
     .join('/');
 }
 
-function makeDirectory(
-  base: DestinationBase,
-  whole: ByteString,
-  relative: ByteString,
-  parents: boolean,
-  name: string,
-): void {
+/** `shown`: the name for an error message. */
+function makeDirectory(base: DestinationBase, whole: ByteString, relative: ByteString, shown: string): void {
   const { confined } = base;
   try {
-    if (confined === null) fs.mkdirSync(Buffer.from(whole, 'latin1'), { recursive: parents });
-    else if (parents) makeDirectories(confined, tidy(relative));
+    if (confined === null) fs.mkdirSync(Buffer.from(whole, 'latin1'));
     else fs.mkdirSync(confined.path(tidy(relative) || '.'));
   } catch (error) {
-    throw new RsyncError(Exit.FILEIO, `rsync: [Receiver] mkdir "${name}" failed: ${errnoText(error)}`);
+    throw new RsyncError(Exit.FILEIO, `rsync: [Receiver] mkdir ${shown} failed: ${errnoText(error)}`);
   }
 }
 

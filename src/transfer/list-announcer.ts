@@ -20,9 +20,15 @@ export class ListAnnouncer {
   }
 
   start(incremental: boolean): void {
+    this.log.file?.info(`${this.isSender ? BUILDING_LIST : RECEIVING_LIST}\n`);
     if ((this.o.info.flist ?? 0) < 1) return;
     if (incremental) this.log.client(this.isSender ? sendingList() : receivingList());
     else if (this.o.recurse || this.o.dirs) this.progress.start(this.isSender ? BUILDING_LIST : RECEIVING_LIST);
+  }
+
+  /** What wants to know about each entry of the list; null when nothing does. */
+  get counter(): ((count: number) => void) | null {
+    return (this.o.info.flist ?? 0) >= 2 ? (count) => this.progress.count(count) : null;
   }
 
   end(incremental: boolean, files: number): void {

@@ -4,6 +4,7 @@ import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { errnoText } from '../report/errno.js';
 import type { Session } from '../session/session.js';
+import { sanitizePath } from './module-paths.js';
 
 /** --files-from (6.5): the names come from a file of this side, or from the other side of the connection. */
 
@@ -11,7 +12,12 @@ import type { Session } from '../session/session.js';
 export function splitNames(content: Buffer, from0: boolean, comments: boolean): ByteString[] {
   const text = content.toString('latin1');
   const names = from0 ? text.split('\0') : text.split(/[\r\n\0]/);
-  return names.filter((name) => name !== '' && !(comments && !from0 && /^[#;]/.test(name)));
+  return names.filter((name) => name !== '' && !(comments && !from0 && /^[#;]/.test(name))).map(below);
+}
+
+/** Names are relative to the source directory: a slash in front says nothing, and `..` does not climb out of it. */
+function below(name: ByteString): ByteString {
+  return /^\/|(^|\/)\.\.(\/|$)/.test(name) ? sanitizePath(name) || '.' : name;
 }
 
 /** Reads a list of names; '-' is standard input. Exit code 1 when it cannot be read. */
@@ -59,7 +65,7 @@ export async function* receiveNames(session: Session): AsyncGenerator<ByteString
       continue;
     }
     if (bytes.length === 0) break;
-    yield Buffer.from(bytes).toString('latin1');
+    yield below(Buffer.from(bytes).toString('latin1'));
   }
   if (unframed) session.resumeInputFrames();
 }

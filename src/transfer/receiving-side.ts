@@ -57,6 +57,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   const lists = new ListReceiver(session, decoder, chmod, input.guard);
   connection.quiet = true;
   input.announcer?.start(session.incremental);
+  if (!session.incremental) lists.onEntry = input.announcer?.counter ?? null;
   await session.awaitSeed();
   await lists.readFirst();
   input.announcer?.end(session.incremental, list.count);
@@ -93,13 +94,16 @@ async function makeReceiving(
   destination: Destination | null,
 ): Promise<Receiving> {
   const { options: o } = session;
-  const isRoot = process.geteuid?.() === 0;
+  const isRoot = o.superUser !== 0 && process.geteuid?.() === 0;
   const { base } = input;
   const root = destination?.root ?? base.confined ?? Root.plain('.');
   const below = destination?.below ?? '';
   const hides = hiddenBelow(base.hides ?? null, below);
   if (base.isModule === true) settleOptionDirs(o, below, base.hides ?? null);
-  const reporter = problemReporter(session, destination?.shown ?? '', input.itemContext.module ?? null);
+  // The path of a module that is no root of its own is nobody's business.
+  const hidden = base.isModule === true && base.confined !== null;
+  const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
+  const reporter = problemReporter(session, shown, input.itemContext.module ?? null);
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
   const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
   const readFilter = {
@@ -119,7 +123,7 @@ async function makeReceiving(
     isRoot,
     localName: destination?.localName ?? null,
   });
-  receiving.shownRoot = destination?.shown ?? '';
+  receiving.shownRoot = shown;
   receiving.below = below;
   receiving.module = input.itemContext.module ?? null;
   if (destination !== null) checkPlaces(receiving);

@@ -67,6 +67,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   const encoder = new EntryEncoder(listWire(session), list, names);
   const lists = new ListSender(session, scanner, encoder);
   input.announcer?.start(session.incremental);
+  if (!session.incremental) lists.onEntry = input.announcer?.counter ?? null;
   await lists.sendFirst(input.sources, input.names);
   input.announcer?.end(session.incremental, list.count);
   await session.awaitSeed();

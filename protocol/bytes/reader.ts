@@ -1,5 +1,5 @@
 import { Exit, MAX_FRAME, MAX_TEXT_PAYLOAD, MPLEX_BASE, Msg } from '../constants.js';
-import { ProtocolError } from '../errors.js';
+import { ProtocolError, RsyncError } from '../errors.js';
 
 /** Receives every frame that is not DATA. `payload` is a view that is valid only during the call. */
 export type MessageHandler = (code: number, payload: Buffer) => void;
@@ -176,7 +176,7 @@ export class ByteReader {
     const length = header & 0xffffff;
     const code = (header >>> 24) - MPLEX_BASE;
     if (payloadFault(code, length)) {
-      throw new ProtocolError('multiplexed frame', `code ${code}, length ${length}`, Exit.STREAMIO);
+      throw new RsyncError(Exit.STREAMIO, `unexpected tag ${code} of length ${length}`);
     }
     if (code === Msg.DATA) {
       this.skipRaw(4);

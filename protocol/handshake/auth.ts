@@ -89,7 +89,7 @@ export async function clientAuthLine(
     const offered = (digestNames ?? []).join(' ');
     throw new RsyncError(
       Exit.UNSUPPORTED,
-      `Failed to negotiate a daemon auth checksum choice.\nClient list: ${AUTH_DIGESTS.join(' ')}\nServer list: ${offered}`,
+      `Failed to negotiate a daemon auth checksum choice.\nServer list: ${offered}\nClient list: ${AUTH_DIGESTS.join(' ')}`,
     );
   }
   if (chosen.digest === 'md4') await loadMd4();

@@ -42,11 +42,7 @@ export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHoo
   } catch (error) {
     connection.finish();
     connection.destroy();
-    if (shell !== null && error instanceof RsyncError) {
-      const ended = await shellEnd(shell);
-      if (error.exitCode === Exit.STREAMIO && ended > error.exitCode) throw new RsyncError(ended, error.message);
-    }
-    throw error;
+    throw await withShellEnd(error, shell);
   }
   connection.finish();
   if (shell !== null) {
@@ -68,6 +64,9 @@ function checkProtocol(o: CommandOptions, job: Job): void {
   if (o.protocol > PROTOCOL_VERSION) fail(`no more than ${PROTOCOL_VERSION}`);
 }
 
+/** How a connection ends whose remote shell has ended: its exit code says more. */
+const CLOSED = new Set<number>([Exit.SOCKETIO, Exit.STREAMIO]);
+
 const SHELL_PATIENCE_MS = 20_000;
 
 /** The remote shell ends by itself once both pipes are closed; one that does not is ended. */
@@ -76,6 +75,15 @@ async function shellEnd(shell: ShellRun): Promise<number> {
   const code = await shell.ended;
   clearTimeout(timer);
   return code;
+}
+
+/** Ends the remote shell of a run that failed. What it ends with may be the better exit code. */
+async function withShellEnd(error: unknown, shell: ShellRun | null): Promise<unknown> {
+  if (shell === null || !(error instanceof RsyncError)) return error;
+  const isClosed = CLOSED.has(error.exitCode);
+  if (!isClosed) shell.kill();
+  const ended = await shellEnd(shell);
+  return isClosed && ended > error.exitCode ? new RsyncError(ended, error.message) : error;
 }
 
 function open(o: CommandOptions, job: Job, log: ClientLog): Promise<Opened> {
@@ -102,16 +110,13 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: 
   if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('opening connection using:', command));
   const shell = startShell(command, process.env, isPush(job) ? 'sender' : 'Receiver');
   const { connection } = shell;
+  if (o.timeout > 0) connection.setTimeout(o.timeout);
   if (o.secludedArgs) sendSecluded(connection, rest);
   try {
     return { connection, protocol: await exchangeVersions(connection, o.protocol), shell };
   } catch (error) {
     connection.destroy();
-    const code = await shellEnd(shell);
-    if (error instanceof RsyncError && error.exitCode === Exit.STREAMIO && code > error.exitCode) {
-      throw new RsyncError(code, error.message);
-    }
-    throw error;
+    throw await withShellEnd(error, shell);
   }
 }
 
@@ -135,19 +140,17 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
     if ((o.debug.connect ?? 0) >= 1) log.info(openingTcp(target.host, target.port));
     connection = await connectTcp(target, role, errnoText);
   }
-  if (o.contimeout > 0 && shell === null) connection.setTimeout(o.contimeout);
+  if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {
     const request = daemonRequest(o, job, remote);
     if ((o.debug.cmd ?? 0) >= 1 && request.args.length > 0) {
       log.client(commandLine('sending daemon args:', request.args));
     }
     const protocol = await startDaemon(connection, request, o, log);
-    connection.setTimeout(0);
     return { connection, protocol, shell };
   } catch (error) {
     connection.destroy();
-    if (shell !== null) await shellEnd(shell);
-    throw error;
+    throw await withShellEnd(error, shell);
   }
 }
 

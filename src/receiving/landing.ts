@@ -13,6 +13,7 @@ import { openForReading } from '../files/window.js';
 import { errnoText } from '../report/errno.js';
 import { failedVerification } from '../report/messages.js';
 import { basisPath, partialName } from './basis.js';
+import { join } from './delete.js';
 import type { FileTarget } from './file-receiver.js';
 import type { Receiving } from './receiving.js';
 
@@ -98,7 +99,8 @@ export class Landing {
       place.temp = createTemp(this.tempDir(dir), name, 0, name.length, list.mode[place.row], beside);
       place.fd = place.temp.fd;
     } catch (error) {
-      this.complain('mkstemp', place.name, error);
+      const where = receiving.session.options.tempDir || dir;
+      this.complain('mkstemp', join(where, `.${name.toString('latin1')}.XXXXXX`), error);
       return;
     }
     this.start(place, 0);

@@ -34,6 +34,8 @@ export class Receiving {
   readonly redo: number[] = [];
   /** Number of NDX_DONE answers that ended a phase (13.1). */
   phasesDone = 0;
+  /** NDX_DONEs that were sent and not answered: the sender may not end what this side has not ended. */
+  donesOpen = 0;
   /** Why one of the roles ended early; the other one must not wait for it. */
   failure: Error | null = null;
 
@@ -71,15 +73,13 @@ export class Receiving {
 
   /** A path of the destination as error messages show it: whole, in quotes, with a daemon's module. */
   fullName(relative: ByteString): ByteString {
-    const { shownRoot } = this;
-    const isRoot = relative === '.' || relative === '';
-    return fullName(isRoot ? shownRoot : relative, shownRoot, this.module);
+    return fullName(relative === '' ? '.' : relative, this.shownRoot, this.module);
   }
 
   /** Name of the module that a daemon writes into. */
   module: ByteString | null = null;
 
-  /** Absolute name of the destination directory; set when it is known. */
+  /** Name of the destination directory as `fullName` wants it; set when it is known. */
   shownRoot: ByteString = '';
   /** Path of the destination below a module's root, '' for that itself. */
   below: ByteString = '';

@@ -7,9 +7,13 @@ import { type Role, systemError } from './exit.js';
  * said. Itemized changes, statistics and progress have files of their own.
  */
 
-/** A path as error messages show it: quoted, absolute, with the module of a daemon: `"/dir/x" (in module)`. */
+/**
+ * A path as error messages show it: quoted, absolute, with the module of a daemon: `"/dir/x" (in module)`. Inside a
+ * module that is no root of its own, `currentDir` is the path below the module: '' or `/dir`.
+ */
 export function fullName(name: ByteString, currentDir: ByteString, module: ByteString | null = null): ByteString {
-  const absolute = name.startsWith('/') ? name : currentDir.endsWith('/') ? currentDir + name : `${currentDir}/${name}`;
+  const isWhole = name.startsWith('/') || currentDir === '';
+  const absolute = isWhole ? name : currentDir.endsWith('/') ? currentDir + name : `${currentDir}/${name}`;
   return module === null ? `"${absolute}"` : `"${absolute}" (in ${module})`;
 }
 

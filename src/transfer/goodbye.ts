@@ -113,7 +113,8 @@ export async function announceFailure(session: Session, error: RsyncError): Prom
   const announces = session.protocol >= 31 && writer.framed && !session.inGoodbye && !NOT_ANNOUNCED.has(error.exitCode);
   try {
     // What a remote shell ends with may be the better exit code for a connection that was closed.
-    if (session.isServer || error.exitCode !== Exit.STREAMIO) tell(session, error);
+    const isClosed = error.exitCode === Exit.STREAMIO || error.exitCode === Exit.SOCKETIO;
+    if (session.isServer || !isClosed) tell(session, error);
     if (!announces) {
       writer.flush();
       return;

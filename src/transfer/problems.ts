@@ -10,7 +10,7 @@ export function problemReporter(session: Session, shownRoot: ByteString, module:
   const who = '[generator]';
   return {
     fullName(name) {
-      return fullName(name === '.' ? shownRoot : name, shownRoot, module);
+      return fullName(name, shownRoot, module);
     },
     problem(text, error) {
       log.xferError(`rsync: ${who} ${text}: ${errnoText(error)}\n`);

@@ -90,6 +90,8 @@ export class ConsoleLog implements ClientLog {
 
   /** The last line of a failed run, as a warning or an error. */
   exit(code: number, line: ByteString): void {
+    if (this.openLine) this.out.write('\n');
+    this.openLine = false;
     if (isWarningExit(code)) this.warning(line);
     else this.error(line);
   }

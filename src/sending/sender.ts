@@ -123,8 +123,11 @@ export class Sender {
   /** The oldest list is done; its indexes are not valid any more. */
   private endList(): void {
     const { list } = this.session;
-    const { firstNdx, count } = list.segments[list.live++];
-    this.progress?.endList(firstNdx + count - 1 - list.live);
+    const ended = list.segments[list.live++];
+    if (this.progress === null) return;
+    // rsync counts from the list that it worked on last, not from the one that ends.
+    const segment = this.current ?? ended;
+    this.progress.endList(segment.firstNdx + segment.count - 2 - list.segments.indexOf(segment));
   }
 
   private async passDelStats(): Promise<void> {
@@ -284,13 +287,13 @@ export class Sender {
     try {
       return fs.openSync(path, scanner.openFlags(row));
     } catch (error) {
-      const name = scanner.shownPath(row);
+      const name = scanner.fullName(row);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         scanner.ioError |= IoError.VANISHED;
-        session.log.warning(vanished(`"${name}"`));
+        session.log.warning(vanished(name));
       } else {
         scanner.ioError |= IoError.GENERAL;
-        session.log.xferError(`rsync: [sender] send_files failed to open "${name}": ${errnoText(error)}\n`);
+        session.log.xferError(`rsync: [sender] send_files failed to open ${name}: ${errnoText(error)}\n`);
       }
       if (session.protocol >= 30) session.sendNumber(Msg.NO_SEND, this.item.ndx);
       return -1;
@@ -299,8 +302,8 @@ export class Sender {
 
   private readFailed(row: number, error: NodeJS.ErrnoException): void {
     this.scanner.ioError |= IoError.GENERAL;
-    const name = this.scanner.shownPath(row);
-    this.session.log.xferError(`rsync: [sender] read errors mapping "${name}": ${errnoText(error)}\n`);
+    const name = this.scanner.fullName(row);
+    this.session.log.xferError(`rsync: [sender] read errors mapping ${name}: ${errnoText(error)}\n`);
   }
 
   /** --remove-source-files: the receiver has it safely; it goes unless it changed meanwhile (4.3). */

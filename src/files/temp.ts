@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { closeSync, constants, openSync, renameSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
+import { libcLoaded, renameRaw } from '../libc/libc.js';
 import type { Dir, Root } from './root.js';
 import { copyContents, openForReading } from './window.js';
 
@@ -112,7 +113,7 @@ export class TempFile {
   moveTo(dir: Dir, name: Uint8Array, from: number, to: number, again: ((path: Buffer) => void) | null): void {
     this.close();
     try {
-      renameSync(this.path(), dir.at(name, from, to));
+      rename(this.path(), dir.at(name, from, to));
     } catch (error) {
       if (errnoOf(error) !== Errno.EXDEV) throw error;
       const copy = createTemp(dir, name, from, to, 0o600);
@@ -223,7 +224,7 @@ export function createAtomically(root: Root, path: ByteString, exists: boolean, 
       continue;
     }
     try {
-      renameSync(at, place.at(name, 0, name.length));
+      rename(at, place.at(name, 0, name.length));
     } catch (error) {
       removeQuietly(at);
       throw error;
@@ -232,6 +233,11 @@ export function createAtomically(root: Root, path: ByteString, exists: boolean, 
     removeQuietly(at);
     return;
   }
+}
+
+function rename(from: Buffer, to: Buffer): void {
+  if (libcLoaded()) renameRaw(from, to);
+  else renameSync(from, to);
 }
 
 function removeQuietly(path: Buffer): void {

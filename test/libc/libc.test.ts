@@ -4,6 +4,7 @@ import {
   fstatSync,
   ftruncateSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   symlinkSync,
@@ -26,7 +27,10 @@ import {
   mknod,
   punchHole,
   removeXattr,
+  renameRaw,
   setXattr,
+  statxRaw,
+  statxWords,
   utimensat,
 } from '../../src/libc/libc.js';
 import { tempDir } from '../lib/temp.js';
@@ -51,6 +55,43 @@ t.test('errors look like those of Node', (t) => {
   }
   t.throws(() => utimensat(Buffer.from('/nowhere/at/all'), 1, 0, 1, 0, true), { code: 'ENOENT', errno: -2 });
   t.throws(() => mkfifo(Buffer.from('/tmp/a\0b'), 0o600), { code: 'EINVAL' });
+  t.end();
+});
+
+t.test('paths through held directories mean what the kernel takes them for', (t) => {
+  const dir = tempDir(t);
+  mkdirSync(join(dir, 'd'));
+  writeFileSync(join(dir, 'f'), 'outside');
+  writeFileSync(join(dir, 'd', 'f'), 'in');
+  const fd = openSync(join(dir, 'd'), 'r');
+  t.teardown(() => closeSync(fd));
+  const held = `/proc/self/fd/${fd}`;
+  const names = ['/f', '/../f', '/./f', `/${dir}/f`, '/', '', '/none', '/f/x', 'x/f', '/d', '/f\0'];
+  for (const path of [
+    ...names.map((name) => held + name),
+    '/proc/self/fd/',
+    `/proc/self/fd//${fd}/f`,
+    '/proc/self/fd',
+  ]) {
+    let size: number | string;
+    try {
+      size = lstatSync(Buffer.from(path)).size;
+    } catch (error) {
+      size = errnoOf(error);
+    }
+    const errno = statxRaw(-1, Buffer.from(path), false);
+    t.equal(errno !== 0 ? errno : statxWords[10], size, JSON.stringify(path.replace(dir, 'DIR')));
+  }
+  renameRaw(Buffer.from(`${held}/f`), path(dir, 'moved'));
+  t.equal(readFileSync(join(dir, 'moved'), 'utf8'), 'in');
+  renameRaw(path(dir, 'moved'), Buffer.from(`${held}/back`));
+  renameRaw(Buffer.from(`${held}/back`), Buffer.from(`${held}/again`));
+  t.equal(readFileSync(join(dir, 'd', 'again'), 'utf8'), 'in');
+  t.throws(() => renameRaw(Buffer.from(`${held}/none`), Buffer.from(`${held}/x`)), {
+    code: 'ENOENT',
+    syscall: 'rename',
+  });
+  t.throws(() => renameRaw(Buffer.from(`${held}/a\0b`), Buffer.from(`${held}/x`)), { code: 'EINVAL' });
   t.end();
 });
 

@@ -27,6 +27,8 @@ export const EntryFlag = {
   TOUCH_UP: 0x400,
   /** Removed by prune-empty-dirs or by a check of the receiver: behaves like a duplicate. */
   CLEARED: 0x800,
+  /** Receiver: the sender was asked for it and has not answered yet. */
+  REQUESTED: 0x1000,
 } as const;
 
 const FIRST_ROWS = 256;

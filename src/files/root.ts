@@ -177,7 +177,7 @@ export class Root {
     let path = rel;
     const st = new FileStat();
     for (let links = 0; links <= MAX_LINKS; links++) {
-      const at = this.path(path);
+      const at = links === 0 ? this.path(path) : this.behindLink(path);
       const errno = lstatInto(at, st);
       if (errno !== 0) throw systemError(errno, 'lstat');
       if ((st.mode & 0o170000) !== 0o120000) return at;
@@ -185,6 +185,15 @@ export class Root {
       path = this.linkedPath(path.slice(0, Math.max(path.lastIndexOf('/'), 0)), at);
     }
     throw systemError(Errno.ELOOP, 'open');
+  }
+
+  /** The same as `path` for where a link leads: out of the tree is as bad as round in circles. */
+  private behindLink(rel: ByteString): Buffer {
+    try {
+      return this.path(rel);
+    } catch (error) {
+      throw errnoOf(error) === Errno.EXDEV ? systemError(Errno.ELOOP, 'open') : error;
+    }
   }
 
   /** To be called after `rel` was renamed, removed or replaced: what is held below it is closed. */

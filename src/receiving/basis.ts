@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { Basis, Item, S_IFMT } from '../../protocol/constants.js';
+import { ProtocolError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
@@ -19,10 +20,15 @@ export type BasisVerdict = { kind: 'none' } | { kind: 'done' } | { kind: 'basis'
 export function basisPath(receiving: Receiving, row: number, type: number): Buffer {
   const { parts, session } = receiving;
   const name = receiving.relativePath(row);
+  if (type <= Basis.DEST_DIR_HIGH) checkDirectoryNumber(type, session.options.basisDirs.length);
   if (type <= Basis.DEST_DIR_HIGH) return alternativePath(receiving, session.options.basisDirs[type], name);
   if (type === Basis.PARTIAL_DIR) return partialPath(receiving, name) ?? receiving.destPath(row);
   if (type === Basis.BACKUP && parts.backup !== null) return parts.backup.pathFor(name);
   return receiving.destPath(row);
+}
+
+function checkDirectoryNumber(number: number, count: number): void {
+  if (number >= count) throw new ProtocolError('basis directory', `${number} of ${count}`);
 }
 
 /** A file below a basis directory; relative directories lie below the destination. */

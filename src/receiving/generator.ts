@@ -95,6 +95,7 @@ export class Generator {
   private sendDone(): void {
     const { session } = this.receiving;
     session.ndxOut.write(session.connection.writer, NDX_DONE);
+    this.receiving.donesOpen++;
   }
 
   private async waitForReceiver(): Promise<void> {
@@ -222,6 +223,7 @@ export class Generator {
   private make(ndx: number, row: number, stat: FileStat, errno: number): void {
     const { session } = this.receiving;
     const { options: o, list } = session;
+    const mayMakeDevices = this.receiving.parts.isRoot || o.fakeSuper;
     switch (list.mode[row] & S_IFMT) {
       case S_IFREG:
         this.requests.file(ndx, row, stat, errno);
@@ -231,7 +233,7 @@ export class Generator {
         else this.skipSpecial(row);
         return;
       default:
-        if (wantsSpecial(list.mode[row], o.devices, o.specials)) this.entries.special(ndx, row, stat);
+        if (wantsSpecial(list.mode[row], o.devices && mayMakeDevices, o.specials)) this.entries.special(ndx, row, stat);
         else this.skipSpecial(row);
     }
   }

@@ -1,7 +1,7 @@
 import { Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError } from '../../protocol/errors.js';
-import { EntryFlag, FileList } from '../../protocol/flist/list.js';
+import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { digestHex } from '../report/item.js';
@@ -19,6 +19,8 @@ import type { Receiving } from './receiving.js';
 export class Receiver {
   private readonly item = new ItemHeader();
   private files!: FileReceiver;
+  /** The list of the last item. */
+  private current: Segment | null = null;
   private readonly session: Session;
 
   constructor(
@@ -53,9 +55,12 @@ export class Receiver {
   private endOfListOrPhase(): boolean {
     const { session, receiving } = this;
     const { list } = session;
+    if (--receiving.donesOpen < 0) throw new ProtocolError('NDX_DONE', 'nothing has ended yet');
     if (session.incremental && list.live < list.segments.length) {
-      const { firstNdx, count } = list.segments[list.live++];
-      this.progress?.endList(firstNdx + count - 1 - list.live);
+      const segment = this.current ?? list.segments[list.live];
+      list.live++;
+      // rsync counts from the list that it worked on last, not from the one that ends.
+      this.progress?.endList(segment.firstNdx + segment.count - 2 - list.segments.indexOf(segment));
       if (list.live < list.segments.length || !receiving.lists.complete) {
         receiving.lists.changed.raise();
         return false;
@@ -71,6 +76,7 @@ export class Receiver {
     const { list } = this.session;
     const segment = list.segmentOf(ndx);
     if (segment === null) throw new ProtocolError('file index', `${ndx} is in no open list`);
+    this.current = segment;
     if (ndx >= segment.firstNdx) return FileList.rowAt(segment, ndx - segment.firstNdx);
     if (segment.parentRow >= 0) return segment.parentRow;
     const first = segment.count > 0 ? FileList.rowAt(segment, 0) : -1;
@@ -93,6 +99,7 @@ export class Receiver {
     if (!list.isRegular(row) || receivingIsOver(this.receiving)) {
       throw new ProtocolError('transfer', `index ${ndx} is no regular file`);
     }
+    this.answered(ndx, row);
     session.stats.transferredFiles++;
     session.stats.transferredSize += list.size[row];
     if (session.options.dryRun) {
@@ -170,7 +177,15 @@ export class Receiver {
   /** The sender could not open a file that was asked for (4.3). */
   private notSent(ndx: number): void {
     const row = this.rowOf(ndx);
+    this.answered(ndx, row);
     this.settle(ndx, row, 'failed');
+  }
+
+  /** Each request has one answer, and there is none without a request. */
+  private answered(ndx: number, row: number): void {
+    const { flags } = this.session.list;
+    if ((flags[row] & EntryFlag.REQUESTED) === 0) throw new ProtocolError('transfer', `index ${ndx} was not asked for`);
+    flags[row] &= ~EntryFlag.REQUESTED;
   }
 
   /** Adds what the files of this run consisted of to the statistics. */

@@ -75,7 +75,7 @@ export class Requests {
 
   private isNewer(row: number, st: FileStat): boolean {
     const { list, options: o } = this.receiving.session;
-    return st.mtime - list.mtime[row] > Math.max(0, o.modifyWindow);
+    return list.mtime[row] - st.mtime < o.modifyWindow;
   }
 
   /** Handles a regular file; `errno` is why its state is not known. Block sums are sent by `sendSums` afterwards. */
@@ -201,6 +201,7 @@ export class Requests {
     if (o.checksum) flags |= Item.REPORT_CHANGE;
     if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
     this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, null);
+    list.flags[row] |= EntryFlag.REQUESTED;
     if (o.dryRun) {
       if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
       return;

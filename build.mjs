@@ -102,7 +102,9 @@ async function bundleLibrary() {
     outfile: join(dist, 'index.mjs'),
     format: 'esm',
     // Bundled CommonJS packages call require for Node's own modules.
-    banner: { js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
   });
 }
 

@@ -208,13 +208,7 @@ export class FilterScope {
     return this.decide(this.tree.list.rules, path, isDir, RuleFlag.PERISHABLE, '');
   }
 
-  private decide(
-    rules: readonly Rule[],
-    path: ByteString,
-    isDir: boolean,
-    ignored: number,
-    origin: string,
-  ): Verdict {
+  private decide(rules: readonly Rule[], path: ByteString, isDir: boolean, ignored: number, origin: string): Verdict {
     const { list, base } = this.tree;
     for (const rule of rules) {
       const { flags } = rule;

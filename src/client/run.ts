@@ -7,7 +7,7 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
 import { inForeground } from '../report/foreground.js';
-import { deletedLine, loggedDeletion, type ItemContext, ItemFormat } from '../report/item.js';
+import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
 import { Progress } from '../report/progress.js';
 import { logTotals, writeSummary } from '../report/stats.js';
@@ -112,7 +112,8 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     connection.flush();
     summarize(session, log);
     const code = session.exitCode();
-    if (log.file !== null && ((o.info.stats ?? 0) < 1 || (code !== 0 && isSender))) log.file.info(logTotals(session.stats));
+    if (log.file !== null && ((o.info.stats ?? 0) < 1 || (code !== 0 && isSender)))
+      log.file.info(logTotals(session.stats));
     return code;
   } catch (thrown) {
     const error = asRunError(thrown, connection.role);

@@ -8,7 +8,13 @@ import { compareForRemoval } from '../files/remove.js';
 import { chmodNoFollow } from '../files/set.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
-import { cannotDeleteMountPoint, cannotDeleteNonEmpty, deletingIn, deletingLimit, skippingDeletion } from '../report/messages.js';
+import {
+  cannotDeleteMountPoint,
+  cannotDeleteNonEmpty,
+  deletingIn,
+  deletingLimit,
+  skippingDeletion,
+} from '../report/messages.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Receiving } from './receiving.js';
 
@@ -161,8 +167,7 @@ export class Deleter {
     let outcome: Outcome = 'gone';
     for (const { name, isDir } of entries) {
       const child = join(dir, name.toString('latin1'));
-      const keep =
-        !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
+      const keep = !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
       if (keep || !this.removeInside(child)) outcome = 'kept';
     }
     if (outcome !== 'gone') {

@@ -12,8 +12,8 @@ import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js'
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
-import { listLine } from '../report/listing.js';
 import { Errno } from '../libc/errno.js';
+import { listLine } from '../report/listing.js';
 import {
   deltaTransmission,
   type ExistsDetail,

@@ -53,7 +53,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
     throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
   }
-  const module = session.isServer ? base.module ?? null : null;
+  const module = session.isServer ? (base.module ?? null) : null;
   const shownName = (where: ByteString) => fullName(where, '/', module);
   let errno = look(base, whole, relative, st);
   if (errno === Errno.ENOENT && o.mkpath && (total > 1 || path.includes('/'))) {

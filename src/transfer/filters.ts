@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import { RuleFlag } from '../../protocol/filter/rule.js';
 import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import { RuleFlag } from '../../protocol/filter/rule.js';
 import { errnoText } from '../report/errno.js';
 import { filtered } from '../report/messages.js';
 import type { Session } from '../session/session.js';

@@ -5,6 +5,7 @@ import { type BlockSums, flength } from '../../protocol/delta/blocks.js';
 import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
 import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
+import { Errno, systemError } from '../libc/errno.js';
 
 /** How one file is to be sent. */
 export interface SendMode {
@@ -111,6 +112,8 @@ export class FileSender {
     try {
       const n = fs.readSync(this.fd, target, at, wanted, this.offset);
       this.offset += n;
+      // The file shrank after it was opened: what was sent is neither the old content nor the new one.
+      if (n === 0) this.readError = systemError(Errno.ENODATA, 'read');
       return n;
     } catch (error) {
       this.readError = error as NodeJS.ErrnoException;

@@ -93,6 +93,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   if (request.refused !== null && !o.sender && o.filesFrom !== '') connection.writer.u8(0);
   session.startFrames();
   applyTimeout(session, module);
+  if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
   if (request.refused !== null) throw request.refused;
   checkAccess(o, module);
   const side = o.sender ? 'sender' : 'receiver';

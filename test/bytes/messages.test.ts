@@ -62,7 +62,7 @@ function checkItems(items: readonly Wanted[], protocol: number, chunks: Buffer[]
     unit(r, chunks, () => readItemHeader(r, protocol, got));
     if (ndx.value !== wanted.ndx) throw new Error(`ndx ${ndx.value}`);
     if (protocol < 29) {
-      if (got.iflags !== Item.TRANSFER || got.basisType !== Basis.FNAME || got.xname !== null)
+      if (got.iflags !== (Item.TRANSFER | Item.MISSING_DATA) || got.basisType !== Basis.FNAME || got.xname !== null)
         throw new Error('old item');
       continue;
     }

@@ -105,8 +105,8 @@ export class Finder {
   }
 
   shown(name: ByteString, base: SourceBase): ByteString {
-    const { module } = this.ctx;
-    const isTop = base.path === '' && module !== undefined && module !== null;
+    // Inside a new root paths are whole; without one, the path of the module itself is not shown.
+    const isTop = base.path === '' && this.ctx.root !== null;
     return isTop ? name : base.fullPath(name);
   }
 

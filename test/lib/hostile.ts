@@ -7,14 +7,12 @@ const PATIENCE = 10_000;
 /** One end of a raw connection, for tests that play a peer by hand. */
 export class RawPeer {
   private received = Buffer.alloc(0);
-  private total = 0;
   private wake: (() => void) | null = null;
   ended = false;
 
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk]);
-      this.total += chunk.length;
       this.wake?.();
     });
     const over = (): void => {
@@ -53,15 +51,15 @@ export class RawPeer {
     return this.take(this.received.length);
   }
 
-  /** Waits until the other side has sent `count` bytes in all, or nothing new for `silence` ms. Takes nothing. */
-  async heard(count: number, silence: number): Promise<void> {
-    while (this.total < count && !this.ended) {
-      const before = this.total;
+  /** Waits until what arrived and was not taken yet is `enough`, or nothing new came for `silence` ms. */
+  async heard(enough: (bytes: Buffer) => boolean, silence: number): Promise<void> {
+    while (!this.ended && !enough(this.received)) {
+      const before = this.received.length;
       const more = new Promise<void>((resolve) => {
         this.wake = resolve;
       });
       await within(more, silence, 'more').catch(() => {});
-      if (this.total === before) return;
+      if (this.received.length === before) return;
     }
   }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MPLEX_BASE } from '../../protocol/constants.js';
 import type { Tree, TreeEntry } from './compare.js';
 import type { RawPeer } from './hostile.js';
 import { PROJECT } from './project.js';
@@ -19,8 +20,11 @@ export interface Recording extends RecordedCase {
   tree: Tree;
 }
 
-/** A local peer that says nothing for so long waits for us. */
-const SILENCE_MS = 60;
+/** A local peer that says nothing for so long waits for us, even on a busy machine. */
+const SILENCE_MS = 400;
+
+/** Before protocol 30. */
+const OLD_GREETING = /^@RSYNCD: 2/;
 
 const FOLDER = join(PROJECT, 'fixtures', 'wire');
 
@@ -53,11 +57,12 @@ export function readRecording(name: string): Recording {
 
 /**
  * Plays one side of a recording to a peer in the rhythm of the recording: a piece goes out when the peer has said as
- * much as the recorded one had by then. The peer may frame its bytes otherwise, so a peer that is silent is taken to
- * have said it all.
+ * much as the recorded one had by then. The peer may do without something that the recorded one said (a keep-alive,
+ * say), so one that is silent for a while is taken to wait.
  */
 export async function play(peer: RawPeer, recording: Recording, side: Direction): Promise<void> {
   const own = recording[side];
+  const other = side === 'c2s' ? 's2c' : 'c2s';
   let sent = 0;
   let heard = 0;
   for (const [who, length] of recording.order) {
@@ -65,8 +70,50 @@ export async function play(peer: RawPeer, recording: Recording, side: Direction)
       heard += length;
       continue;
     }
-    await peer.heard(heard, SILENCE_MS);
+    const before = recording[other].subarray(0, heard);
+    await peer.heard((bytes) => saidAsMuch(bytes, before, other), SILENCE_MS);
     peer.send(own.subarray(sent, sent + length));
     sent += length;
   }
+}
+
+/** How bytes are framed is each program's own affair, so what counts is what the frames hold. */
+function saidAsMuch(bytes: Buffer, recorded: Buffer, side: Direction): boolean {
+  const goal = payload(recorded, side);
+  if (goal < 0) return bytes.length >= recorded.length;
+  return payload(bytes, side) >= goal;
+}
+
+/** Bytes in data frames, or -1 when they have not begun (a client of protocol 29 has none). */
+function payload(bytes: Buffer, side: Direction): number {
+  let at = side === 'c2s' ? endOfClientHandshake(bytes) : endOfServerHandshake(bytes);
+  if (at < 0 || at >= bytes.length) return -1;
+  let count = 0;
+  for (; at + 4 <= bytes.length; at += 4 + bytes.readUIntLE(at, 3)) {
+    if (bytes[at + 3] === MPLEX_BASE) count += Math.min(bytes.readUIntLE(at, 3), bytes.length - at - 4);
+  }
+  return count;
+}
+
+/** Greeting, module, arguments ended by an empty one, lists of algorithms. */
+function endOfClientHandshake(bytes: Buffer): number {
+  if (OLD_GREETING.test(bytes.toString('latin1', 0, 10))) return -1;
+  const end = bytes.indexOf('\0\0');
+  return end < 0 ? -1 : skipAlgorithms(bytes, end + 2);
+}
+
+/** Greeting, OK, compat flags in one or two bytes, lists of algorithms, the seed. */
+function endOfServerHandshake(bytes: Buffer): number {
+  const ok = bytes.indexOf('@RSYNCD: OK\n');
+  if (ok < 0) return -1;
+  const flags = ok + 12;
+  // Before protocol 30 there are neither flags nor lists.
+  if (OLD_GREETING.test(bytes.toString('latin1', 0, 10))) return flags + 4;
+  return skipAlgorithms(bytes, flags + (bytes[flags] >= 0x80 ? 2 : 1)) + 4;
+}
+
+function skipAlgorithms(bytes: Buffer, from: number): number {
+  let at = from;
+  while (/^[a-z][a-z0-9 ]{2,}$/.test(bytes.toString('latin1', at + 1, at + 1 + bytes[at]))) at += 1 + bytes[at];
+  return at;
 }

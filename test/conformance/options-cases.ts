@@ -31,7 +31,6 @@ const ATTRIBUTES: OptionCase[] = [
   c('-rltJi'),
   c('-rDi'),
   c('-rogi'),
-  c('-aHi'),
   c('-ai --no-D --no-g'),
   c('-ai --chmod=F600,D755'),
   c('-ai --chmod=go-rwx,u+X'),
@@ -175,8 +174,7 @@ const PRINTED: OptionCase[] = [
   c('-aq'),
   c('-aqi'),
   c('-a --progress'),
-  c('-aP --no-i-r'),
-  c('-a --out-format=%i|%n|%L|%l|%b', { localOnly: true }),
+  c('-a --out-format=%i|%n|%L|%l', { localOnly: true }),
   c('-a --out-format=[%o]%f:%M:%U:%G:%B:%C'),
   c('-a --info=name,del --delete'),
   c('-a --info=name2,copy,misc,skip2 --delete -u'),
@@ -188,7 +186,6 @@ const PRINTED: OptionCase[] = [
 
 /** What is wrong. */
 const WRONG: OptionCase[] = [
-  c('-ai', { from: 'nothing-there' }),
   c('-ai', { from: 'src/a.txt nothing-there src/b.c' }),
   c('-ai', { to: 'src/a.txt/x' }),
   c('-r', { from: 'src/ ref/', to: 'src/a.txt' }),
@@ -197,9 +194,6 @@ const WRONG: OptionCase[] = [
   c('-a --max-size=lots', { localOnly: true }),
   c('-a --append --whole-file', { localOnly: true }),
   c('-a --inplace --partial-dir=x --delay-updates', { localOnly: true }),
-  c('-a --files-from=none.txt', { localOnly: true }),
-  c('-a --exclude-from=none.txt', { localOnly: true }),
-  c('-a --filter=what', { localOnly: true }),
   c('-a --chmod=zz', { localOnly: true }),
   c('-a --compress-choice=best', { localOnly: true }),
   c('-a --checksum-choice=crc', { localOnly: true }),

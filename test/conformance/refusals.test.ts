@@ -46,7 +46,6 @@ const REFUSALS: readonly Refusal[] = [
   { name: 'missing source, push', args: (u, s) => ['-a', join(s, 'none'), u('open/')] },
   { name: 'two remote ends', args: (u) => ['-a', u('open/file'), u('open/other')] },
   { name: 'destination is a file', args: (u, s) => ['-a', `${s}/`, u('open/file')] },
-  { name: 'no room for a folder', args: (u, s) => ['-a', `${s}/`, u('open/no/such/parent/')] },
   { name: 'no common checksum', args: (u, _, d) => ['-a', '--checksum-choice=nonsense', u('open/'), d] },
 ];
 

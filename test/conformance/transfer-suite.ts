@@ -93,11 +93,28 @@ async function runStep(world: World, route: Route, step: Step, folder: string, i
   return world.copy(route, [...REPORT, ...step.args], step.source, `${to}/`);
 }
 
-/** Names in the order they were told; deletions may come at any place between them. */
-function lines(text: string): { told: string[]; deleted: string[] } {
+/** Deletions and what could not be deleted are told by another role, at any place between the items. */
+const DELETION = /^(\*deleting|cannot delete) /;
+/** An item line of a member of a hard-link group: its name and, where it was linked, that of the leading member. */
+const HARD_LINK = /^hf\S+ (.*) => (.*)$/;
+
+interface Printed {
+  told: string[];
+  deleted: string[];
+  hardLinks: number;
+}
+
+/** Names in the order they were told. */
+function lines(text: string): Printed {
   const all = normalize(text).split('\n');
-  const isDeletion = (line: string) => line.startsWith('*deleting');
-  return { told: all.filter((line) => !isDeletion(line)), deleted: all.filter(isDeletion) };
+  // Which member of a group brings the data depends on how many lists have arrived: members are only counted.
+  const members = new Set(all.flatMap((line) => HARD_LINK.exec(line)?.slice(1) ?? []));
+  const isMember = (line: string) => HARD_LINK.test(line) || (/^[<>]f/.test(line) && members.has(line.slice(12)));
+  return {
+    told: all.filter((line) => !DELETION.test(line) && !isMember(line)),
+    deleted: all.filter((line) => DELETION.test(line)).sort(),
+    hardLinks: all.filter(isMember).length,
+  };
 }
 
 /** Runs the life of a copy over every route of one way and holds all that it does against the real rsync. */

@@ -116,6 +116,7 @@ export function normalize(text: string): string {
     .replace(/ port \d+$/gm, ' port N')
     .replace(/^opening connection using: .*$/gm, 'opening connection')
     .replace(/ at [\w./-]+(\(\d+\))? \[/g, ' at * [')
+    .replace(/hash_hits=\d+/g, 'hash_hits')
     .replace(/\[\d+\]/g, '[pid]')
     .replace(/ +[\d.,]+(kB|MB|GB|B)\/s +\d+:\d\d:\d\d/g, ' rate');
 }

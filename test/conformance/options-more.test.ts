@@ -1,0 +1,73 @@
+import t from 'tap';
+import type { OptionCase } from './options-cases.js';
+import { inParallel, OptionRunner, REMOTE_ROUTES } from './options-suite.js';
+
+const c = (args: string, more: Omit<OptionCase, 'args'> = {}): OptionCase => ({ args, ...more });
+
+/** At -vv a sender tells how often its hash table was hit, which depends on the table; whole files never are. */
+const v = (args: string): OptionCase => c(args, { localOnly: true });
+
+/** Options in company: where one changes what the other is told or leaves behind. */
+const CASES: readonly OptionCase[] = [
+  // Basis directories, for every type of entry and together with what is there already.
+  c('-aii --link-dest=../ref'),
+  v('-avv --link-dest=../ref'),
+  c('-ai --compare-dest=../ref --delete'),
+  c('-ai --compare-dest=../ref', { to: 'fresh/' }),
+  c('-ai --copy-dest=../ref', { to: 'fresh/' }),
+  c('-ri --compare-dest=../ref', { to: 'fresh/' }),
+  c('-aHi --link-dest=../ref', { to: 'fresh/' }),
+  c('-aHi --copy-dest=../ref', { to: 'fresh/' }),
+  c('-ai --link-dest=missing-here'),
+  // Hard links.
+  c('-aHn'),
+  c('-aHii'),
+  v('-aHvv'),
+  c('-aHi --existing'),
+  c('-aHui'),
+  c('-aHi --append --no-W'),
+  c('-aHi --delete --remove-source-files'),
+  // What makes way, and what is left out.
+  c('-av --force'),
+  c('-ani --force --delete'),
+  c('-ai --delete --max-delete=0'),
+  c('-ai --delete-after --max-delete=3'),
+  v('-avv --existing --delete'),
+  c('-a --info=skip2 --ignore-existing'),
+  c('-ai -u --modify-window=1000'),
+  v('-avv --delete-before'),
+  v('-avvF --exclude=*.tmp --include=*.c --delete'),
+  v('-avvC'),
+  c('-aRi --no-implied-dirs', { from: 'src/sub/deep/z src/a.txt', localOnly: true }),
+  // Backups and places.
+  v('-avvb --backup-dir=kept'),
+  c('-ai --inplace -b'),
+  c('-ai --inplace -b --no-W'),
+  c('-ab --backup-dir=a.txt'),
+  c('-a -T a.txt'),
+  c('-ai --mkpath', { from: 'src/a.txt', to: 'p/q/r' }),
+  c('-ai --mkpath', { from: 'src/a.txt', to: 'p/q/r/' }),
+  c('-ain --mkpath', { to: 'p/q/r' }),
+  c('-ai', { from: 'src/emptydir', to: 'newname' }),
+  c('-ai', { to: 'p/q/' }),
+  // What is printed.
+  c('-v'),
+  c('-a --out-format=%o|%f|%n'),
+  c('-av --progress --no-i-r'),
+  c('-a --no-super', { localOnly: true }),
+  c('--protocol=29 -ai --delete'),
+  c('--protocol=30 -aHi --delete'),
+];
+
+t.test('options together, on this machine alone', { timeout: 120_000 }, async (t) => {
+  const runner = new OptionRunner(t);
+  await inParallel(CASES, (option) => runner.local(t, option));
+});
+
+t.test('options together, each over one of the remote ways in turn', { timeout: 120_000 }, async (t) => {
+  const runner = new OptionRunner(t);
+  const remote = CASES.filter((option) => !option.localOnly);
+  await inParallel(remote, (option, index) =>
+    runner.remote(t, option, REMOTE_ROUTES[(index + 3) % REMOTE_ROUTES.length]),
+  );
+});

@@ -127,6 +127,16 @@ function addPattern(flags: number, text: ByteString, out: RuleTarget, c: LoadCon
   out.rules.push(new Rule(all, pattern, anchored ? c.anchor : ''));
 }
 
+/** A file that was not named on the command line may be missing or closed to us. */
+function readRules(path: ByteString, c: LoadContext): Buffer | null {
+  try {
+    return c.reader.read(path);
+  } catch (error) {
+    if (c.fatal) throw error;
+    return null;
+  }
+}
+
 /**
  * Adds the rules of a file to `out`. Below a context with `fatal` a missing file ends the run (exit 11).
  * `c.template` are the flags of the rule that named the file, `shownPath` its name in messages.
@@ -143,7 +153,7 @@ export function loadFile(path: ByteString, out: RuleTarget, c: LoadContext, show
     settings.report(text);
     return;
   }
-  const content = c.reader.read(path);
+  const content = readRules(path, c);
   if (content === null) {
     if (!c.fatal) return;
     const what = `failed to open ${c.template & RuleFlag.INCLUDE ? 'in' : 'ex'}clude file`;

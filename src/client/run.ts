@@ -112,8 +112,7 @@ async function runSession(session: Session, job: Job, log: ClientLog, isLocal: b
     connection.flush();
     summarize(session, log);
     const code = session.exitCode();
-    if (log.file !== null && ((o.info.stats ?? 0) < 1 || (code !== 0 && isSender)))
-      log.file.info(logTotals(session.stats));
+    logClosing(session, log, code);
     return code;
   } catch (thrown) {
     const error = asRunError(thrown, connection.role);
@@ -173,6 +172,12 @@ function reportDeletions(session: Session, context: ItemContext, log: ClientLog)
     if (line !== '') log.client(line);
     if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));
   };
+}
+
+/** A --log-file ends with the totals, unless it has got those of -v; a receiver that missed something has none. */
+function logClosing({ options: o, isSender, stats }: Session, log: ClientLog, code: number): void {
+  const wanted = code === 0 ? (o.info.stats ?? 0) < 1 : isSender;
+  if (wanted) log.file?.info(logTotals(stats));
 }
 
 function makeProgress(session: Session, log: ClientLog): Progress | null {

@@ -25,6 +25,8 @@ export interface Identity {
   inner: ByteString;
   /** Where the module lies without a new root. */
   whole: ByteString;
+  /** Which directory `outer` is at the moment, '' when it is not there: a process cannot follow when it is replaced. */
+  node: string;
 }
 
 /** A module that cannot be served: `line` is what the client reads, `reason` is for the log. */
@@ -67,6 +69,15 @@ async function groupsFor(config: ModuleConfig, uid: number, isRoot: boolean): Pr
   return gids;
 }
 
+function nodeOf(dir: ByteString): string {
+  try {
+    const { dev, ino } = fs.statSync(Buffer.from(dir, 'latin1'), { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return '';
+  }
+}
+
 /** Works out the identity that a module asks for, with names turned into numbers. Errors: SetupError. */
 export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   const isRoot = process.getuid?.() === 0;
@@ -82,11 +93,13 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   }
   const divider = config.path.indexOf('/./');
   const whole = clean(config.path);
-  if (divider < 0) return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole };
+  if (divider < 0) {
+    return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole, node: nodeOf(whole) };
+  }
   const outer = clean(config.path.slice(0, divider) || '/');
   const inner = clean(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
-  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole };
+  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole, node: nodeOf(outer) };
 }
 
 /** Where a module lies for a process that has taken on its identity. */

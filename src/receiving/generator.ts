@@ -31,6 +31,9 @@ import { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
 import { Requests } from './requests.js';
 
+/** Entries beyond the oldest open list that are awaited with -H. */
+const LINK_LOOKAHEAD = 500;
+
 /** Walks the file list, makes what needs no data, asks for the rest, and closes lists and phases (8.5, 9, 13.1). */
 export class Generator {
   readonly deleter: Deleter;
@@ -104,12 +107,24 @@ export class Generator {
     if (this.receiving.failure !== null) throw this.receiving.failure;
   }
 
+  /**
+   * A file is not asked for while another name of it may lie at the destination already: so many entries are awaited,
+   * as rsync does, before a list is worked on.
+   */
+  private async lookAhead(): Promise<void> {
+    const { receiving } = this;
+    const { list, incremental } = receiving.session;
+    const isEnough = () => list.count - (list.segments[list.live]?.start ?? list.count) >= LINK_LOOKAHEAD;
+    while (incremental && !receiving.lists.complete && !isEnough()) await this.waitForReceiver();
+    this.links.update();
+  }
+
   // --- lists -------------------------------------------------------------------------------------------------------
 
   private async segment(segment: Segment): Promise<void> {
     const { session } = this.receiving;
     const { connection, incremental } = session;
-    if (session.options.hardLinks) this.links.enter(segment);
+    if (session.options.hardLinks) await this.lookAhead();
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
       this.entry(segment.firstNdx + i, FileList.rowAt(segment, i), segment);

@@ -20,17 +20,24 @@ export type HardLinkVerdict = { kind: 'go' } | { kind: 'wait' } | { kind: 'link'
 
 /**
  * Hard-link groups of a run (8.6). One member of each is made like any other file; the others are linked to it, and
- * wait until it is there. A member that exists already, or the last one of its list, becomes the one that leads.
+ * wait until it is there. A member that exists already, or the last one that is known, becomes the one that leads.
  */
 export class HardLinks {
   private readonly groups = new Map<number, Group>();
-  private lastRows = new Map<number, number>();
+  /** Row of the last member of each group, as far as lists have arrived. */
+  private readonly lastRows = new Map<number, number>();
+  /** Number of lists that `lastRows` knows. */
+  private known = 0;
 
   constructor(private readonly list: FileList) {}
 
-  /** Finds the last member of each group in a list that is about to be worked on. */
-  enter(segment: Segment): void {
-    this.lastRows = new Map();
+  /** Finds the last member of each group in the lists that have arrived meanwhile. */
+  update(): void {
+    const { segments } = this.list;
+    while (this.known < segments.length) this.addList(segments[this.known++]);
+  }
+
+  private addList(segment: Segment): void {
     for (let i = 0; i < segment.count; i++) {
       const row = FileList.rowAt(segment, i);
       if (this.list.flags[row] & EntryFlag.HLINKED && !this.list.isInactive(row)) {

@@ -1,4 +1,4 @@
-import { Item, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
+import { Basis, Item, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import { writeItem } from '../../protocol/request.js';
@@ -75,7 +75,9 @@ export class Itemizer {
       (xname !== null && xname.length > 0);
     if (!wanted) return iflags;
     if (protocol >= 29) {
-      writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basisType, xname);
+      // Only data has a basis.
+      const basis = isTransfer ? basisType : Basis.FNAME;
+      writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basis, xname);
     } else if (isTransfer) {
       session.ndxOut.write(session.connection.writer, ndx);
     } else {

@@ -112,10 +112,10 @@ export class Receiver {
   private async takeFile(ndx: number, row: number): Promise<void> {
     const { session, item, files, landing } = this;
     const { connection, list } = session;
+    const before = connection.reader.total - connection.reader.buffered;
     const head = await this.readHead();
     const report = { list, row, iflags: item.iflags, xname: item.xname };
     if (this.itemLog.beforeTransfer) this.itemLog.transfer(report);
-    const before = connection.reader.total;
     const isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
     const place = landing.open(row, item, head, isRedo);
     try {
@@ -131,7 +131,7 @@ export class Receiver {
       throw error;
     }
     if (!this.itemLog.beforeTransfer) {
-      const bytesWritten = connection.reader.total - before;
+      const bytesWritten = connection.reader.total - connection.reader.buffered - before;
       this.itemLog.transfer({ ...report, bytesWritten, fileSum: digestHex(files.sum, session.algorithms.transferSum) });
     }
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);

@@ -48,13 +48,12 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const trailing = /(^|\/)\.?$/.test(path);
   const total = countEntries(session);
   const st = new FileStat();
-  const name = path.replace(/(.)\/+$/, '$1');
+  const name = base.isModule === true ? `/${tidy(relative)}` : path.replace(/(.)\/+$/, '$1');
   const plainName = relative.replace(/(^|\/)\.$/, '');
   if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
     throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
   }
-  const module = session.isServer ? (base.module ?? null) : null;
-  const shownName = (where: ByteString) => fullName(where, '/', module);
+  const shownName = (where: ByteString) => fullName(where, '/', base.module ?? null);
   let errno = look(base, whole, relative, st);
   if (errno === Errno.ENOENT && o.mkpath && (total > 1 || path.includes('/'))) {
     if (makePath(session, base, relative, name, total > 1 || trailing)) errno = look(base, whole, relative, st);

@@ -21,16 +21,17 @@ export function checkPlaces(receiving: Receiving): void {
       return errnoOf(error);
     }
   };
-  for (const dir of o.basisDirs) {
+  // A daemon keeps this to itself.
+  for (const dir of receiving.module === null ? o.basisDirs : []) {
     const errno = look(dir);
     if (errno !== 0 || !st.isDir) {
-      const shown = receiving.module !== null ? belowRoot(dir, receiving.below) : absolute(dir, receiving.shownRoot);
-      log.warning(basisDirFault(`--${o.basisKind}-dest`, shown.replace(/(.)\/$/, '$1'), errno === 0));
+      const shown = absolute(dir, receiving.shownRoot).replace(/(.)\/$/, '$1');
+      log.warning(basisDirFault(`--${o.basisKind}-dest`, shown, errno === 0));
     }
   }
   if (o.backup && o.backupDir !== '') {
     const errno = look(o.backupDir);
-    const shown = o.backupDir.replace(/(.)\/$/, '$1');
+    const shown = asWritten(receiving, o.backupDir);
     if (errno === 0 && !st.isDir) throw new RsyncError(Exit.SYNTAX, `The backup-dir is not a directory: ${shown}`);
     if (errno !== 0 && errno !== Errno.ENOENT) {
       throw new RsyncError(Exit.FILEIO, `Failed to stat ${shown}: ${strerror(errno)}`);
@@ -39,11 +40,12 @@ export function checkPlaces(receiving: Receiving): void {
   }
   if (o.tempDir !== '') {
     const errno = look(o.tempDir);
-    if (errno === Errno.ENOENT) throw new RsyncError(Exit.SYNTAX, `The temp-dir does not exist: ${o.tempDir}`);
+    const shown = asWritten(receiving, o.tempDir);
+    if (errno === Errno.ENOENT) throw new RsyncError(Exit.SYNTAX, `The temp-dir does not exist: ${shown}`);
     if (errno !== 0) {
-      throw new RsyncError(Exit.FILEIO, `Failed to stat temp-dir ${o.tempDir}: ${strerror(errno)}`);
+      throw new RsyncError(Exit.FILEIO, `Failed to stat temp-dir ${shown}: ${strerror(errno)}`);
     }
-    if (!st.isDir) throw new RsyncError(Exit.SYNTAX, `The temp-dir is not a directory: ${o.tempDir}`);
+    if (!st.isDir) throw new RsyncError(Exit.SYNTAX, `The temp-dir is not a directory: ${shown}`);
   }
 }
 
@@ -55,4 +57,10 @@ function absolute(dir: ByteString, root: ByteString): ByteString {
 function belowRoot(dir: ByteString, below: ByteString): ByteString {
   const prefix = below === '' ? '/' : `/${below}/`;
   return dir.startsWith(prefix) ? dir.slice(prefix.length) : dir;
+}
+
+/** A daemon has made the directories that options name absolute; messages show them as they came. */
+function asWritten(receiving: Receiving, dir: ByteString): ByteString {
+  const written = receiving.module === null ? dir : belowRoot(dir, receiving.below);
+  return written.replace(/(.)\/$/, '$1');
 }

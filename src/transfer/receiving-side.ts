@@ -94,7 +94,7 @@ async function makeReceiving(
   destination: Destination | null,
 ): Promise<Receiving> {
   const { options: o } = session;
-  const isRoot = o.superUser !== 0 && process.geteuid?.() === 0;
+  const isRoot = o.superUser < 0 ? process.geteuid?.() === 0 : o.superUser > 0;
   const { base } = input;
   const root = destination?.root ?? base.confined ?? Root.plain('.');
   const below = destination?.below ?? '';

@@ -133,6 +133,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       cwd: module?.path ?? cwd(),
       confined: module?.confined ?? null,
       isModule: module !== null,
+      module: module?.name ?? null,
       hides: hidesOf(module),
     },
     filters,

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -281,4 +282,19 @@ t.test('a directory that is swapped for a link all the time leads nobody out', a
   stop();
   await swapping;
   untouched(t, h);
+});
+
+t.test('a module whose directory was replaced shows the new one', async (t) => {
+  const dir = tempDir(t);
+  const module = join(dir, 'm');
+  mkdirSync(module);
+  writeFileSync(join(module, 'old'), '');
+  const daemon = await startDaemon(t, TSRSYNC, { dir: join(dir, 'daemon'), modules: { m: { path: module } } });
+  t.match((await runProgram(RSYNC, [daemon.url('m/')])).stdout, / old\n/);
+  renameSync(module, join(dir, 'before'));
+  mkdirSync(module);
+  writeFileSync(join(module, 'new'), '');
+  const listing = await runProgram(RSYNC, [daemon.url('m/')]);
+  t.match(listing.stdout, / new\n/);
+  t.notMatch(listing.stdout, / old\n/);
 });

@@ -59,13 +59,8 @@ t.test('names that the rules exclude are refused', async (t) => {
   const s = scene(t);
   // The sender is told of another name than the one that the client excludes.
   const shell = join(s.dir, 'deaf-shell');
-  writeFileSync(
-    shell,
-    '#!/bin/sh\nshift\nexec perl -e \'$|=1; while (sysread(STDIN, $b, 65536)) { $b =~ s/- evil/- evel/; print $b }\' | "$@"\n',
-    {
-      mode: 0o755,
-    },
-  );
+  const deaf = '$|=1; while (sysread(STDIN, $b, 65536)) { $b =~ s/- evil/- evel/; print $b }';
+  writeFileSync(shell, `#!/bin/bash\nshift\nexec "$@" < <(perl -e '${deaf}')\n`, { mode: 0o755 });
   const args = ['-r', '--exclude=evil', '-e', shell, `h:${s.dir}/evil/`, `${s.dir}/o/`];
   const done = await runProgram(TSRSYNC, args, { timeout: 20_000 });
   t.equal(done.code, 4, done.stderr);

@@ -25,7 +25,7 @@ function scene(t: Teardown): Scene {
     writeFileSync(join(dir, name), name);
   }
   const evil = join(dir, 'evil-shell');
-  const lines = ['#!/bin/bash', 'shift', 'args=("$@")', 'unset "args[${#args[@]}-1]"', 'exec "${args[@]}" $EVIL', ''];
+  const lines = ['#!/bin/bash', 'shift', 'args=("$@")', `unset "args[\${#args[@]}-1]"`, `exec "\${args[@]}" $EVIL`, ''];
   writeFileSync(evil, lines.join('\n'), { mode: 0o755 });
   return { dir, honest: fakeRemoteShell(dir), evil };
 }

@@ -18,7 +18,7 @@ const CASES: readonly OptionCase[] = [
   c('-ri --compare-dest=../ref', { to: 'fresh/' }),
   c('-aHi --link-dest=../ref', { to: 'fresh/' }),
   c('-aHi --copy-dest=../ref', { to: 'fresh/' }),
-  c('-ai --link-dest=missing-here'),
+  c('-ai --link-dest=missing-here', { localOnly: true }),
   // Hard links.
   c('-aHn'),
   c('-aHii'),

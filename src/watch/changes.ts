@@ -1,0 +1,65 @@
+import type { ByteString } from '../../protocol/options.js';
+
+/**
+ * What a watcher tells about a tree. An event is a hint: it says which path to look at, the file system says what is
+ * there. Paths are relative to the watched root, without a leading slash; '' is the root itself.
+ */
+export interface ChangeSink {
+  /** The entry at `path` was written, made, removed or changed in its attributes. Nothing is said of what lies below. */
+  changed(path: ByteString, what: Change): void;
+  /** An entry moved within the tree, with all that lies below it. Both ends are watched. */
+  moved(from: ByteString, to: ByteString, isDir: boolean): void;
+  /**
+   * Changes at or below `path` may have been missed (a queue that overflowed, a directory that cannot be watched, a
+   * new directory that was filled before its watch): all of it is to be compared. `why` is for the log.
+   */
+  stale(path: ByteString, why: string): void;
+}
+
+/** Kinds of change; a bit mask, because several may be told at once. */
+export const Change = {
+  /** A file that was open for writing was closed. */
+  WRITTEN: 1,
+  /** An entry was made, or moved in from outside of the tree. */
+  MADE: 2,
+  /** An entry was removed, or moved out of the tree. */
+  REMOVED: 4,
+  /** Mode, owner, times, link count or extended attributes. */
+  ATTRIBUTES: 8,
+  /** Content changed and the file is still open. Only told when asked for. */
+  MODIFIED: 16,
+  /** The entry is a directory. */
+  DIRECTORY: 32,
+} as const;
+
+export type Change = number;
+
+/** How a tree is watched. */
+export interface WatchOptions {
+  /** Root of the tree, absolute. */
+  root: ByteString;
+  /** True for a directory, relative to the root, that is not watched and of whose content nothing is told. */
+  isExcluded(path: ByteString): boolean;
+  /** Change bits that are told; DIRECTORY is always. */
+  wanted: Change;
+  /** Where events come from. 'auto': inotify, fanotify when it does not suffice and may be used, else polling. */
+  via: 'auto' | 'inotify' | 'fanotify' | 'poll';
+  /** Milliseconds between two looks when polling, and at what cannot be watched. */
+  pollMs: number;
+  /** Lines for a log: which source is used and why, limits that were met with the command that raises them. */
+  report(kind: 'info' | 'warning' | 'error', text: string): void;
+}
+
+/** A tree that is being watched. */
+export interface TreeWatcher {
+  /** 'inotify', 'fanotify' or 'poll'. */
+  readonly via: string;
+  /** Watched directories (marks for fanotify: 1). */
+  readonly watches: number;
+  /**
+   * True while the root is the directory that it was at the start. False after it was removed, replaced or unmounted:
+   * what is below the path now is something else, and nothing of it is to be mirrored.
+   */
+  rootIsSame(): boolean;
+  close(): void;
+}

@@ -115,6 +115,18 @@ export interface MirrorEvents {
   phaseChanged?(target: string, phase: TargetPhase): void;
 }
 
+/** Lets several mirrors share a limit of sessions that run at the same time. */
+export interface SessionSlots {
+  /** Resolves, first come first served, when a slot is free; the function gives it back (once, whatever happened). */
+  take(): Promise<() => void>;
+}
+
+/**
+ * How a mirror is made: `createMirror(spec, events, slots)`. With slots, every session of it takes one before it starts
+ * to send (a connection that only waits ahead of time takes none).
+ */
+export type CreateMirror = (spec: MirrorSpec, events: MirrorEvents, slots?: SessionSlots) => Mirror;
+
 /** A running mirror. */
 export interface Mirror {
   /** Sets the watches, then compares everything; resolves when every target has been in step once or has failed. */

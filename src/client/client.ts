@@ -6,12 +6,14 @@ import type { CommandOptions } from '../cli/options.js';
 import { errnoText } from '../report/errno.js';
 import type { ClientLog } from '../report/log.js';
 import { commandLine, openingTcp } from '../report/messages.js';
+import type { WhatToList } from '../sending/list-sender.js';
 import { exchangeVersions } from '../session/handshake.js';
+import type { Session } from '../session/session.js';
 import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { defaultUser } from './password.js';
-import { type RunHooks, runLocal, runRemote } from './run.js';
+import { type BegunRun, beginLocal, beginRemote, finishRun, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 
@@ -25,33 +27,80 @@ interface Opened {
 
 /** Runs one transfer as its options say; returns the exit code. Errors that end the run are thrown as RsyncError. */
 export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHooks = {}): Promise<number> {
+  const ready = await prepareClient(o, log, hooks);
+  return ready === null ? Exit.OK : ready.finish();
+}
+
+/**
+ * Opens the connection of a run and brings it up to the file list. Null: a daemon had nothing but text to say.
+ * Errors that end the run are thrown as RsyncError.
+ */
+export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: RunHooks = {}): Promise<ReadyRun | null> {
   const job = planJob(o);
   checkProtocol(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (job.remote === null) return runLocal(o, job, log, hooks);
-  const opened = await open(o, job, log);
-  const { connection, protocol, shell } = opened;
+  if (job.remote === null) return new ReadyRun(await beginLocal(o, job, log, hooks), null, hooks);
+  const { connection, protocol, shell } = await open(o, job, log);
   if (protocol === null) {
     connection.finish();
-    return Exit.OK;
+    return null;
   }
-  let code: number;
   try {
-    code = await runRemote(o, job, connection, protocol, log, hooks);
+    return new ReadyRun(await beginRemote(o, job, connection, protocol, log, hooks), shell, hooks);
   } catch (error) {
+    throw await afterFailure(error, connection, shell);
+  }
+}
+
+/** A run that waits for what it is to send or to receive. */
+export class ReadyRun {
+  constructor(
+    private readonly begun: BegunRun,
+    private readonly shell: ShellRun | null,
+    private readonly hooks: RunHooks,
+  ) {}
+
+  get session(): Session {
+    return this.begun.session;
+  }
+
+  /** Brings the run to its end. `what`: what is sent, if not what the command line says. Returns the exit code. */
+  async finish(what: WhatToList | null = null): Promise<number> {
+    const { begun, shell } = this;
+    const { connection } = begun.session;
+    let code: number;
+    try {
+      code = await finishRun(begun, this.hooks, what);
+    } catch (error) {
+      if (begun.server === null) throw await afterFailure(error, connection, shell);
+      connection.finish();
+      // What ended the client is the reason; the other end only notices that it is gone.
+      await begun.server.catch(() => {});
+      throw error;
+    }
     connection.finish();
-    connection.destroy();
-    throw await withShellEnd(error, shell);
-  }
-  connection.finish();
-  if (shell !== null) {
+    if (begun.server !== null) return Math.max(code, await begun.server);
+    if (shell === null) {
+      connection.destroy();
+      return code;
+    }
     const ended = await shellEnd(shell);
-    code = Math.max(code, ended === KILLED ? Exit.TERMINATED : ended);
-  } else {
-    connection.destroy();
+    return Math.max(code, ended === KILLED ? Exit.TERMINATED : ended);
   }
-  return code;
+
+  /** Ends a run that is not wanted any more, whatever state it is in. */
+  abandon(): void {
+    this.begun.session.connection.destroy();
+    this.begun.server?.catch(() => {});
+    this.shell?.kill();
+  }
+}
+
+async function afterFailure(error: unknown, connection: Connection, shell: ShellRun | null): Promise<unknown> {
+  connection.finish();
+  connection.destroy();
+  return withShellEnd(error, shell);
 }
 
 /** --protocol must name a version that this program speaks. */

@@ -11,6 +11,7 @@ import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../re
 import type { ClientLog } from '../report/log.js';
 import { Progress } from '../report/progress.js';
 import { logTotals, writeSummary } from '../report/stats.js';
+import type { WhatToList } from '../sending/list-sender.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
@@ -33,92 +34,133 @@ export interface RunHooks {
   onSession?(session: Session): void;
 }
 
-/** Runs the binary part of a connection as the client. */
-export async function runRemote(
+/** A run whose sides have agreed and whose rules are exchanged: the file list comes next. */
+export interface BegunRun {
+  session: Session;
+  job: Job;
+  log: ClientLog;
+  filters: FilterList;
+  /** The other side of a copy on this machine, else null. Resolves with its exit code. */
+  server: Promise<number> | null;
+}
+
+/** Begins the binary part of a connection as the client. */
+export async function beginRemote(
   o: CommandOptions,
   job: Job,
   connection: Connection,
   protocol: number,
   log: ClientLog,
   hooks: RunHooks,
-): Promise<number> {
+): Promise<BegunRun> {
   const isSender = job.direction === 'push';
   const agreement = await agree(connection, o, false, isSender, protocol);
   const session = new Session(connection, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
-  try {
-    return await runSession(session, job, log, false);
-  } finally {
-    hooks.onRole?.(connection.role);
-  }
+  return begin(session, job, log, null, hooks);
 }
 
-async function runSession(session: Session, job: Job, log: ClientLog, isLocal: boolean): Promise<number> {
+async function begin(
+  session: Session,
+  job: Job,
+  log: ClientLog,
+  server: Promise<number> | null,
+  hooks: RunHooks,
+): Promise<BegunRun> {
   const { connection, options: o, isSender } = session;
+  const isLocal = server !== null;
   connection.role = isSender ? 'sender' : 'Receiver';
-  try {
+  return announced(session, hooks, async () => {
     session.startFrames();
     if (o.timeout > 0) connection.setTimeout(o.timeout);
     if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
-    const side = isSender ? 'sender' : 'receiver';
     const filters = buildFilters({
       options: o,
       protocol: session.protocol,
-      side,
+      side: isSender ? 'sender' : 'receiver',
       isServer: false,
       isLocal,
       report: (text) => log.warning(`${text}\n`),
       trace: (text) => session.log.info(text),
     });
     if (!isLocal) await exchangeFilters(session, filters);
-    const context: ItemContext = { ...itemContextOf(session, null), localServer: isLocal };
-    reportDeletions(session, context, log);
-    const progress = makeProgress(session, log);
-    const announcer = new ListAnnouncer(o, log, isSender);
-    const transferLog = log.file === null ? null : { format: logFormat(o), log: log.file };
-    if (isSender) {
-      await runSendingSide(session, {
-        ...sourcesOf(session, job),
-        filters,
-        moduleFilters: null,
-        cwd: cwd(),
-        root: null,
-        itemContext: context,
-        transferLog,
-        progress,
-        announcer,
-        idsByNumber: false,
-      });
-    } else {
-      const names =
-        o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal
-          ? splitNames(readNamesFile(o.filesFrom), o.from0, false)
-          : null;
-      if (names !== null) forwardNames(session, names);
-      await runReceivingSide(session, {
-        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
-        base: { cwd: cwd(), confined: null },
-        filters,
-        moduleChmod: [],
-        itemContext: context,
-        transferLog,
-        progress,
-        announcer,
-        idsByNumber: false,
-        isLocal,
-        guard: guardOf(o, job, filters, names, isLocal),
-      });
-    }
-    connection.flush();
-    summarize(session, log);
-    const code = session.exitCode();
-    logClosing(session, log, code);
-    return code;
+    return { session, job, log, filters, server };
+  });
+}
+
+/** Runs a part of a session; the peer is told about an error that ends it, and the caller about the role it had. */
+async function announced<T>(session: Session, hooks: RunHooks, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (thrown) {
-    const error = asRunError(thrown, connection.role);
+    const error = asRunError(thrown, session.connection.role);
     await announceFailure(session, error);
     throw error;
+  } finally {
+    hooks.onRole?.(session.connection.role);
   }
+}
+
+/** Brings a run to its end. `what`: what a sender lists, if not what the job says. Returns the exit code. */
+export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | null): Promise<number> {
+  const { session, log } = run;
+  return announced(session, hooks, async () => {
+    const context: ItemContext = { ...itemContextOf(session, null), localServer: run.server !== null };
+    reportDeletions(session, context, log);
+    if (session.isSender) await send(run, context, what);
+    else await receive(run, context);
+    session.connection.flush();
+    const code = session.exitCode();
+    if (what === null) summarize(session, log, code);
+    else countTraffic(session);
+    return code;
+  });
+}
+
+/** What both roles of a client need for what they print. */
+function printing({ session, log }: BegunRun, itemContext: ItemContext) {
+  const { options: o, isSender } = session;
+  return {
+    itemContext,
+    transferLog: log.file === null ? null : { format: logFormat(o), log: log.file },
+    progress: makeProgress(session, log),
+    announcer: new ListAnnouncer(o, log, isSender),
+    idsByNumber: false,
+  };
+}
+
+async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
+  const { session, job, filters } = run;
+  const parts = printing(run, context);
+  await runSendingSide(session, {
+    ...parts,
+    ...(what ?? sourcesOf(session, job)),
+    announcer: what === null ? parts.announcer : null,
+    filters,
+    moduleFilters: null,
+    cwd: cwd(),
+    root: null,
+  });
+}
+
+async function receive(run: BegunRun, context: ItemContext): Promise<void> {
+  const { session, job, filters } = run;
+  const { options: o } = session;
+  const isLocal = run.server !== null;
+  const names =
+    o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal
+      ? splitNames(readNamesFile(o.filesFrom), o.from0, false)
+      : null;
+  if (names !== null) forwardNames(session, names);
+  await runReceivingSide(session, {
+    ...printing(run, context),
+    dest: job.dest?.kind === 'local' ? job.dest.path : '.',
+    base: { cwd: cwd(), confined: null },
+    filters,
+    moduleChmod: [],
+    isLocal,
+    guard: guardOf(o, job, filters, names, isLocal),
+  });
 }
 
 function sourcesOf(session: Session, job: Job) {
@@ -194,18 +236,23 @@ function makeProgress(session: Session, log: ClientLog): Progress | null {
   return progress;
 }
 
-function summarize(session: Session, log: ClientLog): void {
-  const { stats, options: o, connection } = session;
+function countTraffic(session: Session): void {
+  const { stats, connection } = session;
   if (session.isSender || stats.sent === 0) {
     stats.sent = connection.writer.total;
     stats.received = connection.reader.total;
   }
   stats.elapsedMs = performance.now() - session.started;
-  writeSummary(log, stats, o, session.protocol);
 }
 
-/** Both ends in this process: no shell, no socket, whole files unless asked otherwise. */
-export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hooks: RunHooks): Promise<number> {
+function summarize(session: Session, log: ClientLog, code: number): void {
+  countTraffic(session);
+  writeSummary(log, session.stats, session.options, session.protocol);
+  logClosing(session, log, code);
+}
+
+/** Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. */
+export async function beginLocal(o: CommandOptions, job: Job, log: ClientLog, hooks: RunHooks): Promise<BegunRun> {
   if (o.remoteOptions.length > 0) {
     throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
   }
@@ -228,16 +275,11 @@ export async function runLocal(o: CommandOptions, job: Job, log: ClientLog, hook
   const session = new Session(here, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
   try {
-    const code = await runSession(session, job, log, true);
-    here.finish();
-    return Math.max(code, await server);
+    return await begin(session, job, log, server, hooks);
   } catch (error) {
     here.finish();
-    // What ended the client is the reason; the other end only notices that it is gone.
     await server.catch(() => {});
     throw error;
-  } finally {
-    hooks.onRole?.(here.role);
   }
 }
 

@@ -6,10 +6,20 @@ import type { ByteString } from '../../protocol/options.js';
 import { Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 import type { Scanner } from './scan.js';
+import type { WantedEntry } from './scan-wanted.js';
 
 /** Entries that should lie beyond the list being worked on (8.4): at least, and while there is nothing else to do. */
 const LOOKAHEAD = 1000;
 const IDLE_LOOKAHEAD = 10000;
+
+/** What a sender is asked for. */
+export interface WhatToList {
+  sources: readonly ByteString[];
+  /** --files-from: the names, relative to the only source; null without it. */
+  names: AsyncIterable<ByteString> | null;
+  /** Single entries instead of sources. */
+  wanted?: readonly WantedEntry[];
+}
 
 /** Lists the sources and sends the lists: all at once, or directory by directory with incremental recursion (section 8). */
 export class ListSender {
@@ -31,11 +41,17 @@ export class ListSender {
   ) {}
 
   /** Sends the first list: the arguments, and everything below them without incremental recursion. */
-  async sendFirst(sources: readonly ByteString[], names: AsyncIterable<ByteString> | null): Promise<void> {
+  async sendFirst(what: WhatToList): Promise<void> {
+    const { sources, names, wanted } = what;
     const { session, scanner } = this;
     const started = performance.now();
     let row = 0;
-    if (names !== null) {
+    if (wanted !== undefined) {
+      for (const entry of wanted) {
+        scanner.addWanted(entry);
+        row = await this.encodeFrom(row);
+      }
+    } else if (names !== null) {
       scanner.startNames(sources[0] ?? '.');
       for await (const name of names) {
         scanner.addName(name);

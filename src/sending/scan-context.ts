@@ -18,6 +18,8 @@ export interface ScanContext {
   sumRow: ((row: number, path: Buffer) => void) | null;
   /** Takes messages, each ending in a newline; names in them are raw bytes. */
   report(kind: 'error' | 'warning' | 'info', text: ByteString): void;
+  /** Told the whole path of each entry that cannot be listed although it is there. */
+  failed?(path: ByteString): void;
   /** Directory that relative arguments start from, absolute. */
   cwd: ByteString;
   /** The tree that a confined daemon must not leave; arguments then start from its root. null: paths go anywhere. */

@@ -83,7 +83,7 @@ export class DirectoryLister {
       finder.reportLostDirectory(Errno.ENOENT, path, base);
       return;
     }
-    finder.ioError |= IoError.GENERAL;
+    finder.fail(path, base);
     const full = finder.quoted(path, base);
     finder.ctx.report('error', `rsync: [sender] opendir ${full} failed: ${errnoText(error)}\n`);
   }

@@ -114,15 +114,21 @@ export class Finder {
   reportLost(errno: number, name: ByteString, base: SourceBase): void {
     const full = this.quoted(name, base);
     if (errno !== Errno.ENOENT) {
-      this.ioError |= IoError.GENERAL;
+      this.fail(name, base);
       this.ctx.report('error', `rsync: [sender] readlink_stat(${full}) failed: ${errnoText(errno)}\n`);
     } else if (this.looker.looksThrough && this.isLink(name, base)) {
-      this.ioError |= IoError.GENERAL;
+      this.fail(name, base);
       this.ctx.report('error', messages.noReferent(full));
     } else {
       this.ioError |= IoError.VANISHED;
       this.ctx.report('warning', messages.vanished(full));
     }
+  }
+
+  /** Notes an entry that is there and cannot be sent: the run ends with exit code 23. */
+  fail(name: ByteString, base: SourceBase): void {
+    this.ioError |= IoError.GENERAL;
+    this.ctx.failed?.(base.fullPath(name));
   }
 
   private isLink(name: ByteString, base: SourceBase): boolean {
@@ -137,7 +143,7 @@ export class Finder {
       this.ioError |= IoError.VANISHED;
       this.ctx.report('warning', messages.vanished(full, true));
     } else {
-      this.ioError |= IoError.GENERAL;
+      this.fail(name, base);
       this.ctx.report('error', messages.linkStatFailed('sender', full, errno));
     }
   }

@@ -13,6 +13,7 @@ import type { ScanContext } from './scan-context.js';
 import { DirectoryLister } from './scan-directory.js';
 import { Finder } from './scan-find.js';
 import { ImpliedParents } from './scan-parents.js';
+import { WantedEntries, type WantedEntry } from './scan-wanted.js';
 
 export type { ScanContext } from './scan-context.js';
 
@@ -22,6 +23,7 @@ export class Scanner {
   private readonly lister: DirectoryLister;
   private readonly bases: SourceBases;
   private readonly parents: ImpliedParents;
+  private wanted: WantedEntries | null = null;
   /** Directories of a list without incremental recursion whose content is still to be listed, the next one last. */
   private readonly queue: number[] = [];
   private readonly found = new FileStat();
@@ -70,6 +72,13 @@ export class Scanner {
   /** Lists one name of --files-from; the rules of -R apply as the options say. */
   addName(name: ByteString): void {
     this.addArgument(name);
+  }
+
+  /** Lists one entry by itself, see `WantedEntries`; only without incremental recursion. */
+  addWanted(entry: WantedEntry): void {
+    this.wanted ??= new WantedEntries(this.finder, this.bases);
+    const row = this.wanted.add(entry);
+    if (row >= 0) this.queue.push(row);
   }
 
   /**

@@ -292,7 +292,7 @@ export class Sender {
         scanner.ioError |= IoError.VANISHED;
         session.log.warning(vanished(name));
       } else {
-        scanner.ioError |= IoError.GENERAL;
+        this.fail(row);
         session.log.xferError(`rsync: [sender] send_files failed to open ${name}: ${errnoText(error)}\n`);
       }
       if (session.protocol >= 30) session.sendNumber(Msg.NO_SEND, this.item.ndx);
@@ -300,8 +300,13 @@ export class Sender {
     }
   }
 
-  private readFailed(row: number, error: NodeJS.ErrnoException): void {
+  private fail(row: number): void {
     this.scanner.ioError |= IoError.GENERAL;
+    this.session.onFailed?.(this.scanner.shownPath(row));
+  }
+
+  private readFailed(row: number, error: NodeJS.ErrnoException): void {
+    this.fail(row);
     const name = this.scanner.fullName(row);
     this.session.log.xferError(`rsync: [sender] read errors mapping ${name}: ${errnoText(error)}\n`);
   }

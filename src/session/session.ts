@@ -46,6 +46,8 @@ export class Session {
   onSuccess: ((ndx: number) => void) | null = null;
   onNoSend: ((ndx: number) => void) | null = null;
   onDeleted: ((path: ByteString) => void) | null = null;
+  /** Sender: told the whole path of each entry that is there and cannot be sent. */
+  onFailed: ((path: ByteString) => void) | null = null;
   /** Takes the rows of a listing instead of the log. */
   onListed: ((row: number) => void) | null = null;
 

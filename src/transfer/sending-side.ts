@@ -7,7 +7,7 @@ import type { Root } from '../files/root.js';
 import { sumFile } from '../receiving/unchanged.js';
 import type { ItemContext } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
-import { ListSender } from '../sending/list-sender.js';
+import { ListSender, type WhatToList } from '../sending/list-sender.js';
 import { Scanner } from '../sending/scan.js';
 import { Sender } from '../sending/sender.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
@@ -17,10 +17,7 @@ import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
 
 /** What a sending side needs besides its session. */
-export interface SendingInput {
-  sources: readonly ByteString[];
-  /** --files-from: the names, relative to the only source; null without it. */
-  names: AsyncIterable<ByteString> | null;
+export interface SendingInput extends WhatToList {
   filters: FilterList;
   /** A module's own filters; what they exclude is invisible. */
   moduleFilters: FilterList | null;
@@ -59,6 +56,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
       else if (kind === 'warning') session.log.warning(text);
       else session.log.info(text);
     },
+    failed: (path) => session.onFailed?.(path),
     cwd: input.cwd,
     root: input.root,
     module: input.itemContext.module ?? null,
@@ -68,7 +66,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   const lists = new ListSender(session, scanner, encoder);
   input.announcer?.start(session.incremental);
   if (!session.incremental) lists.onEntry = input.announcer?.counter ?? null;
-  await lists.sendFirst(input.sources, input.names);
+  await lists.sendFirst(input);
   input.announcer?.end(session.incremental, list.count);
   await session.awaitSeed();
   session.connection.flush();

@@ -45,11 +45,15 @@ function found(command) {
 /** Programs that the tests hold this one against, and the Debian packages they come from. */
 const TOOLS = { rsync: 'rsync', setfacl: 'acl', setfattr: 'attr' };
 
-/** Installs what is missing when we may; returns why not, or ''. */
-export function installTools() {
-  const missing = Object.keys(TOOLS).filter((command) => !found(command));
+/** Programs that live mirroring is measured against. */
+export const MIRROR_TOOLS = { lsyncd: 'lsyncd', inotifywait: 'inotify-tools' };
+
+/** Installs what is missing of the tests' tools and of `more` when we may; returns why not, or ''. */
+export function installTools(more = {}) {
+  const tools = { ...TOOLS, ...more };
+  const missing = Object.keys(tools).filter((command) => !found(command));
   if (missing.length === 0) return '';
-  const packages = missing.map((command) => TOOLS[command]);
+  const packages = missing.map((command) => tools[command]);
   const advice = `missing: ${missing.join(', ')}; install with: apt-get install ${packages.join(' ')}`;
   if (process.getuid() !== 0) return `${advice} (not done here: only root may)`;
   if (!found('apt-get')) return `${advice} (not done here: this system has no apt-get)`;

@@ -19,25 +19,28 @@ export interface RelayedSession {
   s2c: Buffer[];
   /** Which side spoke, and how many bytes, in the order of both. */
   order: [Direction, number][];
+  /** How many bytes passed. */
+  bytes: Record<Direction, number>;
 }
 
 export interface Relay {
   port: number;
-  /** Everything that passed, by connection. */
+  /** What passed, by connection. */
   sessions: RelayedSession[];
   close(): Promise<void>;
 }
 
 /**
  * Listens on a free loopback port and passes each connection on to `target`, writing down both directions. With a
- * fault it turns an honest peer into a hostile or dying one at any point of a live session.
+ * fault it turns an honest peer into a hostile or dying one at any point of a live session. Without `keepBytes` it only
+ * counts, which gigabytes are small enough for.
  */
-export async function startRelay(t: Teardown, target: number, fault?: Fault): Promise<Relay> {
+export async function startRelay(t: Teardown, target: number, fault?: Fault, keepBytes = true): Promise<Relay> {
   const sessions: RelayedSession[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
-    const session: RelayedSession = { c2s: [], s2c: [], order: [] };
+    const session: RelayedSession = { c2s: [], s2c: [], order: [], bytes: { c2s: 0, s2c: 0 } };
     sessions.push(session);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -45,6 +48,8 @@ export async function startRelay(t: Teardown, target: number, fault?: Fault): Pr
       socket.on('close', () => sockets.delete(socket));
     }
     const keep = (side: Direction) => (data: Buffer) => {
+      session.bytes[side] += data.length;
+      if (!keepBytes) return;
       session[side].push(data);
       session.order.push([side, data.length]);
     };

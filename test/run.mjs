@@ -20,7 +20,7 @@ function testFiles() {
 }
 
 /** Milliseconds that one file may take. */
-const TIMEOUT = slow ? 3_600_000 : 240_000;
+const TIMEOUT = slow ? 3_600_000 : 480_000;
 const JOBS = slow ? 1 : 2;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };

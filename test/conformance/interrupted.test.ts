@@ -38,15 +38,15 @@ async function interrupt(world: World, route: Route, args: string[], target: str
   let stop: () => void = () => {};
   const options: RunOptions = {
     env: { [MARK]: mark },
-    timeout: 30_000,
+    timeout: 60_000,
     started: (child) => {
       stop = () => child.kill(signal);
     },
   };
-  const running = world.copy(route, ['-a', '-W', '--bwlimit=4M', ...args], 'src/', `${target}/`, options);
+  const running = world.copy(route, ['-a', '-W', '--bwlimit=2M', ...args], 'src/', `${target}/`, options);
   const dir = world.path(target);
   const arrived = (): boolean => inFlight(dir).some((name) => statSync(join(dir, name)).size > 500_000);
-  await waitFor(arrived, 15_000, 'data to arrive');
+  await waitFor(arrived, 30_000, 'data to arrive');
   stop();
   const result = await running;
   await noneLeft(mark);
@@ -76,7 +76,7 @@ t.test('kill -9 of the client leaves the old file or the new one, and no process
       t.equal(result.signal, 'SIGKILL');
       isOldOrNew(t, world, target);
       if (route.direction === 'push' && route.way !== 'local') {
-        await waitFor(() => inFlight(world.path(target)).length === 0, 15_000, 'the receiver to clean up');
+        await waitFor(() => inFlight(world.path(target)).length === 0, 60_000, 'the receiver to clean up');
       }
     });
   }
@@ -125,7 +125,7 @@ async function fill(t: Test, world: World, route: Route, program: Program, numbe
   t.equal(mounted.status, 0, 'a file system of 4 MiB');
   try {
     writeFileSync(join(dir, 'large'), OLD);
-    const result = await world.copy(route, ['-a', '-W'], 'src/', `${target}/`, { timeout: 30_000 });
+    const result = await world.copy(route, ['-a', '-W'], 'src/', `${target}/`);
     t.ok(readFileSync(join(dir, 'large')).equals(OLD), 'the old file is there');
     t.same(inFlight(dir), [], 'nothing is left over');
     return result;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { withoutConnections } from './processes.js';
 import type { Program } from './project.js';
 import { cleanEnv, killGroup } from './run.js';
 import type { Teardown } from './temp.js';
@@ -32,10 +33,13 @@ export interface RunningDaemon {
   log(): string;
   /** What it wrote to standard error. */
   errors(): string;
+  /** Waits until it has done with every client that it has, also with those that are gone. */
+  idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT = 15_000;
+const START_TIMEOUT = 60_000;
+const IDLE_TIMEOUT = 60_000;
 
 /** A port of the loopback address that nobody listens on at the moment. */
 export function freePort(): Promise<number> {
@@ -105,6 +109,7 @@ function describeDaemon(child: ChildProcess, port: number, dir: string, errors: 
     url: (path, user) => `rsync://${user ? `${user}@` : ''}127.0.0.1:${port}/${path}`,
     log: () => readIfThere(join(dir, 'log')),
     errors: () => Buffer.concat(errors).toString('latin1'),
+    idle: () => waitFor(() => withoutConnections(child.pid as number), IDLE_TIMEOUT, 'the daemon to have no client'),
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       const timer = setTimeout(() => killGroup(child, 'SIGKILL'), 3000);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { waitFor } from './wait.js';
 
 /** Name of the environment variable that marks the processes of one test, however they were started. */
@@ -11,11 +11,17 @@ export function newMark(): string {
   return `${process.pid}-${counter++}`;
 }
 
+/** All process ids. */
+function pids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
 /** Command lines of the living processes whose environment has the mark. Zombies have no environment left. */
 export function marked(mark: string): string[] {
   const found: string[] = [];
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
+  for (const pid of pids()) {
     try {
       const env = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
       if (!env.includes(`${MARK}=${mark}`)) continue;
@@ -28,10 +34,64 @@ export function marked(mark: string): string[] {
 }
 
 /** Waits until every process with the mark is gone; throws with their command lines otherwise. */
-export async function noneLeft(mark: string, ms = 10_000): Promise<void> {
+export async function noneLeft(mark: string, ms = 60_000): Promise<void> {
   try {
     await waitFor(() => marked(mark).length === 0, ms, 'processes to end');
   } catch {
     throw new Error(`still running: ${marked(mark).join('; ')}`);
+  }
+}
+
+/** Process ids of a process group. */
+function groupMembers(leader: number): number[] {
+  return pids().filter((pid) => {
+    try {
+      // Fields behind the name, which may hold anything: state, parent, group.
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === leader;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Inodes of the sockets that belong to nobody's connection: listening ones, and those between processes. */
+function quietSockets(): Set<string> {
+  const found = new Set<string>();
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readFileSync(`/proc/net/${table}`, 'latin1').split('\n')) {
+      const fields = line.trim().split(/ +/);
+      if (fields[3] === '0A') found.add(fields[9]);
+    }
+  }
+  for (const line of readFileSync('/proc/net/unix', 'latin1').split('\n')) found.add(line.trim().split(/ +/)[6]);
+  return found;
+}
+
+/**
+ * True when no process of the group holds a connection, not even one that the other side has reset already. A daemon
+ * works on what it has received when its client is long gone; only then is it done.
+ */
+export function withoutConnections(leader: number): boolean {
+  const members = groupMembers(leader);
+  const held = members.flatMap(socketsOf);
+  const quiet = quietSockets();
+  return held.every((inode) => quiet.has(inode));
+}
+
+function socketsOf(pid: number): string[] {
+  try {
+    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
   }
 }

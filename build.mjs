@@ -176,7 +176,14 @@ async function writeTypes() {
   const { default: ts } = await import('typescript');
   const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config;
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const emit = { ...options, declaration: true, emitDeclarationOnly: true, outDir: join(dist, 'types') };
+  const emit = {
+    ...options,
+    declaration: true,
+    emitDeclarationOnly: true,
+    incremental: false,
+    tsBuildInfoFile: undefined,
+    outDir: join(dist, 'types'),
+  };
   const program = ts.createProgram([join(root, 'src/index.ts')], emit);
   const problems = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
   for (const problem of problems) console.error(ts.flattenDiagnosticMessageText(problem.messageText, '\n'));

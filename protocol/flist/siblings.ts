@@ -1,4 +1,11 @@
-import type { FileList } from './list.js';
+/** Names in one arena, by row: what sorting needs to know of a file list, or of a directory. */
+export interface Names {
+  readonly arena: Uint8Array;
+  /** Last component of a row's name: where it is in the arena, and its length. */
+  readonly nameOffset: Float64Array;
+  readonly nameLength: Uint16Array;
+  isDir(row: number): boolean;
+}
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
@@ -7,7 +14,7 @@ const KEY_BYTES = 6;
 const INSERTION_LIMIT = 12;
 
 /** True for the directory called ".", which sorts as an empty text. */
-export function isDotDir(list: FileList, row: number): boolean {
+export function isDotDir(list: Names, row: number): boolean {
   return list.nameLength[row] === 1 && list.arena[list.nameOffset[row]] === DOT && list.isDir(row);
 }
 
@@ -15,7 +22,7 @@ export function isDotDir(list: FileList, row: number): boolean {
  * Compares the last components of two rows of the same directory as 7.7 does from protocol 29 on: "." first, then
  * everything that is no directory, then directories as if their names ended in a slash.
  */
-export function compareSiblings(list: FileList, a: number, b: number): number {
+export function compareSiblings(list: Names, a: number, b: number): number {
   const dirA = list.isDir(a);
   const dirB = list.isDir(b);
   if (dirA || dirB) {
@@ -62,7 +69,7 @@ export class SiblingSorter {
   private spareKeys = new Float64Array(0);
   private spareRows = new Int32Array(0);
 
-  constructor(private readonly list: FileList) {}
+  constructor(private readonly list: Names) {}
 
   /** Sorts `rows[from, to)`. */
   sort(rows: Int32Array, from: number, to: number): void {

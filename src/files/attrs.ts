@@ -81,6 +81,11 @@ export class AttributeSetter {
     private readonly moduleChmod: readonly ChmodRule[] = [],
   ) {}
 
+  /** True when files do not get the permissions that the list says. */
+  get tweaksModes(): boolean {
+    return this.moduleChmod.length > 0;
+  }
+
   /**
    * Makes the attributes of `path` equal to row `row`; `st` is its present state. Links are never followed. Order as
    * rsync: owner, times, permissions (chown takes away set-id bits, so permissions come last). Without -p the caller

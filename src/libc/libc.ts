@@ -76,6 +76,21 @@ export function preload(): void {
   if (hasLibc()) lookUp('getpwuid_r', 0);
 }
 
+/** A further function of the C library, only when `libcLoaded()`. Throws when the library does not have it. */
+export function bind(prototype: string): KoffiFunction {
+  return (calls as Calls).koffi.load(null).func(prototype);
+}
+
+/** The error number of the call that failed last. */
+export function lastErrno(): number {
+  return (calls as Calls).koffi.errno();
+}
+
+/** Where the memory of a buffer is. It must be longer than the 64 bytes that V8 may move, and kept as long as it is used. */
+export function addressOf(buffer: Uint8Array): number {
+  return Number((calls as Calls).koffi.address(buffer));
+}
+
 /** The calls, or an error (exit 4) that says which feature is missing. */
 function need(feature: string): Calls {
   if (calls === undefined) calls = load();
@@ -234,6 +249,13 @@ function splitHeld(path: Uint8Array): number {
   return at + 1;
 }
 
+/** N of the path /proc/self/fd/N/ of a directory that this process holds open; -1 for any other path. */
+export function heldDirectory(path: Uint8Array): number {
+  if (!HELD.equals(path.subarray(0, HELD.length))) return -1;
+  const rest = Buffer.from(path.subarray(HELD.length)).toString('latin1');
+  return /^\d{1,8}\/$/.test(rest) ? Number.parseInt(rest, 10) : -1;
+}
+
 /** Puts path[from, end) and a NUL into `into`; a positive errno when that cannot be. */
 function fillPath(path: Uint8Array, from: number, into: Buffer): number {
   const { length } = path;
@@ -261,7 +283,7 @@ export function renameRaw(from: Uint8Array, to: Uint8Array): void {
 
 /** struct statx of the last `statxRaw`, as bytes and as 32-bit words. */
 const statxArea = new ArrayBuffer(256);
-const statxBytes = new Uint8Array(statxArea);
+export const statxBytes = new Uint8Array(statxArea);
 export const statxWords = new Uint32Array(statxArea);
 const statxPath = Buffer.alloc(4352);
 

@@ -38,6 +38,11 @@ export class EntryMaker {
     return this.failedDir !== null && path.startsWith(this.failedDir);
   }
 
+  /** True when there are directories that nothing is made below. */
+  get leavesOut(): boolean {
+    return this.failedDir !== null || this.missingInDryRun !== null;
+  }
+
   /** Nothing is made below a directory that is not there (--existing) or that must not be made. */
   leaveOutBelow(row: number): void {
     this.failedDir = `${this.receiving.relativePath(row)}/`;

@@ -30,6 +30,7 @@ import { HardLinks } from './hard-links.js';
 import { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
 import { Requests } from './requests.js';
+import { Sweep } from './sweep.js';
 
 /** Entries beyond the oldest open list that are awaited with -H. */
 const LINK_LOOKAHEAD = 500;
@@ -41,6 +42,7 @@ export class Generator {
   readonly entries: EntryMaker;
   private readonly links: HardLinks;
   private readonly requests: Requests;
+  private readonly sweep: Sweep;
   private readonly stat = new FileStat();
   private readonly pace = new Pace();
   /** Lists that were worked through completely, in order. */
@@ -62,6 +64,7 @@ export class Generator {
     this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, this.links);
     this.requests = new Requests(receiving, this.itemizer, this.entries, this.links, blockDigest, isLocal);
     this.requests.skipLink = (row) => this.skipLink(row);
+    this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
   }
 
   async run(): Promise<void> {
@@ -127,10 +130,13 @@ export class Generator {
     if (session.options.hardLinks) await this.lookAhead();
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
-      this.entry(segment.firstNdx + i, FileList.rowAt(segment, i), segment);
-      if (this.requests.hasPending) await this.requests.sendSums();
+      const row = FileList.rowAt(segment, i);
+      if (!this.sweep.passes(row)) {
+        this.entry(segment.firstNdx + i, row, segment);
+        if (this.requests.hasPending) await this.requests.sendSums();
+        if (connection.congested) await connection.drain();
+      }
       if (this.ended.length > 0) await this.settleLinks();
-      if (connection.congested) await connection.drain();
       if (this.pace.due()) {
         connection.flush();
         await this.pace.rest();
@@ -206,7 +212,7 @@ export class Generator {
     if (early && parts.moduleHides?.(path, true)) return;
     if (!early && this.isRefused(row, path, isDir)) return;
     if (o.relative && !o.impliedDirs) entries.makeParents(row);
-    const errno = entries.look(row, stat);
+    const errno = this.sweep.looked ? this.sweep.errno : entries.look(row, stat);
     if (early) {
       if (!(o.existing && errno === Errno.ENOENT) && !(o.ignoreExisting && stat.exists)) {
         entries.directoryEarly(row, stat);

@@ -28,7 +28,7 @@ interface Pending {
 
 /** Decides about regular files and asks the sender for the ones that differ (9.1, 9.5 to 9.7). */
 export class Requests {
-  private readonly check: QuickCheck;
+  readonly check: QuickCheck;
   private readonly sums: SumWriter;
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();

@@ -1,8 +1,8 @@
-import fs from 'node:fs';
 import { IoError, MAX_PATH } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { type DirectoryEntries, DirectoryReader } from '../files/directory.js';
 import { FileStat } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
@@ -10,11 +10,13 @@ import * as messages from '../report/messages.js';
 import type { SourceBase } from './scan-base.js';
 import { type Finder, join } from './scan-find.js';
 
+/** Stats of subdirectories that are kept from one directory to the next. */
+const MOST_KEPT = 1000;
+
 /** Lists the content of single directories. */
 export class DirectoryLister {
-  /** Paths of entries are put together in here, behind the directory's own path. */
-  private scratch = Buffer.allocUnsafe(4 * MAX_PATH);
-  private prefix = 0;
+  private readonly reader = new DirectoryReader();
+  private entries!: DirectoryEntries;
   /** The directory that is being listed: its transfer path ('' for the base), the path's id, its base and rules. */
   private dir: ByteString = '';
   private dirId = 0;
@@ -22,8 +24,12 @@ export class DirectoryLister {
   private scope!: FilterScope;
   /** Device of the directory with -x, else -1. */
   private device = -1;
-  /** Stats of subdirectories until their turn comes. */
+  /** Subdirectories until their turn comes, and their stats. */
+  private dirs = new Int32Array(64);
+  private dirCount = 0;
   private readonly kept: FileStat[] = [];
+  /** Place in `kept`, by entry. */
+  private readonly keptAt = new Map<number, number>();
 
   constructor(private readonly finder: Finder) {}
 
@@ -33,48 +39,39 @@ export class DirectoryLister {
    * @param path in the transfer; `.` and `/.` are allowed
    */
   list(path: ByteString, base: SourceBase, scope: FilterScope): void {
-    const { ctx } = this.finder;
     this.dir = path === '.' ? '' : path === '/.' ? '/' : path;
     this.base = base;
     this.scope = scope;
-    const names = this.open(path);
-    if (names === null) return;
-    this.dirId = ctx.list.dirId(this.dir);
-    // What the rules exclude is not looked at more often than necessary, but its type must be known.
-    const dirs: ByteString[] = [];
-    for (const name of names.sort()) {
-      if (!this.fits(name)) continue;
-      const end = this.put(name);
-      const errno = this.look(name, end);
-      if (errno !== 0) this.lost(errno, name);
-      else if (this.finder.looker.stat.isDir) this.keep(dirs, name);
-      else this.add(name, end, 0);
+    if (!this.open(path)) return;
+    try {
+      this.dirId = this.finder.ctx.list.dirId(this.dir);
+      this.dirCount = 0;
+      this.addFiles();
+      this.addDirectories();
+    } finally {
+      this.entries.close();
     }
-    this.addDirectories(dirs);
   }
 
-  /** Reads the names, prepares the path buffer and finds the device; null, after a message, when that fails. */
-  private open(path: ByteString): ByteString[] | null {
+  /** Reads the names and finds the device; false, after a message, when that fails. */
+  private open(path: ByteString): boolean {
     const { finder, base } = this;
-    let names: ByteString[];
-    try {
-      const prefix = base.prefixOf(this.dir);
-      this.startPaths(prefix);
-      names = fs.readdirSync(prefix, { encoding: 'latin1' });
-    } catch (error) {
-      this.openFailed(error, path);
-      return null;
-    }
     this.device = -1;
     if (finder.ctx.options.oneFileSystem > 0) {
       const errno = finder.lookAt(path, base, true);
       if (errno !== 0) {
         finder.reportLostDirectory(errno, path, base);
-        return null;
+        return false;
       }
       this.device = finder.looker.stat.dev;
     }
-    return names;
+    try {
+      this.entries = this.reader.open(base.prefixOf(this.dir));
+      return true;
+    } catch (error) {
+      this.openFailed(error, path);
+      return false;
+    }
   }
 
   private openFailed(error: unknown, path: ByteString): void {
@@ -88,91 +85,114 @@ export class DirectoryLister {
     finder.ctx.report('error', `rsync: [sender] opendir ${full} failed: ${errnoText(error)}\n`);
   }
 
-  private startPaths(prefix: Buffer): void {
-    if (prefix.length + MAX_PATH > this.scratch.length) this.scratch = Buffer.allocUnsafe(2 * prefix.length + MAX_PATH);
-    prefix.copy(this.scratch);
-    this.prefix = prefix.length;
+  /** Adds everything that is no directory, and puts directories aside. */
+  private addFiles(): void {
+    const { looker } = this.finder;
+    for (const entry of this.reader.sorted()) {
+      if (!this.fits(entry)) continue;
+      const errno = looker.looksThrough ? this.lookThrough(entry) : looker.lookIn(this.entries, entry);
+      if (errno !== 0) this.lost(errno, entry);
+      else if (looker.stat.isDir) this.keep(entry);
+      else this.add(entry, 0);
+    }
+  }
+
+  private nameOf(entry: number): ByteString {
+    const { arena, nameOffset, nameLength } = this.entries;
+    return (arena as Buffer).toString('latin1', nameOffset[entry], nameOffset[entry] + nameLength[entry]);
+  }
+
+  /** Path of an entry for the file system. Throws an errno error in a confined tree. */
+  private pathOf(entry: number): Buffer {
+    const { arena, nameOffset, nameLength } = this.entries;
+    const at = nameOffset[entry];
+    return Buffer.concat([this.base.prefixOf(this.dir), arena.subarray(at, at + nameLength[entry])]);
   }
 
   /** False, after a message, for a name that makes the path longer than the protocol allows. */
-  private fits(name: ByteString): boolean {
-    const over = (this.dir === '' ? 0 : this.dir.length + 1) + name.length - (MAX_PATH - 1);
+  private fits(entry: number): boolean {
+    const over = (this.dir === '' ? 0 : this.dir.length + 1) + this.entries.nameLength[entry] - (MAX_PATH - 1);
     if (over <= 0) return true;
     this.finder.ioError |= IoError.GENERAL;
     const shown = this.dir === '' ? '.' : this.dir;
-    this.finder.ctx.report('error', `filename overflows max-path len by ${over}: ${shown}/${name}\n`);
+    this.finder.ctx.report('error', `filename overflows max-path len by ${over}: ${shown}/${this.nameOf(entry)}\n`);
     return false;
   }
 
-  /** Puts a name behind the directory's path and returns where it ends. */
-  private put(name: ByteString): number {
-    return this.prefix + this.scratch.write(name, this.prefix, 'latin1');
-  }
-
-  private look(name: ByteString, end: number): number {
+  /** Looks at an entry where links may have to be followed. */
+  private lookThrough(entry: number): number {
     const { looker, ctx } = this.finder;
-    const path = this.scratch.subarray(0, end);
-    if (!looker.looksThrough) return looker.look(path, name, this.base, false);
-    const errno = looker.look(path, join(this.dir, name), this.base, ctx.options.copyDirlinks);
-    // Following a link may have made a confined tree close this directory.
-    if (ctx.root !== null) this.startPaths(this.base.prefixOf(this.dir));
-    return errno;
+    try {
+      return looker.look(this.pathOf(entry), join(this.dir, this.nameOf(entry)), this.base, ctx.options.copyDirlinks);
+    } catch (error) {
+      return errnoOf(error) || Errno.EINVAL;
+    }
   }
 
-  private lost(errno: number, name: ByteString): void {
+  private lost(errno: number, entry: number): void {
     const { finder, base } = this;
-    const path = join(this.dir, name);
+    const path = join(this.dir, this.nameOf(entry));
     if (!finder.isExcludedEitherWay(path, base, this.scope)) finder.reportLost(errno, path, base);
   }
 
   /** Puts a subdirectory aside, with what the last look found. */
-  private keep(dirs: ByteString[], name: ByteString): void {
-    const at = dirs.push(name) - 1;
+  private keep(entry: number): void {
+    const at = this.dirCount++;
+    if (at === this.dirs.length) {
+      const wider = new Int32Array(2 * at);
+      wider.set(this.dirs);
+      this.dirs = wider;
+    }
+    this.dirs[at] = entry;
     if (at === this.kept.length) this.kept.push(new FileStat());
     this.kept[at].copyFrom(this.finder.looker.stat);
+    this.keptAt.set(entry, at);
   }
 
   /** Adds the subdirectories in the order of their names with a slash behind them. */
-  private addDirectories(dirs: readonly ByteString[]): void {
-    if (dirs.length === 0) return;
+  private addDirectories(): void {
+    if (this.dirCount === 0) return;
     const { looker, ctx } = this.finder;
     const flags = ctx.options.recurse ? EntryFlag.CONTENT_DIR : 0;
-    const keys = dirs.map((name) => `${name}/`);
-    const order = dirs.map((_, i) => i).sort((a, b) => (keys[a] < keys[b] ? -1 : 1));
-    for (const i of order) {
-      looker.stat.copyFrom(this.kept[i]);
+    const dirs = this.dirs.subarray(0, this.dirCount);
+    this.reader.sortDirectories(dirs);
+    for (const entry of dirs) {
+      looker.stat.copyFrom(this.kept[this.keptAt.get(entry) as number]);
       looker.target = null;
-      this.addDirectory(dirs[i], flags);
+      this.addDirectory(entry, flags);
     }
-    this.kept.length = Math.min(this.kept.length, 1000);
+    this.keptAt.clear();
+    this.kept.length = Math.min(this.kept.length, MOST_KEPT);
   }
 
-  private addDirectory(name: ByteString, flags: number): void {
+  private addDirectory(entry: number, flags: number): void {
     const { ctx, looker } = this.finder;
     const { options: o } = ctx;
-    let local = flags;
     if (!o.recurse && o.dirs === 0) {
-      ctx.report('info', messages.skippingDirectory(join(this.dir, name)));
+      ctx.report('info', messages.skippingDirectory(join(this.dir, this.nameOf(entry))));
       return;
     }
-    if (this.device >= 0 && looker.stat.dev !== this.device && flags & EntryFlag.CONTENT_DIR) {
-      if (o.oneFileSystem > 1) {
-        const text = messages.skippingMountPoint('sender', join(this.dir, name));
-        if ((o.info.mount ?? 0) >= 1) ctx.report('info', text);
-        return;
-      }
-      local = EntryFlag.MOUNT_DIR;
+    const isMount = this.device >= 0 && looker.stat.dev !== this.device && (flags & EntryFlag.CONTENT_DIR) !== 0;
+    if (isMount && o.oneFileSystem > 1) {
+      const text = messages.skippingMountPoint('sender', join(this.dir, this.nameOf(entry)));
+      if ((o.info.mount ?? 0) >= 1) ctx.report('info', text);
+      return;
     }
-    this.add(name, this.put(name), local);
+    this.add(entry, isMount ? EntryFlag.MOUNT_DIR : flags);
   }
 
   /** Appends what the last look found, if the rules allow. */
-  private add(name: ByteString, end: number, flags: number): void {
+  private add(entry: number, flags: number): void {
     const { finder, base } = this;
     if (finder.filtered) {
-      if (finder.isExcluded(join(this.dir, name), finder.looker.stat.isDir, base, this.scope)) return;
+      const path = join(this.dir, this.nameOf(entry));
+      if (finder.isExcluded(path, finder.looker.stat.isDir, base, this.scope)) return;
     }
-    const row = finder.addRow(base, this.dirId, this.scratch, this.prefix, end, flags);
-    if (row >= 0 && finder.ctx.sumRow !== null) finder.addSum(row, base, this.scratch.subarray(0, end));
+    const { arena, nameOffset, nameLength } = this.entries;
+    const at = nameOffset[entry];
+    const row = finder.addRow(base, this.dirId, arena, at, at + nameLength[entry], flags);
+    if (row >= 0 && finder.ctx.sumRow !== null && finder.looker.stat.isRegular) {
+      finder.addSum(row, base, this.pathOf(entry));
+    }
   }
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
+import type { DirectoryEntries } from '../files/directory.js';
 import { MUNGE_PREFIX } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
@@ -51,6 +52,19 @@ export class Looker {
     return this.readLink(path, name, base);
   }
 
+  /** The same for an entry of a directory that is open; only when nothing `looksThrough`. */
+  lookIn(entries: DirectoryEntries, entry: number): number {
+    this.target = null;
+    const errno = entries.stat(entry, this.stat);
+    if (errno !== 0 || !this.stat.isLink || !this.options.links) return errno;
+    try {
+      this.target = this.unmunged(entries.readLink(entry));
+      return 0;
+    } catch (error) {
+      return errnoOf(error) || Errno.EINVAL;
+    }
+  }
+
   /** stat() of what a name leads to. */
   follow(name: ByteString, base: SourceBase, into: FileStat = this.stat): number {
     try {
@@ -76,10 +90,12 @@ export class Looker {
         return this.follow(name, base);
       }
     }
-    if (o.mungeLinks && target.length > MUNGE.length && target.subarray(0, MUNGE.length).equals(MUNGE)) {
-      target = target.subarray(MUNGE.length);
-    }
-    this.target = target;
+    this.target = this.unmunged(target);
     return 0;
+  }
+
+  private unmunged(target: Buffer): Buffer {
+    const isMunged = target.length > MUNGE.length && target.subarray(0, MUNGE.length).equals(MUNGE);
+    return this.options.mungeLinks && isMunged ? target.subarray(MUNGE.length) : target;
   }
 }

@@ -1,0 +1,112 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { type Names, SiblingSorter } from '../../protocol/flist/siblings.js';
+import { canReadRaw, RawDirectory } from '../libc/directory.js';
+import { countLooks, type FileStat, fromStatx, lstatInto } from './stat.js';
+
+/** The content of one directory, read at once. Good until the next one is opened by the same reader. */
+export interface DirectoryEntries extends Names {
+  /** Number of entries, without `.` and `..`. */
+  readonly count: number;
+  /** State of an entry, a link itself; 0 or an error number. */
+  stat(entry: number, st: FileStat): number;
+  /** Target of the link that an entry is. Throws an errno error. */
+  readLink(entry: number): Buffer;
+  close(): void;
+}
+
+/** Through the C library: an entry is asked for by its name in the open directory, and costs no memory. */
+class LibcEntries extends RawDirectory implements DirectoryEntries {
+  asDirectories = false;
+  readonly sorter = new SiblingSorter(this);
+
+  isDir(): boolean {
+    return this.asDirectories;
+  }
+
+  stat(entry: number, st: FileStat): number {
+    return fromStatx(this.statx(entry), st);
+  }
+}
+
+/** Without it: an entry is asked for by its whole path. */
+class NodeEntries implements DirectoryEntries {
+  asDirectories = false;
+  readonly sorter = new SiblingSorter(this);
+  count = 0;
+  arena: Buffer = Buffer.alloc(0);
+  nameOffset = new Float64Array(0);
+  nameLength = new Uint16Array(0);
+  private prefix: Buffer = Buffer.alloc(0);
+
+  open(path: Buffer): void {
+    const names = readdirSync(path, { encoding: 'latin1' });
+    this.prefix = path;
+    this.count = names.length;
+    this.arena = Buffer.from(names.join(''), 'latin1');
+    this.nameOffset = new Float64Array(names.length);
+    this.nameLength = new Uint16Array(names.length);
+    let at = 0;
+    for (let i = 0; i < names.length; i++) {
+      this.nameOffset[i] = at;
+      this.nameLength[i] = names[i].length;
+      at += names[i].length;
+    }
+  }
+
+  isDir(): boolean {
+    return this.asDirectories;
+  }
+
+  private pathOf(entry: number): Buffer {
+    const at = this.nameOffset[entry];
+    return Buffer.concat([this.prefix, this.arena.subarray(at, at + this.nameLength[entry])]);
+  }
+
+  stat(entry: number, st: FileStat): number {
+    return lstatInto(this.pathOf(entry), st);
+  }
+
+  readLink(entry: number): Buffer {
+    return readlinkSync(this.pathOf(entry), 'buffer');
+  }
+
+  close(): void {}
+}
+
+/** Reads directories one after the other, in whichever way is the best at the time. */
+export class DirectoryReader {
+  private readonly plain = new NodeEntries();
+  private libc: LibcEntries | null = null;
+  private present: LibcEntries | NodeEntries = this.plain;
+  private numbers = new Int32Array(256);
+
+  /** Opens the directory `path`, which ends in a slash. Throws an errno error. The entries are to be closed. */
+  open(path: Buffer): DirectoryEntries {
+    if (this.libc === null && canReadRaw()) this.libc = new LibcEntries();
+    const entries = this.libc ?? this.plain;
+    entries.open(path);
+    this.present = entries;
+    countLooks(entries.count);
+    return entries;
+  }
+
+  /** The numbers of all entries in the order of their names' bytes. Good until the next call. */
+  sorted(): Int32Array {
+    const { count } = this.present;
+    if (this.numbers.length < count) this.numbers = new Int32Array(2 * count);
+    const numbers = this.numbers.subarray(0, count);
+    for (let i = 0; i < count; i++) numbers[i] = i;
+    this.sort(numbers, false);
+    return numbers;
+  }
+
+  /** Puts the numbers of some entries in the order that their names have with a slash behind them. */
+  sortDirectories(numbers: Int32Array): void {
+    this.sort(numbers, true);
+  }
+
+  private sort(numbers: Int32Array, asDirectories: boolean): void {
+    this.present.asDirectories = asDirectories;
+    this.present.sorter.sort(numbers, 0, numbers.length);
+  }
+}

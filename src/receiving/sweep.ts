@@ -1,0 +1,121 @@
+import { S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
+import type { Options } from '../../protocol/options.js';
+import type { Dir } from '../files/root.js';
+import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
+import { errnoOf } from '../libc/errno.js';
+import { libcLoaded } from '../libc/libc.js';
+import { RawPlace } from '../libc/place.js';
+import type { EntryMaker } from './entries.js';
+import { type Itemizer, timesDiffer } from './itemize.js';
+import type { Receiving } from './receiving.js';
+import type { QuickCheck } from './unchanged.js';
+
+const PERMISSION_BITS = 0o7777;
+const NOT_PLAIN = EntryFlag.DUPLICATE | EntryFlag.CLEARED | EntryFlag.HLINKED;
+
+/**
+ * Passes over files that are already what the list says: of a run that has little to do, these are nearly all. Nothing
+ * is said about them and nothing is done, so that a look at the file is all that they cost. Whatever is not plainly so
+ * is left to the generator, with what the look has found.
+ */
+export class Sweep {
+  /** True when the last call of `passes` has looked at the row: `stat` and `errno` say what is there. */
+  looked = false;
+  errno = 0;
+  private readonly applies: boolean;
+  private readonly options: Options;
+  private readonly list: FileList;
+  private readonly asksOwner: boolean;
+  private place: RawPlace | null = null;
+  /** The directory that `place` is in, and the descriptor that it then had. */
+  private dir: Dir | null = null;
+  private dirFd = -1;
+
+  constructor(
+    private readonly receiving: Receiving,
+    private readonly entries: EntryMaker,
+    private readonly check: QuickCheck,
+    itemizer: Itemizer,
+    private readonly stat: FileStat,
+  ) {
+    const { session, parts } = receiving;
+    this.options = session.options;
+    this.list = session.list;
+    this.asksOwner = this.options.owner && parts.isRoot;
+    this.applies = isPlain(this.options) && !itemizer.itemizesAll && isPlainPlace(receiving);
+  }
+
+  /** True when a row's file needs nothing. */
+  passes(row: number): boolean {
+    this.looked = false;
+    const { list } = this;
+    if (!this.applies || (list.mode[row] & S_IFMT) !== S_IFREG || list.flags[row] & NOT_PLAIN) return false;
+    if (this.entries.leavesOut) return false;
+    this.errno = this.look(row);
+    this.looked = true;
+    return this.errno === 0 && this.isRight(row);
+  }
+
+  private isRight(row: number): boolean {
+    const { list, options: o, stat } = this;
+    if (!stat.isRegular || stat.size !== list.size[row]) return false;
+    const isOld = timesDiffer(o, list.mtime[row], list.nsec[row], stat.mtime, stat.nsec);
+    if (isOld && (o.times || !(o.checksum || o.sizeOnly))) return false;
+    return this.hasAttributes(row) && (!o.checksum || this.check.same(row, this.receiving.destPath(row), stat));
+  }
+
+  private hasAttributes(row: number): boolean {
+    const { list, options: o, stat } = this;
+    const { ids } = this.receiving.parts;
+    if (o.perms && ((list.mode[row] ^ stat.mode) & PERMISSION_BITS) !== 0) return false;
+    if (this.asksOwner && ids.uid(list.uid[row]) !== stat.uid) return false;
+    return !o.group || ids.gid(list.gid[row]) === stat.gid || !ids.maySetGroup(list.gid[row]);
+  }
+
+  /** lstat() of a row's file; 0 or an errno. */
+  private look(row: number): number {
+    const { list, stat } = this;
+    try {
+      if (!libcLoaded()) return lstatInto(this.receiving.destPath(row), stat);
+      this.place ??= new RawPlace();
+      const dir = this.receiving.parts.root.dir(list.dirPaths[list.dir[row]]);
+      if (dir !== this.dir || dir.fd !== this.dirFd) this.enter(this.place, dir);
+      const at = list.nameOffset[row];
+      return fromStatx(this.place.statx(list.arena, at, at + list.nameLength[row]), stat);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 0) throw error;
+      stat.exists = false;
+      return errno;
+    }
+  }
+
+  private enter(place: RawPlace, dir: Dir): void {
+    this.dir = null;
+    place.enter(dir.self());
+    this.dir = dir;
+    this.dirFd = dir.fd;
+  }
+
+  close(): void {
+    this.place?.close();
+    this.dir = null;
+  }
+}
+
+/** False when something may have to be said or done about a file although its content and its attributes are right. */
+function isPlain(o: Options): boolean {
+  if (o.listOnly || (o.info.name ?? 0) >= 2 || o.removeSourceFiles || o.basisKind !== null || o.partialDir !== '') {
+    return false;
+  }
+  if (o.maxSize >= 0 || o.minSize >= 0 || o.ignoreTimes || o.ignoreExisting) return false;
+  if (o.update && (o.modifyWindow > 0 || !o.times)) return false;
+  if (o.acls || o.xattrs > 0 || o.crtimes || o.atimes > 0 || o.fakeSuper) return false;
+  return (o.perms || !o.executability) && (!o.relative || o.impliedDirs);
+}
+
+/** False when a row's name does not say by itself where its file is, and whether it may be looked at. */
+function isPlainPlace({ parts }: Receiving): boolean {
+  return parts.localName === null && parts.moduleHides === null && !parts.attrs.tweaksModes;
+}

@@ -28,10 +28,13 @@ import { build } from 'esbuild';
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, 'dist');
 
-/** Names of the launchers and the sources of their bundles. */
+/**
+ * Names of the launchers, the sources of their bundles, and whether what a run may not need is loaded late: a worker has
+ * to have everything before it changes its root directory.
+ */
 const PROGRAMS = [
-  { name: 'tsrsync', bundle: 'main', source: 'src/main.ts' },
-  { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts' },
+  { name: 'tsrsync', bundle: 'main', source: 'src/main.ts', late: true },
+  { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false },
 ];
 
 /**
@@ -52,6 +55,37 @@ const slimHashes = {
     build.onLoad({ filter: /.*/, namespace: 'slim' }, () => ({ contents, resolveDir: root }));
   },
 };
+
+/** Node's own modules that not every run needs, of 1 to 6 ms each: the command loads one when it is first used. */
+const LAZY = ['child_process', 'crypto', 'dns', 'module', 'net', 'tty', 'zlib'];
+
+const lazyBuiltins = {
+  name: 'lazy-builtins',
+  setup(build) {
+    const filter = new RegExp(`^node:(${LAZY.join('|')})$`);
+    build.onResolve({ filter }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'lazy', sideEffects: false } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => ({
+      contents: lazyModule(path, await import(path)),
+    }));
+  },
+};
+
+/** A module with the exports of one of Node's that loads it when one of them is used. */
+function lazyModule(path, exports) {
+  const lines = [
+    `const lib = () => require('${path}');`,
+    'const part = (of) => new Proxy({}, { get: (_, key) => of()[key] });',
+    'export default part(lib);',
+  ];
+  for (const [name, value] of Object.entries(exports)) {
+    if (name === 'default') continue;
+    if (typeof value === 'function') lines.push(`export const ${name} = (...args) => lib().${name}(...args);`);
+    else lines.push(`export const ${name} = part(() => lib().${name});`);
+  }
+  return lines.join('\n');
+}
 
 const common = {
   absWorkingDir: root,
@@ -82,9 +116,11 @@ function buildKernel() {
 }
 
 async function bundlePrograms() {
-  for (const { bundle, source } of PROGRAMS) {
+  for (const { bundle, source, late } of PROGRAMS) {
     await build({
       ...common,
+      plugins: late ? [...common.plugins, lazyBuiltins] : common.plugins,
+      minifyWhitespace: true,
       entryPoints: [source],
       outfile: join(dist, `${bundle}.bundle.cjs`),
       format: 'cjs',

@@ -1,4 +1,4 @@
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import { Exit } from '../../protocol/constants.js';
 import { type Compressor, type Decompressor, type EmitFrame, MAX_DATA_FRAME } from '../../protocol/delta/compressed.js';
 import { RsyncError } from '../../protocol/errors.js';

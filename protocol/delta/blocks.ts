@@ -2,7 +2,8 @@ import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
 import { BLOCK_SIZE, MAX_BLOCK_SIZE, OLD_MAX_BLOCK_SIZE, SUM_LENGTH } from '../constants.js';
 import type { BlockDigest } from '../hash/digest.js';
-import { SumKernel } from '../kernel/kernel.js';
+import { Kernel } from '../kernel/kernel.js';
+import { SumKernel } from '../kernel/sum-kernel.js';
 
 /** The sum head (9.6): how a basis file is cut into blocks. */
 export interface SumHead {
@@ -161,9 +162,6 @@ export class BlockSums {
   }
 }
 
-/** Bytes of basis data whose rolling sums are computed in one call into wasm. */
-const BATCH = 256 * 1024;
-
 /** Writes the sums of basis blocks, for the receiving side. One object serves a session. */
 export class SumWriter {
   private kernel: SumKernel | null = null;
@@ -173,23 +171,39 @@ export class SumWriter {
     this.strong = new Uint8Array(digest.length);
   }
 
+  /** Memory for `length` bytes that are to be read and given to `write`: they are not copied if they lie here. */
+  room(length: number): { bytes: Uint8Array; at: number } {
+    this.kernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
+    this.kernel.reserve(length, 0);
+    return { bytes: this.kernel.kernel.bytes, at: this.kernel.dataAt };
+  }
+
   /**
    * Writes the sums of the blocks in data[from, to): whole blocks of `head.blockLength` bytes, the last one of the call
    * may be short (only at the end of the basis).
    */
   write(w: ByteWriter, data: Uint8Array, from: number, to: number, head: Readonly<SumHead>): void {
-    this.kernel ??= new SumKernel();
+    this.kernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
+    const { kernel } = this;
+    if (this.digest.kernel === null) {
+      this.writeEach(w, kernel.sums(data, from, to, head.blockLength), to - from, head);
+      return;
+    }
+    const length = kernel.records(data, from, to, head.blockLength, head.sumLength);
+    w.bytes(kernel.kernel.bytes, kernel.recordsAt, kernel.recordsAt + length);
+  }
+
+  /** The strong sums one by one; the data lies in the kernel's memory by now. */
+  private writeEach(w: ByteWriter, rolling: Int32Array, length: number, head: Readonly<SumHead>): void {
     const { blockLength, sumLength } = head;
-    const step = Math.max(1, Math.floor(BATCH / blockLength)) * blockLength;
-    for (let start = from; start < to; start += step) {
-      const end = Math.min(start + step, to);
-      const rolling = this.kernel.sums(data, start, end, blockLength);
-      let i = 0;
-      for (let at = start; at < end; at += blockLength) {
-        this.digest.sum(data, at, Math.min(at + blockLength, end), this.strong, 0);
-        w.i32(rolling[i++]);
-        w.bytes(this.strong, 0, sumLength);
-      }
+    const { bytes } = this.kernel!.kernel;
+    const from = this.kernel!.dataAt;
+    let at = from;
+    for (const sum of rolling) {
+      this.digest.sum(bytes, at, Math.min(at + blockLength, from + length), this.strong, 0);
+      w.i32(sum);
+      w.bytes(this.strong, 0, sumLength);
+      at += blockLength;
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { BlockDigest, Digest } from '../hash/digest.js';
-import { SearchKernel } from '../kernel/kernel.js';
+import { Kernel } from '../kernel/kernel.js';
+import { SearchKernel } from '../kernel/search-kernel.js';
 import type { BlockSums } from './blocks.js';
 import type { TokenSink } from './tokens.js';
 
@@ -88,7 +89,7 @@ export class BlockSearch {
 
   private prepare(fileLength: number): void {
     const { blockLength, sums } = this;
-    this.kernel ??= new SearchKernel();
+    this.kernel ??= new SearchKernel(this.file.kernel ?? new Kernel());
     this.window = blockLength + Math.max(STEP, blockLength);
     this.kernel.prepare(this.window, blockLength, sums.rolling, fileLength < blockLength ? 0 : this.full);
     if (!this.updating) return;

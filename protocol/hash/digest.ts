@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { IHasher } from 'hash-wasm';
 import type { XXHashAPI } from 'xxhash-wasm';
+import { Kernel } from '../kernel/kernel.js';
 import { type Hasher, NoHasher, OpensslHasher, PackageHasher, putUint64, Xxh64Hasher } from './hashers.js';
+import { Xxh128Blocks, Xxh128Hasher } from './xxh128.js';
 
 /** The checksums of a session, by their names in the negotiation (3.3). */
 export type DigestName = 'xxh128' | 'xxh3' | 'xxh64' | 'md5' | 'md4' | 'sha1' | 'none';
@@ -32,6 +34,8 @@ export interface SumContext {
 export interface Digest {
   /** Bytes that `final` writes. */
   readonly length: number;
+  /** Data in the memory of this kernel is taken without a copy. */
+  readonly kernel: Kernel | null;
   init(): void;
   /** Takes data[from, to). */
   update(data: Uint8Array, from: number, to: number): void;
@@ -43,6 +47,8 @@ export interface Digest {
 export interface BlockDigest {
   /** Bytes that `sum` writes; callers cut them to the sum length of the head. */
   readonly length: number;
+  /** Set when this is the XXH128 of that kernel, which can sum many blocks in one call. */
+  readonly kernel: Kernel | null;
   sum(data: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void;
 }
 
@@ -50,7 +56,6 @@ export interface BlockDigest {
 const SHORT_INPUT = 2048;
 
 const HASH_WASM = {
-  xxh128: 'createXXHash128',
   xxh3: 'createXXHash3',
   md5: 'createMD5',
   md4: 'createMD4',
@@ -62,7 +67,7 @@ async function packageHasher(name: keyof typeof HASH_WASM, seed = 0): Promise<Pa
   const hashes = await import('hash-wasm');
   const low = seed >>> 0;
   const high = seed < 0 ? 0xffffffff : 0;
-  const isXxh = name === 'xxh128' || name === 'xxh3';
+  const isXxh = name === 'xxh3';
   return new PackageHasher(isXxh ? await hashes[HASH_WASM[name]](low, high) : await hashes[HASH_WASM[name]](), isXxh);
 }
 
@@ -78,7 +83,7 @@ function seedBytes(seed: number): Buffer {
   return bytes;
 }
 
-async function plainHasher(name: DigestName): Promise<Hasher> {
+async function plainHasher(name: Exclude<DigestName, 'xxh128'>): Promise<Hasher> {
   switch (name) {
     case 'none':
       return new NoHasher();
@@ -97,6 +102,7 @@ class PlainDigest implements Digest {
     readonly length: number,
     private readonly hasher: Hasher,
     private readonly prefix: Buffer | null,
+    readonly kernel: Kernel | null,
   ) {}
 
   init(): void {
@@ -113,19 +119,26 @@ class PlainDigest implements Digest {
   }
 }
 
+async function plainDigest(name: DigestName, prefix: Buffer | null): Promise<Digest> {
+  const kernel = name === 'xxh128' ? new Kernel() : null;
+  const hasher = name === 'xxh128' ? new Xxh128Hasher(kernel!) : await plainHasher(name);
+  return new PlainDigest(DIGEST_LENGTH[name], hasher, prefix, kernel);
+}
+
 /** The whole-file sum that follows the tokens. Only the default MD4 of old protocols is seeded, in front (11.3). */
 export async function createFileDigest(name: DigestName, ctx: SumContext): Promise<Digest> {
-  const prefix = name === 'md4' && !ctx.explicit ? seedBytes(ctx.seed) : null;
-  return new PlainDigest(DIGEST_LENGTH[name], await plainHasher(name), prefix);
+  return plainDigest(name, name === 'md4' && !ctx.explicit ? seedBytes(ctx.seed) : null);
 }
 
 /** The sum of a whole file in the list, as -c sends it: never seeded (11.2). */
 export async function createListDigest(name: DigestName, _ctx: SumContext): Promise<Digest> {
-  return new PlainDigest(DIGEST_LENGTH[name], await plainHasher(name), null);
+  return plainDigest(name, null);
 }
 
 /** Seed bytes in front of or behind the data. Short and long blocks may have hashers of their own. */
 class SeededBlocks implements BlockDigest {
+  readonly kernel = null;
+
   constructor(
     readonly length: number,
     private readonly short: Hasher,
@@ -145,6 +158,7 @@ class SeededBlocks implements BlockDigest {
 }
 
 class Xxh64Blocks implements BlockDigest {
+  readonly kernel = null;
   readonly length = DIGEST_LENGTH.xxh64;
 
   constructor(
@@ -157,8 +171,12 @@ class Xxh64Blocks implements BlockDigest {
   }
 }
 
-/** Block sums with the seeding rules of 11.4. */
-export async function createBlockDigest(name: DigestName, ctx: SumContext): Promise<BlockDigest> {
+/** Block sums with the seeding rules of 11.4. `kernel`: where XXH128 works, one of its own when it is left out. */
+export async function createBlockDigest(
+  name: DigestName,
+  ctx: SumContext,
+  kernel: Kernel | null = null,
+): Promise<BlockDigest> {
   const length = DIGEST_LENGTH[name];
   const seed = ctx.seed | 0;
   const bytes = seed === 0 ? null : seedBytes(seed);
@@ -166,6 +184,7 @@ export async function createBlockDigest(name: DigestName, ctx: SumContext): Prom
     case 'xxh64':
       return new Xxh64Blocks(await xxh64(), BigInt.asUintN(64, BigInt(seed)));
     case 'xxh128':
+      return new Xxh128Blocks(kernel ?? new Kernel(), seed);
     case 'xxh3': {
       const hasher = await packageHasher(name, seed);
       return new SeededBlocks(length, hasher, hasher, null, null);

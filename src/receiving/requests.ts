@@ -4,7 +4,7 @@ import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat, lstatInto } from '../files/stat.js';
-import { openForReading } from '../files/window.js';
+import { openForReading, readFully } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
@@ -32,7 +32,6 @@ export class Requests {
   private readonly sums: SumWriter;
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();
-  private buffer: Buffer | null = null;
   /** No block sums: files travel as they are. */
   readonly wholeFile: boolean;
   private pending: Pending | null = null;
@@ -250,20 +249,11 @@ export class Requests {
     const count = Math.min(perRead, head.count - pending.sent);
     const isLast = pending.sent + count === head.count;
     const length = count * head.blockLength - (isLast && head.remainder > 0 ? head.blockLength - head.remainder : 0);
-    if (this.buffer === null || this.buffer.length < length) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.max(length, READ_SIZE));
-    }
-    const { buffer } = this;
-    let have = 0;
-    const base = pending.sent * head.blockLength;
-    while (have < length) {
-      const n = fs.readSync(fd, buffer, have, length - have, base + have);
-      if (n === 0) break;
-      have += n;
-    }
+    const { bytes, at } = this.sums.room(length);
+    const have = readFully(fd, bytes, at, length, pending.sent * head.blockLength);
     // A basis that shrank meanwhile: what is missing counts as zeros, and the file's sum will tell.
-    if (have < length) buffer.fill(0, have, length);
-    this.sums.write(this.receiving.session.connection.writer, buffer, 0, length, head);
+    if (have < length) bytes.fill(0, at + have, at + length);
+    this.sums.write(this.receiving.session.connection.writer, bytes, at, at + length, head);
     pending.sent += count;
   }
 }

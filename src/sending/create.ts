@@ -17,6 +17,6 @@ function tokenWriter(session: Session): TokenWriter {
 export async function createFileSender(session: Session): Promise<FileSender> {
   const name = session.algorithms.transferSum;
   const digest = await createFileDigest(name, session.sumContext);
-  const block = () => createBlockDigest(name, session.sumContext);
+  const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
   return new FileSender(session.connection.writer, tokenWriter(session), block, digest);
 }

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
-import { SearchKernel, SumKernel } from '../../protocol/kernel/kernel.js';
+import { SearchKernel } from '../../protocol/kernel/search-kernel.js';
+import { SumKernel } from '../../protocol/kernel/sum-kernel.js';
 import { rollingSum } from '../lib/naive.js';
 import { Random } from '../lib/random.js';
 

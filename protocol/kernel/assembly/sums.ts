@@ -1,5 +1,7 @@
 // Rolling sums (11.1) of whole pieces. Both halves of a sum live modulo 2^16, so that 16-bit lanes are enough.
 
+import { xxh128 } from './xxh128';
+
 /** The sum of `n` bytes at `data`: first half in the low 16 bits, second half in the high ones. */
 export function sumOf(data: usize, n: usize): u32 {
   const end = data + n;
@@ -47,5 +49,20 @@ export function blockSums(data: usize, length: usize, block: usize, out: usize):
     store<u32>(out, sumOf(data, min(block, end - data)));
     data += block;
     out += 4;
+  }
+}
+
+/**
+ * Writes for every block of `block` bytes (the last may be short) in `length` bytes at `data` what the wire has: its
+ * rolling sum and the first `sumLength` bytes of its XXH128. 16 bytes behind `out` and the result are overwritten.
+ */
+export function blockRecords(data: usize, length: usize, block: usize, sumLength: usize, out: usize): void {
+  const end = data + length;
+  while (data < end) {
+    const n = min(block, end - data);
+    store<u32>(out, sumOf(data, n));
+    xxh128(data, n, out + 4);
+    data += n;
+    out += 4 + sumLength;
   }
 }

@@ -9,6 +9,7 @@ import { exitLine } from '../report/exit.js';
 import { FileLog } from '../report/file-log.js';
 import { ConsoleLog, logLines } from '../report/log.js';
 import type { Session } from '../session/session.js';
+import { interruption } from '../transport/interrupt.js';
 import { runServer } from './server.js';
 
 /** Runs a command line of the program and returns its exit code. */
@@ -53,9 +54,9 @@ async function runTransfer(o: CommandOptions): Promise<number> {
   }
   let session: Session | null = null;
   let role = 'client';
-  const interruption = new RsyncError(Exit.SIGNAL, '');
+  const interrupted = interruption();
   const endNow = () => {
-    if (!interruption.told) log.exit(Exit.SIGNAL, exitLine(Exit.SIGNAL, role));
+    if (!interrupted.told) log.exit(Exit.SIGNAL, exitLine(Exit.SIGNAL, role));
     tempRegistry.removeAll();
     log.close();
     process.exit(Exit.SIGNAL);
@@ -64,7 +65,7 @@ async function runTransfer(o: CommandOptions): Promise<number> {
     process.once(signal, () => {
       // A run that has not begun, or that cannot be ended in order, is ended here.
       if (session === null) endNow();
-      session?.connection.fail(interruption);
+      session?.connection.fail(interrupted);
       setTimeout(endNow, 2000).unref();
     });
   }

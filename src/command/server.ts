@@ -8,6 +8,7 @@ import { ConsoleLog, logLines } from '../report/log.js';
 import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
+import { endOnSignals } from '../transport/interrupt.js';
 import { connectStdio } from '../transport/streams.js';
 
 const MAX_ARGS = 16_000;
@@ -20,6 +21,7 @@ export async function runServer(argv: ByteString[]): Promise<number> {
   }
   let options: CommandOptions;
   const connection = connectStdio();
+  endOnSignals(connection);
   try {
     options = parseServerArgs(argv, { isDaemon: false, env: process.env });
     if (options.secludedArgs) {

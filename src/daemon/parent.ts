@@ -204,14 +204,18 @@ export class Daemon {
     this.pool?.retireAll();
   }
 
-  /** Stops listening and ends every connection. */
-  async close(): Promise<void> {
+  /**
+   * Stops listening and ends every connection; with `finishing` those of logged-in clients go on to their end, in workers
+   * that nobody waits for.
+   */
+  async close(finishing = false): Promise<void> {
     this.listeners?.close();
     for (const dialogue of this.dialogues) {
       dialogue.input.destroy();
       dialogue.output.destroy();
     }
-    await this.pool?.close();
+    if (finishing) this.pool?.release();
+    else await this.pool?.close();
     this.pool = null;
     this.pidFile?.remove();
     this.pidFile = null;

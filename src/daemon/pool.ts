@@ -163,11 +163,24 @@ export class Pool {
     this.keepSpare();
   }
 
-  /** Ends all workers, with their connections, and waits until they are gone. */
-  async close(): Promise<void> {
+  private stop(): void {
     this.closing = true;
     clearInterval(this.sweeper);
     if (this.respawn !== null) clearTimeout(this.respawn);
+  }
+
+  /** Leaves the workers to themselves: each ends with its last connection. */
+  release(): void {
+    this.stop();
+    for (const worker of this.workers) {
+      this.dismiss(worker);
+      worker.child.unref();
+    }
+  }
+
+  /** Ends all workers, with their connections, and waits until they are gone. */
+  async close(): Promise<void> {
+    this.stop();
     const ends = [...this.workers].map((worker) => endWorker(worker.child));
     await Promise.all(ends);
   }

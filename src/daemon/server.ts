@@ -103,14 +103,17 @@ export async function runDaemonOnStdio(argv: readonly ByteString[]): Promise<num
   return runDaemon({ ...parseDaemonArgs(argv).daemon, server: true }, argv);
 }
 
-/** SIGHUP reads the configuration again, SIGTERM and SIGINT end the daemon with all its connections. */
+/**
+ * SIGHUP reads the configuration again. SIGTERM and SIGINT end the daemon; as with rsync, transfers that are under way
+ * go on to their end unless their own processes get a signal.
+ */
 function untilSignal(daemon: Daemon): Promise<number> {
   return new Promise((resolve) => {
     let ending = false;
     const end = (code: number) => {
       if (ending) return;
       ending = true;
-      daemon.close().then(
+      daemon.close(true).then(
         () => resolve(code),
         () => resolve(Exit.CRASHED),
       );

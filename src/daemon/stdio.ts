@@ -3,6 +3,7 @@ import net from 'node:net';
 import { Exit } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { tempRegistry } from '../files/temp.js';
+import { endOnSignals } from '../transport/interrupt.js';
 import { connectStreams } from '../transport/streams.js';
 import { plainAddress } from './address.js';
 import type { DaemonConfig } from './config.js';
@@ -66,6 +67,7 @@ export async function serveStdio(config: DaemonConfig, overrides: Overrides, ove
     const place = new Entrance().enter(job, jobLog);
     output.write('@RSYNCD: OK\n');
     const connection = connectStreams(input, output);
+    endOnSignals(connection);
     connection.received(head);
     input.resume();
     // An end that came during the text was told to nobody.

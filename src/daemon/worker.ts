@@ -1,7 +1,10 @@
 import type net from 'node:net';
 import { Exit } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
-import { exitLine, type Log } from '../report/log.js';
+import { tempRegistry } from '../files/temp.js';
+import type { Log } from '../report/log.js';
+import type { Connection } from '../transport/connection.js';
+import { interruption } from '../transport/interrupt.js';
 import { connectSocket } from '../transport/streams.js';
 import { Entrance, refusalOf } from './entrance.js';
 import type { Place } from './identity.js';
@@ -13,6 +16,8 @@ import { acknowledgeSmall } from './quick-ack.js';
 
 /** Milliseconds after which a connection that is over is cut, whatever the client does. */
 const LINGER_MS = 10_000;
+/** Milliseconds that connections have to end in order after a signal. */
+const GRACE_MS = 4000;
 
 /**
  * A process that serves connections with the rights of one identity. It takes the identity on with its first
@@ -21,8 +26,10 @@ const LINGER_MS = 10_000;
 class Worker {
   private readonly entrance = new Entrance();
   private readonly logs = new Map<ByteString, Log>();
+  private readonly connections = new Set<Connection>();
   private live = 0;
-  private orphaned = false;
+  /** Ends with the last connection: the parent is gone, or wants it. */
+  private leaving: number | null = null;
   readonly loaded = preloadSession();
 
   tell(message: FromWorker): void {
@@ -51,13 +58,14 @@ class Worker {
       if (place !== null) {
         const connection = connectSocket(socket, Buffer.from(job.head, 'base64'));
         acknowledgeSmall(socket);
-        await servePeer(connection, job, place, log);
+        this.connections.add(connection);
+        await servePeer(connection, job, place, log).finally(() => this.connections.delete(connection));
       }
     } finally {
       this.live--;
       this.tell({ kind: 'done', id: job.id, bound: this.entrance.bound });
       linger(socket);
-      this.endIfOrphaned();
+      this.endIfDone();
     }
   }
 
@@ -77,12 +85,13 @@ class Worker {
   }
 
   orphan(): void {
-    this.orphaned = true;
-    this.endIfOrphaned();
+    this.leaving ??= Exit.OK;
+    this.endIfDone();
   }
 
-  private endIfOrphaned(): void {
-    if (this.orphaned && this.live === 0) setTimeout(() => process.exit(0), 100);
+  private endIfDone(): void {
+    const code = this.leaving;
+    if (code !== null && this.live === 0) setTimeout(() => process.exit(code), 100);
   }
 
   crash(error: unknown): void {
@@ -91,10 +100,13 @@ class Worker {
     process.exit(Exit.CRASHED);
   }
 
-  /** Ends at the daemon's request; what is unfinished is cleaned up by whoever registered for the exit. */
+  /** Ends every connection as an error does: the peers are told, unfinished files go or stay as --partial asks. */
   terminate(): void {
-    if (this.live > 0) for (const log of this.logs.values()) log.error(exitLine(Exit.SIGNAL, 'server'));
-    process.exit(Exit.SIGNAL);
+    if (this.leaving === Exit.SIGNAL) return;
+    this.leaving = Exit.SIGNAL;
+    for (const connection of this.connections) connection.fail(interruption());
+    setTimeout(() => process.exit(Exit.SIGNAL), GRACE_MS);
+    this.endIfDone();
   }
 }
 
@@ -113,6 +125,7 @@ export function runWorker(): void {
     if (job.kind !== 'serve' || socket === undefined) return;
     worker.serve(job, socket).catch((error) => worker.crash(error));
   });
+  process.on('exit', () => tempRegistry.removeAll());
   process.on('disconnect', () => worker.orphan());
   process.on('uncaughtException', (error) => worker.crash(error));
   process.on('SIGTERM', () => worker.terminate());

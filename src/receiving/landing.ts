@@ -151,7 +151,9 @@ export class Landing {
     try {
       const path = temp.path();
       if (lstatInto(path, this.st) === 0) {
-        receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: true });
+        // Under the file's own name a time long ago keeps --update from taking it for a newer file.
+        if (kept === null) session.list.mtime[place.row] = 0;
+        receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
       }
       if (kept === null) this.moveTo(temp, place.name);
       else this.moveToPartial(temp, kept);

@@ -7,7 +7,7 @@ import { tempDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
 
 const isRoot = process.getuid?.() === 0;
-const rsync = (...args: string[]) => run('rsync', args, { timeout: 20_000 });
+const rsync = (...args: string[]) => run('rsync', args, { timeout: 60_000 });
 
 interface Setup {
   dir: string;
@@ -56,7 +56,7 @@ t.test('push and pull, and what the log says of it', async (t) => {
   t.match(log(), /\] recv UNDETERMINED \[127\.0\.0\.1\] dst \(\) (in\/)?b c\.txt 4\n/);
   await waitFor(
     () => (log().match(/\] sent \d+ bytes {2}received \d+ bytes {2}total size \d+\n/g) ?? []).length === 2,
-    5000,
+    30_000,
     'both summaries',
   );
 });

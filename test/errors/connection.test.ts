@@ -61,8 +61,10 @@ t.test('garbage behind the greeting', async (t) => {
 
 t.test('a daemon or a shell that says nothing is given up after --timeout', async (t) => {
   const lines = (role: string) =>
-    `[${role}] io timeout after 1 seconds -- exiting\n` +
-    `rsync error: timeout in data send/receive (code 30) at * [${role}=3.5.0]\n`;
+    new RegExp(
+      `^\\[${role}\\] io timeout after \\d+ seconds -- exiting\n` +
+        `rsync error: timeout in data send/receive \\(code 30\\) at \\* \\[${role}=3.5.0\\]\n$`,
+    );
   const silent = await talker(t, '', false);
   const hanging = await talker(t, '@RSYNCD: 32.0 sha512 md5\n@RSYNCD: OK\n', false);
   const shell = shellThat(dir, 'sleeps', 'exec sleep 20');

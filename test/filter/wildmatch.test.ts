@@ -109,10 +109,10 @@ t.test('agrees with trying everything', (t) => {
 
 t.test('many stars against a text that nearly matches take no exponential time', (t) => {
   const text = 'a'.repeat(255);
-  const started = performance.now();
+  const before = process.cpuUsage().user;
   t.equal(wildmatch(`${'a*'.repeat(60)}b`, text), false);
   t.equal(wildmatch(`${'a**'.repeat(60)}b`, `${text}/${text}`), false);
   t.equal(wildmatch(`${'**a*'.repeat(60)}b`, `${text}/${text}/${text}`), false);
-  t.ok(performance.now() - started < 2000);
+  t.ok(process.cpuUsage().user - before < 2_000_000);
   t.end();
 });

@@ -180,7 +180,7 @@ t.test('lists of the real rsync, read to the last byte', async (t) => {
       await t.test(`protocol ${protocol} ${options.join(' ')} ${push ? 'push' : 'pull'}`, async (t) => {
         const [from, to] = push ? [`${root}/`, `h:${dir}/dst/`] : [`h:${root}/`, `${dir}/dst/`];
         const args = ['-n', ...options, `--protocol=${protocol}`, '-e', shell, from, to];
-        const result = await run('rsync', args, { timeout: 20_000 });
+        const result = await run('rsync', args, { timeout: 60_000 });
         t.equal(result.code, 0, result.stderr);
         const { c2s, s2c } = recorded(dir);
         const flags = new SessionDecoder(s2c).handshake(protocol, true, false);

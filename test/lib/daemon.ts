@@ -146,7 +146,8 @@ async function waitUntilListening(child: ChildProcess, port: number): Promise<bo
   return up;
 }
 
-function canConnect(port: number): Promise<boolean> {
+/** True when somebody listens on the port of the loopback address. */
+export function canConnect(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.on('connect', () => {

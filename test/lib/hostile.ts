@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Teardown } from './temp.js';
 import { within } from './wait.js';
 
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 /** One end of a raw connection, for tests that play a peer by hand. */
 export class RawPeer {

@@ -17,7 +17,7 @@ import { within } from '../lib/wait.js';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 24);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 t.setTimeout(120_000);
 /** What no run may ever show. */
 const CRASH = /internal error|TypeError|RangeError|ReferenceError|AssertionError|\n {4}at |FATAL|heap/;

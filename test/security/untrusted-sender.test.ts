@@ -62,7 +62,7 @@ t.test('names that the rules exclude are refused', async (t) => {
   const deaf = '$|=1; while (sysread(STDIN, $b, 65536)) { $b =~ s/- evil/- evel/; print $b }';
   writeFileSync(shell, `#!/bin/bash\nshift\nexec "$@" < <(perl -e '${deaf}')\n`, { mode: 0o755 });
   const args = ['-r', '--exclude=evil', '-e', shell, `h:${s.dir}/evil/`, `${s.dir}/o/`];
-  const done = await runProgram(TSRSYNC, args, { timeout: 20_000 });
+  const done = await runProgram(TSRSYNC, args, { timeout: 60_000 });
   t.equal(done.code, 4, done.stderr);
   t.match(done.stderr, /ERROR: rejecting excluded file-list name: evil\n/);
 });

@@ -12,6 +12,8 @@ export const Errno = {
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
+  EMFILE: 24,
+  ENOSPC: 28,
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,

@@ -1,7 +1,6 @@
-import { Exit } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
+import { type Bound, bindAll, checked, cString, needed } from './bind.js';
 import { systemError } from './errno.js';
-import { type Koffi, type KoffiFunction, loadKoffi } from './koffi.js';
+import type { KoffiFunction } from './koffi.js';
 
 /** Flags of the *at() calls. */
 const AT_FDCWD = -100;
@@ -39,30 +38,14 @@ const PROTOTYPES = {
   getgrouplist: 'int getgrouplist(void *name, unsigned int gid, void *groups, void *count)',
 } as const;
 
-type Calls = Record<keyof typeof PROTOTYPES, KoffiFunction> & { koffi: Koffi };
+type Calls = Bound<keyof typeof PROTOTYPES>;
 
 /** undefined: not tried yet. */
 let calls: Calls | null | undefined;
 
-function load(): Calls | null {
-  const koffi = loadKoffi();
-  if (koffi === null) return null;
-  try {
-    // The process itself: node is linked to the C library, whatever that library's name is.
-    const library = koffi.load(null);
-    const table = { koffi } as Calls;
-    for (const name of Object.keys(PROTOTYPES) as (keyof typeof PROTOTYPES)[]) {
-      table[name] = library.func(PROTOTYPES[name]);
-    }
-    return table;
-  } catch {
-    return null;
-  }
-}
-
 /** True when the C library can be reached; loads it at the first call. */
 export function hasLibc(): boolean {
-  if (calls === undefined) calls = load();
+  if (calls === undefined) calls = bindAll(PROTOTYPES);
   return calls !== null;
 }
 
@@ -93,34 +76,18 @@ export function addressOf(buffer: Uint8Array): number {
 
 /** The calls, or an error (exit 4) that says which feature is missing. */
 function need(feature: string): Calls {
-  if (calls === undefined) calls = load();
-  if (calls === null) {
-    throw new RsyncError(
-      Exit.UNSUPPORTED,
-      `${feature}: not possible here, the optional package "koffi" cannot be loaded`,
-    );
-  }
-  return calls;
-}
-
-/** A path as C wants it. A NUL byte inside would cut it short, so it is refused. */
-function text(path: Uint8Array, syscall: string): Buffer {
-  if (path.includes(0)) throw systemError(22, syscall);
-  const copy = Buffer.allocUnsafe(path.length + 1);
-  copy.set(path);
-  copy[path.length] = 0;
-  return copy;
+  if (calls === undefined) calls = bindAll(PROTOTYPES);
+  return needed(calls, feature);
 }
 
 function check(c: Calls, result: number, syscall: string): number {
-  if (result < 0) throw systemError(c.koffi.errno(), syscall);
-  return result;
+  return checked(c.koffi, result, syscall);
 }
 
 /** Changes the root directory of this process; the caller goes to "/" afterwards. */
 export function chroot(path: Uint8Array): void {
   const c = need('chroot');
-  check(c, c.chroot(text(path, 'chroot')), 'chroot');
+  check(c, c.chroot(cString(path, 'chroot')), 'chroot');
 }
 
 /** The kernel's device number of major and minor, as glibc packs it. */
@@ -132,7 +99,7 @@ function makeDevice(major: number, minor: number): bigint {
 /** Creates a device, fifo or socket; `mode` holds type and permissions (the umask applies). */
 export function mknod(path: Uint8Array, mode: number, major: number, minor: number): void {
   const c = need('special files');
-  check(c, c.mknod(text(path, 'mknod'), mode, makeDevice(major, minor)), 'mknod');
+  check(c, c.mknod(cString(path, 'mknod'), mode, makeDevice(major, minor)), 'mknod');
 }
 
 export function mkfifo(path: Uint8Array, mode: number): void {
@@ -161,7 +128,7 @@ export function utimensat(
   const c = need('times to the nanosecond');
   setTimes(atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   const flags = noFollow ? AT_SYMLINK_NOFOLLOW : 0;
-  check(c, c.utimensat(AT_FDCWD, text(path, 'utimensat'), times, flags), 'utimensat');
+  check(c, c.utimensat(AT_FDCWD, cString(path, 'utimensat'), times, flags), 'utimensat');
 }
 
 /** The same for an open file. */
@@ -309,7 +276,7 @@ export function getXattr(path: Uint8Array, name: string): Buffer | null {
   const c = need('extended attributes');
   const value = Buffer.allocUnsafe(MAX_XATTR);
   const cname = Buffer.from(`${name}\0`, 'latin1');
-  const length = Number(c.lgetxattr(text(path, 'lgetxattr'), cname, value, MAX_XATTR));
+  const length = Number(c.lgetxattr(cString(path, 'lgetxattr'), cname, value, MAX_XATTR));
   if (length >= 0) return Buffer.from(value.subarray(0, length));
   const errno = c.koffi.errno();
   if (errno === 61) return null;
@@ -319,13 +286,13 @@ export function getXattr(path: Uint8Array, name: string): Buffer | null {
 export function setXattr(path: Uint8Array, name: string, value: Uint8Array): void {
   const c = need('extended attributes');
   const cname = Buffer.from(`${name}\0`, 'latin1');
-  check(c, c.lsetxattr(text(path, 'lsetxattr'), cname, value, value.length, 0), 'lsetxattr');
+  check(c, c.lsetxattr(cString(path, 'lsetxattr'), cname, value, value.length, 0), 'lsetxattr');
 }
 
 /** Removes an attribute; one that is not there is no error. */
 export function removeXattr(path: Uint8Array, name: string): void {
   const c = need('extended attributes');
-  if (c.lremovexattr(text(path, 'lremovexattr'), Buffer.from(`${name}\0`, 'latin1')) === 0) return;
+  if (c.lremovexattr(cString(path, 'lremovexattr'), Buffer.from(`${name}\0`, 'latin1')) === 0) return;
   const errno = c.koffi.errno();
   if (errno !== 61) throw systemError(errno, 'lremovexattr');
 }
@@ -334,7 +301,7 @@ export function removeXattr(path: Uint8Array, name: string): void {
 export function listXattrs(path: Uint8Array): string[] {
   const c = need('extended attributes');
   const list = Buffer.allocUnsafe(MAX_XATTR);
-  const length = check(c, Number(c.llistxattr(text(path, 'llistxattr'), list, MAX_XATTR)), 'llistxattr');
+  const length = check(c, Number(c.llistxattr(cString(path, 'llistxattr'), list, MAX_XATTR)), 'llistxattr');
   return list.toString('latin1', 0, length).split('\0').slice(0, -1);
 }
 

@@ -7,11 +7,16 @@ import type { ByteString } from '../../protocol/options.js';
 export interface ChangeSink {
   /** The entry at `path` was written, made, removed or changed in its attributes. Nothing is said of what lies below. */
   changed(path: ByteString, what: Change): void;
-  /** An entry moved within the tree, with all that lies below it. Both ends are watched. */
+  /**
+   * An entry moved within the tree, with all that lies below it, onto whatever was at `to`. This says where the data
+   * for `to` can be had; for the rest it is as if both places were told of, and of a directory, as if both were stale:
+   * what was told of `from` may have been looked at when it was there no longer.
+   */
   moved(from: ByteString, to: ByteString, isDir: boolean): void;
   /**
    * Changes at or below `path` may have been missed (a queue that overflowed, a directory that cannot be watched, a
-   * new directory that was filled before its watch): all of it is to be compared. `why` is for the log.
+   * directory that was moved in with all its content): all of it is to be compared. `why` is for the log. Told of the
+   * root also when the root itself went away: ask `rootIsSame` before anything is compared.
    */
   stale(path: ByteString, why: string): void;
 }
@@ -20,7 +25,12 @@ export interface ChangeSink {
 export const Change = {
   /** A file that was open for writing was closed. */
   WRITTEN: 1,
-  /** An entry was made, or moved in from outside of the tree. */
+  /**
+   * An entry was made, or moved in from outside of the tree. Of a directory it is told once that is watched; what was
+   * looked at below this path before may have been in it already, or in another directory, and may have gone without an
+   * event: all that the other side has in the directory and that is not in it now is to be removed (this one level;
+   * what is in it is told of by itself).
+   */
   MADE: 2,
   /** An entry was removed, or moved out of the tree. */
   REMOVED: 4,
@@ -56,6 +66,10 @@ export interface TreeWatcher {
   readonly via: string;
   /** Watched directories (marks for fanotify: 1). */
   readonly watches: number;
+  /** Events that the kernel told of, or changes that polling found. */
+  readonly events: number;
+  /** How often the kernel's queue was full, so that events were lost and all was told to be stale. */
+  readonly overflows: number;
   /**
    * True while the root is the directory that it was at the start. False after it was removed, replaced or unmounted:
    * what is below the path now is something else, and nothing of it is to be mirrored.

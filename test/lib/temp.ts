@@ -1,6 +1,6 @@
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 
 /** The part of a tap test that helpers need: something that can be told what to do at the end. */
 export interface Teardown {
@@ -14,9 +14,9 @@ export function tempDir(t: Teardown, prefix = 'tsrsync-test-'): string {
   return dir;
 }
 
-/** The same without a test around it; the caller removes it. */
+/** The same without a test around it; the caller removes it. An absolute `prefix` is a place of its own. */
 export function makeTempDir(prefix = 'tsrsync-'): string {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
+  const dir = realpathSync(mkdtempSync(resolve(tmpdir(), prefix)));
   chmodSync(dir, 0o755);
   return dir;
 }

@@ -1,0 +1,53 @@
+import type { ByteString } from '../../protocol/options.js';
+import type { Teller } from './teller.js';
+
+/** More places than this are not looked after one by one. */
+const MOST = 128;
+
+/** Places that cannot be watched: each is told to be stale every `pollMs`. */
+export class Unwatched {
+  readonly #places = new Map<ByteString, string>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly tell: Teller,
+    private readonly pollMs: number,
+    /** Tries again to watch a place; true when it can be watched now. */
+    private readonly retry: (path: ByteString) => boolean,
+  ) {}
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  add(path: ByteString, why: string): void {
+    if (this.#places.has('')) return;
+    if (this.#places.size >= MOST) {
+      this.#places.clear();
+      this.#places.set('', why);
+    } else {
+      this.#places.set(path, why);
+    }
+    this.#timer ??= setTimeout(() => this.#round(), this.pollMs);
+  }
+
+  remove(path: ByteString): void {
+    this.#places.delete(path);
+  }
+
+  clear(): void {
+    this.#places.clear();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #round(): void {
+    for (const [path, why] of [...this.#places]) {
+      if (this.retry(path)) this.#places.delete(path);
+      this.tell.stale(path, why);
+    }
+    this.#timer = this.#places.size > 0 && !this.tell.closed ? setTimeout(() => this.#round(), this.pollMs) : null;
+  }
+}

@@ -1,8 +1,8 @@
 import type { ByteString } from '../../protocol/options.js';
 import { FileStat } from '../files/stat.js';
-import { EntryType, readDirectory } from '../libc/read-directory.js';
 import { Errno, errnoName, systemError } from '../libc/errno.js';
 import { IN, type Inotify } from '../libc/inotify.js';
+import { EntryType, readDirectory } from '../libc/read-directory.js';
 import { Change, type WatchOptions } from './changes.js';
 import { Directories, type Directory } from './directories.js';
 import { isGone, joinPath, type RootPaths } from './paths.js';

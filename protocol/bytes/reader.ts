@@ -5,6 +5,8 @@ import { ProtocolError, RsyncError } from '../errors.js';
 export type MessageHandler = (code: number, payload: Buffer) => void;
 
 const FIRST_CAPACITY = 32 * 1024;
+/** Most bytes that are taken at once by a carrier that fills the window itself. */
+const MAX_REACH = 256 * 1024;
 const UNFRAMED = Number.POSITIVE_INFINITY;
 
 /** The exact payload length, or the exclusive upper bound, of each message code (4.1). */
@@ -35,7 +37,7 @@ function payloadFault(code: number, length: number): boolean {
 /**
  * A window over received bytes that decodes without waiting.
  *
- * Bytes come in through `push`. While a stream is multiplexed, the window grows from one DATA frame into the next: the
+ * Bytes come in through `push`, or in place through `space` and `arrived`. While a stream is multiplexed, the window grows from one DATA frame into the next: the
  * few bytes of an unfinished unit move forward over the next header, so that a unit always lies in one piece and the
  * payload itself is never copied.
  *
@@ -54,6 +56,8 @@ export class ByteReader {
   total = 0;
   private unit = 0;
   private rawEnd = 0;
+  /** Bytes that `space` offers; it grows while they are all used. */
+  private reach = FIRST_CAPACITY / 2;
   private frameLeft = UNFRAMED;
   private onMessage: MessageHandler | null = null;
 
@@ -82,13 +86,28 @@ export class ByteReader {
     return this.rawEnd - this.pos;
   }
 
-  /** Appends received bytes; they are copied. */
+  /** Appends received bytes; they are copied. Not while a carrier fills what `space` gave it. */
   push(chunk: Uint8Array): void {
     const n = chunk.length;
     this.total += n;
     if (this.rawEnd + n > this.buf.length) this.makeRoom(n);
     this.buf.set(chunk, this.rawEnd);
     this.rawEnd += n;
+  }
+
+  /** Room behind what is there, for a carrier to receive into; `arrived` says how much of it was used. */
+  space(): Buffer {
+    if (this.unit === this.rawEnd) this.pos = this.end = this.unit = this.rawEnd = 0;
+    else if (this.rawEnd + this.reach > this.buf.length) this.makeRoom(this.reach);
+    if (this.reach > this.buf.length) this.makeRoom(this.reach);
+    return this.buf.subarray(this.rawEnd, this.rawEnd + this.reach);
+  }
+
+  /** `n` bytes came into the room that `space` gave last. */
+  arrived(n: number): void {
+    this.total += n;
+    this.rawEnd += n;
+    if (n === this.reach && n < MAX_REACH) this.reach = n * 2;
   }
 
   private makeRoom(n: number): void {

@@ -7,13 +7,11 @@ const SMALL = 1024;
 /**
  * A client that writes in small pieces has its TCP hold the next one until this side has acknowledged the last; when
  * this side has nothing to say before it has seen both, that takes 40 ms. So small pieces are acknowledged at once.
- * Without the C library, nothing happens.
+ * Without the C library, nothing happens. To be called for each `n` bytes that `socket` has received.
  */
-export function acknowledgeSmall(socket: net.Socket): void {
+export function acknowledgeSmall(socket: net.Socket, n: number): void {
+  if (n >= SMALL || socket.destroyed || !libcLoaded()) return;
   // A socket's descriptor has no public name.
   const { fd } = (socket as unknown as { _handle: { fd: number } | null })._handle ?? { fd: -1 };
-  if (fd < 0 || !libcLoaded()) return;
-  socket.on('data', (chunk: Buffer) => {
-    if (chunk.length < SMALL && !socket.destroyed) acknowledge(fd);
-  });
+  if (fd >= 0) acknowledge(fd);
 }

@@ -5,7 +5,7 @@ import { tempRegistry } from '../files/temp.js';
 import type { Log } from '../report/log.js';
 import type { Connection } from '../transport/connection.js';
 import { interruption } from '../transport/interrupt.js';
-import { connectSocket } from '../transport/streams.js';
+import { adoptSocket } from '../transport/streams.js';
 import { Entrance, refusalOf } from './entrance.js';
 import type { Place } from './identity.js';
 import type { FromWorker, Job } from './job.js';
@@ -45,19 +45,16 @@ class Worker {
     return log;
   }
 
-  async serve(job: Job, socket: net.Socket): Promise<void> {
+  async serve(job: Job, given: net.Socket): Promise<void> {
     this.live++;
     const log = new SharedLog(this.log(job.logFile));
+    const head = Buffer.from(job.head, 'base64');
+    const { socket, connection } = adoptSocket(given, head, (n) => acknowledgeSmall(socket, n));
     try {
-      // Node would close our half as soon as the client closes its own; what is still to be sent must get through.
-      socket.allowHalfOpen = true;
       socket.setKeepAlive(true);
-      socket.on('error', () => {});
       await this.loaded;
       const place = this.welcome(job, socket, log);
       if (place !== null) {
-        const connection = connectSocket(socket, Buffer.from(job.head, 'base64'));
-        acknowledgeSmall(socket);
         this.connections.add(connection);
         await servePeer(connection, job, place, log).finally(() => this.connections.delete(connection));
       }

@@ -3,7 +3,10 @@ import { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 
-/** What a connection needs of the thing that carries its bytes. Input is delivered by calling `received` and `ended`. */
+/**
+ * What a connection needs of the thing that carries its bytes. Input is delivered by calling `received`, or `arrived`
+ * when it was put into the reader's own space, and `ended`.
+ */
 export interface Carrier {
   /** Sends a view; `sent` is called when its memory may be used again. */
   write(view: Buffer, sent: () => void): void;
@@ -29,7 +32,6 @@ interface Waiter {
  * Exactly one role waits for input at a time. Waiting always flushes the output first.
  */
 export class Connection {
-  readonly reader = new ByteReader();
   readonly writer: ByteWriter;
   /** Name of the role for messages such as "connection unexpectedly closed (…) [sender]". */
   role = 'client';
@@ -53,6 +55,7 @@ export class Connection {
     private readonly carrier: Carrier,
     /** The peer is in this process: nothing is acknowledged, and it may need every byte before it answers. */
     readonly isMemory = false,
+    readonly reader = new ByteReader(),
   ) {
     this.writer = new ByteWriter({ write: (view, release) => this.send(view, release) });
   }
@@ -62,6 +65,16 @@ export class Connection {
   /** Called by the carrier. */
   received(chunk: Uint8Array): void {
     this.reader.push(chunk);
+    this.noticeInput();
+  }
+
+  /** Called by a carrier that has put `n` bytes where `reader.space` said. */
+  arrived(n: number): void {
+    this.reader.arrived(n);
+    this.noticeInput();
+  }
+
+  private noticeInput(): void {
     this.lastIn = Date.now();
     if (!this.paused && this.reader.buffered > INPUT_HIGH) {
       this.paused = true;

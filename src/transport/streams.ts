@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { type Carrier, Connection } from './connection.js';
@@ -14,9 +15,8 @@ function writeError(error: NodeJS.ErrnoException, role: string): RsyncError {
   );
 }
 
-/** Ties a readable and a writable stream (a socket, or the two pipes of a child) to a connection. */
-export function connectStreams(input: Readable, output: Writable): Connection {
-  const carrier: Carrier = {
+function carrierOf(input: Readable, output: Writable): Carrier {
+  return {
     write: (view, sent) => {
       output.write(view, sent);
     },
@@ -30,10 +30,29 @@ export function connectStreams(input: Readable, output: Writable): Connection {
       output.destroy();
     },
   };
-  const connection = new Connection(carrier);
+}
+
+/** Ties a readable and a writable stream (the two pipes of a child) to a connection. */
+export function connectStreams(input: Readable, output: Writable): Connection {
+  const connection = new Connection(carrierOf(input, output));
   input.on('data', (chunk: Buffer) => connection.received(chunk));
   watchStreams(connection, input, output);
   return connection;
+}
+
+/**
+ * Options of a socket that puts what it receives straight into the reader's window, so that receiving allocates and
+ * copies nothing. `arrived` is told the number of bytes.
+ */
+function receivingInto(reader: ByteReader, arrived: (n: number) => void): net.SocketConstructorOpts {
+  const onread = {
+    buffer: () => reader.space(),
+    callback: (n: number) => {
+      arrived(n);
+      return true;
+    },
+  };
+  return { onread } as net.SocketConstructorOpts;
 }
 
 function watchStreams(connection: Connection, input: Readable, output: Writable): void {
@@ -54,12 +73,18 @@ function watchStreams(connection: Connection, input: Readable, output: Writable)
 
 /** Standard input and output as a connection: pipes, a socket pair, or (inetd) one TCP socket on both. */
 export function connectStdio(): Connection {
-  const input = new net.Socket({ fd: 0, readable: true, writable: false });
+  const reader = new ByteReader();
+  const input = new net.Socket({
+    fd: 0,
+    readable: true,
+    writable: false,
+    ...receivingInto(reader, (n) => connection.arrived(n)),
+  });
   const output = new net.Socket({ fd: 1, readable: false, writable: true });
-  return connectStreams(input, output);
+  const connection = new Connection(carrierOf(input, output), false, reader);
+  watchStreams(connection, input, output);
+  return connection;
 }
-
-const RECEIVE_BUFFER = 256 * 1024;
 
 export interface TcpTarget {
   host: string;
@@ -90,7 +115,7 @@ function localAddressOf(target: TcpTarget): Promise<string | undefined> {
 }
 
 /**
- * Opens a TCP connection with one static receive buffer, so that receiving allocates nothing.
+ * Opens a TCP connection.
  * Errors: exit code 10 with rsync's text when nobody answers, 35 after `connectTimeout`.
  */
 export async function connectTcp(
@@ -101,6 +126,7 @@ export async function connectTcp(
   const localAddress = await localAddressOf(target);
   return new Promise((resolve, reject) => {
     let connection: Connection | null = null;
+    const reader = new ByteReader();
     const socket = net.connect({
       host: target.host,
       // A number that is too large is cut, as it is by getaddrinfo.
@@ -110,13 +136,7 @@ export async function connectTcp(
       noDelay: true,
       keepAlive: true,
       allowHalfOpen: true,
-      onread: {
-        buffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER),
-        callback: (n: number, buffer: Uint8Array) => {
-          connection?.received(buffer.subarray(0, n));
-          return true;
-        },
-      },
+      ...receivingInto(reader, (n) => connection?.arrived(n)),
     } as net.NetConnectOpts);
     let timer: NodeJS.Timeout | null = null;
     if (target.connectTimeout > 0) {
@@ -132,7 +152,7 @@ export async function connectTcp(
     });
     socket.once('connect', () => {
       if (timer !== null) clearTimeout(timer);
-      connection = overSocket(socket);
+      connection = overSocket(socket, reader);
       connection.role = role;
       resolve(connection);
     });
@@ -155,34 +175,44 @@ function connectFailure(
   return new RsyncError(Exit.SOCKETIO, lines.join('\n'));
 }
 
-/** A connected socket whose input does not come through `onread` is given to `connectStreams` instead. */
-function overSocket(socket: net.Socket): Connection {
-  const connection = new Connection({
-    write: (view, sent) => {
-      socket.write(view, sent);
-    },
-    pauseInput: () => {
-      socket.pause();
-    },
-    resumeInput: () => {
-      socket.resume();
-    },
-    endOutput: () => {
-      socket.end();
-    },
-    destroy: () => {
-      socket.destroy();
-    },
-  });
+/** A connection over a socket that fills `reader`. */
+function overSocket(socket: net.Socket, reader: ByteReader): Connection {
+  const connection = new Connection(carrierOf(socket, socket), false, reader);
   socket.resume();
   watchStreams(connection, socket, socket);
   return connection;
 }
 
-/** A socket that was accepted (or handed over by another process), with bytes of it that were read already. */
-export function connectSocket(socket: net.Socket, alreadyRead: Buffer): Connection {
+/** What Node keeps of the operating system's socket; it has no public name. */
+interface HandleOwner {
+  _handle: { fd: number; reading: boolean } | null;
+}
+
+/**
+ * A connection over a socket that was accepted, or handed over by another process, with bytes of it that were read
+ * already. The given socket object is given up for the one that is returned, which receives into the reader's window.
+ * `arrived` is told how many bytes came, after the connection.
+ */
+export function adoptSocket(
+  given: net.Socket,
+  alreadyRead: Buffer,
+  arrived: (n: number) => void,
+): { socket: net.Socket; connection: Connection } {
+  const reader = new ByteReader();
+  if (alreadyRead.length > 0) reader.push(alreadyRead);
+  const owner = given as unknown as HandleOwner;
+  const handle = owner._handle;
+  if (handle === null) throw new Error('the socket is closed');
+  owner._handle = null;
+  const socket = new net.Socket({
+    handle,
+    allowHalfOpen: true,
+    ...receivingInto(reader, (n) => {
+      connection.arrived(n);
+      arrived(n);
+    }),
+  } as net.SocketConstructorOpts);
   socket.setNoDelay(true);
-  const connection = connectStreams(socket, socket);
-  if (alreadyRead.length > 0) connection.received(alreadyRead);
-  return connection;
+  const connection = overSocket(socket, reader);
+  return { socket, connection };
 }

@@ -5,9 +5,9 @@ export interface Sink {
   write(view: Buffer, release: () => void): void;
 }
 
-/** Room for four literal tokens of the usual 32 KiB with their lengths, and a few small values. */
-const CAPACITY = 4 * (32 * 1024 + 4) + 64;
-const POOL_LIMIT = 8;
+/** Room for eight literal tokens of the usual 32 KiB with their lengths, and a few small values. */
+const CAPACITY = 8 * (32 * 1024 + 4) + 64;
+const POOL_LIMIT = 4;
 
 /** One buffer of the pool: it is free again when it was handed out whole and every view of it has been sent. */
 class Page {
@@ -59,6 +59,9 @@ export class ByteWriter {
     this.closeFrame();
     this.frames = false;
   }
+
+  /** Where `buf` ends for those who write into it directly, after `ensure`. */
+  readonly pageEnd = CAPACITY;
 
   /** Largest `n` that `ensure` takes. */
   static readonly MAX_RESERVE = CAPACITY - 4;

@@ -130,6 +130,7 @@ export class CompressedTokenReader implements TokenReader {
   to = 0;
   block = 0;
   readonly wantsMatched: boolean;
+  readonly keepsData = false;
   private last = 0;
   private further = 0;
   /** Data frames were seen and the run has not ended. */

@@ -35,6 +35,8 @@ export interface TokenReader {
   block: number;
   /** Whether the bytes of each matched block must be handed to `matched` before the next call of `next`. */
   readonly wantsMatched: boolean;
+  /** The bytes of a literal stay where they are until more input comes in. */
+  readonly keepsData: boolean;
   matched(data: Uint8Array, from: number, to: number): void;
 }
 
@@ -63,19 +65,35 @@ export class PlainTokenWriter implements TokenWriter {
     this.w.i32(0);
   }
 
+  private readonly rooms: Uint8Array[] = [];
+
   /**
-   * Makes room for a literal of up to `n` bytes (at most CHUNK_SIZE) and returns the place in `w.buf` where the caller
-   * may put them; nothing is written before `commit`.
+   * Makes room for literals of up to `n` > 0 bytes together, and returns the places in `w.buf` where the caller may put
+   * them one after the other: one for each token, CHUNK_SIZE bytes long but for the last. There may be less room than
+   * asked for. Nothing is written before `commit`.
    */
-  reserve(n: number): number {
-    this.w.ensure(4 + n);
-    return this.w.pos + 4;
+  reserve(n: number): readonly Uint8Array[] {
+    const { w, rooms } = this;
+    w.ensure(4 + Math.min(n, CHUNK_SIZE));
+    rooms.length = 0;
+    let at = w.pos;
+    for (let left = n; left > 0; ) {
+      const length = Math.min(left, CHUNK_SIZE);
+      if (at + 4 + length > w.pageEnd) break;
+      rooms.push(w.buf.subarray(at + 4, at + 4 + length));
+      at += 4 + length;
+      left -= length;
+    }
+    return rooms;
   }
 
-  /** Turns the `n` > 0 bytes at the reserved place into a literal token. */
+  /** Turns the first `n` bytes in the reserved places into literal tokens. */
   commit(n: number): void {
-    this.w.i32(n);
-    this.w.pos += n;
+    for (let left = n; left > 0; left -= CHUNK_SIZE) {
+      const length = Math.min(left, CHUNK_SIZE);
+      this.w.i32(length);
+      this.w.pos += length;
+    }
   }
 }
 
@@ -88,6 +106,7 @@ export class PlainTokenReader implements TokenReader {
   to = 0;
   block = 0;
   readonly wantsMatched = false;
+  readonly keepsData = true;
   private left = 0;
 
   start(): void {

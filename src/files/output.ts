@@ -1,9 +1,12 @@
-import { fsyncSync, ftruncateSync, writeSync } from 'node:fs';
+import { fsyncSync, ftruncateSync, writeSync, writevSync } from 'node:fs';
 import { fallocate, hasLibc, punchHole } from '../libc/libc.js';
 
 /** Small pieces are collected up to this size; pieces of at least `DIRECT` are written as they are. */
 const BUFFER = 256 * 1024;
 const DIRECT = 64 * 1024;
+/** Pieces from this size on are not copied when they can be kept for a while, and so many at most. */
+const WORTH_HOLDING = 8 * 1024;
+const MAX_HELD = 16;
 /** Holes are made of whole pages of zeros, because a file system cannot make smaller ones. */
 const PAGE = 4096;
 const ZEROS = Buffer.alloc(PAGE);
@@ -35,6 +38,7 @@ export class FileWriter {
   reserveError: unknown = null;
   private readonly buffer = Buffer.allocUnsafeSlow(BUFFER);
   private used = 0;
+  private readonly held: Uint8Array[] = [];
   private fd = -1;
   private existing = 0;
   private reserved = 0;
@@ -51,6 +55,7 @@ export class FileWriter {
     this.isDevice = file.isDevice === true;
     this.offset = 0;
     this.used = 0;
+    this.held.length = 0;
     this.written = 0;
     this.reserved = 0;
     this.reserveError = null;
@@ -81,8 +86,8 @@ export class FileWriter {
   /** Takes data[from, to); it may be overwritten by the caller afterwards. */
   write(data: Uint8Array, from: number, to: number): void {
     const length = to - from;
+    if (length >= DIRECT || this.held.length > 0) this.flush();
     if (length >= DIRECT) {
-      this.flush();
       this.put(data, from, length);
       this.offset += length;
       return;
@@ -93,8 +98,20 @@ export class FileWriter {
     this.offset += length;
   }
 
+  /** The same for data that stays as it is until the next `flush`: several pieces go out in one system call. */
+  writeHeld(data: Uint8Array, from: number, to: number): void {
+    if (to - from < WORTH_HOLDING || this.o.sparse) {
+      this.write(data, from, to);
+      return;
+    }
+    if (this.used > 0 || this.held.length === MAX_HELD) this.flush();
+    this.held.push(data.subarray(from, to));
+    this.offset += to - from;
+  }
+
   /** Writes what is collected. */
   flush(): void {
+    if (this.held.length > 0) this.putHeld();
     const { used } = this;
     if (used === 0) return;
     this.used = 0;
@@ -102,6 +119,22 @@ export class FileWriter {
     this.offset = end - used;
     this.put(this.buffer, 0, used);
     this.offset = end;
+  }
+
+  private putHeld(): void {
+    const { held } = this;
+    let length = 0;
+    for (const piece of held) length += piece.length;
+    let position = this.offset - length;
+    let done = held.length > 1 ? writevSync(this.fd, held, position) : 0;
+    // Rarely, a disk takes a part only; then, and for a single piece, the rest goes out piece by piece.
+    for (const piece of held) {
+      if (done < piece.length) this.putAll(piece, done, piece.length - done, position + done);
+      done = Math.max(0, done - piece.length);
+      position += piece.length;
+    }
+    held.length = 0;
+    this.written = Math.max(this.written, position);
   }
 
   /** Everything is written, the file gets its length, and with fsync it is on disk. The descriptor stays open. */

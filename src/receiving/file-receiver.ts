@@ -79,14 +79,20 @@ export class FileReceiver {
     const { tokens } = this;
     while (!this.inSum) {
       const kind = tokens.next(r);
-      if (kind === Token.SHORT) return false;
+      if (kind === Token.SHORT) {
+        this.releaseInput();
+        return false;
+      }
       if (kind === Token.LITERAL) this.literal(tokens.data, tokens.from, tokens.to);
       else if (kind === Token.MATCH) this.match(tokens.block);
       else this.inSum = true;
     }
     r.begin();
     r.copyTo(this.theirSum, 0, this.theirSum.length);
-    if (!r.done()) return false;
+    if (!r.done()) {
+      this.releaseInput();
+      return false;
+    }
     this.digest.final(this.ownSum, 0);
     return true;
   }
@@ -103,8 +109,26 @@ export class FileReceiver {
   private literal(data: Uint8Array, from: number, to: number): void {
     this.literalBytes += to - from;
     this.digest.update(data, from, to);
-    this.write(data, from, to);
+    const { output } = this.target;
+    if (output !== null && this.writeError === null) {
+      try {
+        if (this.tokens.keepsData) output.writeHeld(data, from, to);
+        else output.write(data, from, to);
+      } catch (error) {
+        this.writeError = error as NodeJS.ErrnoException;
+      }
+    }
     this.offset += to - from;
+  }
+
+  /** What lies in the reader's window is written before more input can come there. */
+  private releaseInput(): void {
+    if (!this.tokens.keepsData || this.writeError !== null) return;
+    try {
+      this.target.output?.flush();
+    } catch (error) {
+      this.writeError = error as NodeJS.ErrnoException;
+    }
   }
 
   private write(data: Uint8Array, from: number, to: number): void {

@@ -79,28 +79,32 @@ export class ListReceiver {
    * read and prepared. Deletion counts that stand before it go into the statistics.
    */
   async nextIndex(): Promise<number> {
-    const { session } = this;
-    const { connection } = session;
+    const { connection, ndxIn } = this.session;
     for (;;) {
       connection.reader.begin();
-      const ndx = session.ndxIn.read(connection.reader);
+      const ndx = ndxIn.read(connection.reader);
       if (!connection.reader.done()) {
         await connection.fill();
         continue;
       }
       if (ndx >= NDX_DONE) return ndx;
-      if (ndx === NDX_DEL_STATS) {
-        await this.readDeletions();
-        continue;
-      }
-      if (this.complete || (ndx !== NDX_FLIST_EOF && ndx > NDX_FLIST_OFFSET)) {
-        throw new ProtocolError('file index', ndx);
-      }
-      if (ndx === NDX_FLIST_EOF) session.listsComplete = true;
-      else await this.readDirectory(ndx);
-      this.changed.raise();
-      return ndx;
+      await this.take(ndx);
+      if (ndx !== NDX_DEL_STATS) return ndx;
     }
+  }
+
+  /** Reads what `ndx`, an index below NDX_DONE, announces: deletion counts, a further list, or the end of all lists. */
+  async take(ndx: number): Promise<void> {
+    if (ndx === NDX_DEL_STATS) {
+      await this.readDeletions();
+      return;
+    }
+    if (this.complete || (ndx !== NDX_FLIST_EOF && ndx > NDX_FLIST_OFFSET)) {
+      throw new ProtocolError('file index', ndx);
+    }
+    if (ndx === NDX_FLIST_EOF) this.session.listsComplete = true;
+    else await this.readDirectory(ndx);
+    this.changed.raise();
   }
 
   private async readDeletions(): Promise<void> {

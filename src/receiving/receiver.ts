@@ -4,16 +4,19 @@ import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
-import { digestHex } from '../report/item.js';
+import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { createFileReceiver } from './create.js';
 import type { FileReceiver } from './file-receiver.js';
-import type { Landing } from './landing.js';
+import type { Landing, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
+
+/** What comes next in the data stream. */
+const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3 } as const;
 
 /** Takes what the sender answers: further lists, items, file data, and the ends of phases (9.2, 13.1). */
 export class Receiver {
@@ -22,6 +25,15 @@ export class Receiver {
   /** The list of the last item. */
   private current: Segment | null = null;
   private readonly session: Session;
+  private next: number = Next.INDEX;
+  /** Row of `item`. */
+  private row = -1;
+  /** The file whose data is coming in, and `total` of the stream where its item began. */
+  private place: Place | null = null;
+  private isRedo = false;
+  private began = 0;
+  /** The answer to the end of the last phase has come. */
+  private isOver = false;
 
   constructor(
     private readonly receiving: Receiving,
@@ -42,15 +54,61 @@ export class Receiver {
 
   /** Runs until the sender has answered the end of the last phase before the deletions. */
   async run(): Promise<void> {
-    for (;;) {
-      const ndx = await this.lists.nextIndex();
-      if (ndx === NDX_DONE) {
-        if (this.endOfListOrPhase()) return;
-      } else if (ndx >= 0) {
-        await this.takeItem(ndx);
+    const { connection } = this.session;
+    try {
+      for (;;) {
+        await connection.pump(this.advance);
+        if (this.isOver) return;
+        await this.lists.take(this.item.ndx);
       }
+    } catch (error) {
+      const { place } = this;
+      this.place = null;
+      if (place !== null) this.landing.abandon(place, this.files.offset);
+      throw error;
     }
   }
+
+  /**
+   * Takes what has arrived, without waiting: false when more is needed, true at the end, or when `item.ndx` is an index
+   * that announces something else than an item.
+   */
+  private readonly advance = (): boolean => {
+    const { session, item } = this;
+    const { reader } = session.connection;
+    for (;;) {
+      switch (this.next) {
+        case Next.INDEX: {
+          reader.begin();
+          const ndx = session.ndxIn.read(reader);
+          if (!reader.done()) return false;
+          item.ndx = ndx;
+          if (ndx === NDX_DONE) {
+            this.isOver = this.endOfListOrPhase();
+            if (this.isOver) return true;
+            break;
+          }
+          if (ndx < 0) return true;
+          this.next = Next.ITEM;
+          break;
+        }
+        case Next.ITEM:
+          if (!readItemHeader(reader, session.protocol, item)) return false;
+          this.next = this.takeItem() ? Next.SUM_HEAD : Next.INDEX;
+          break;
+        case Next.SUM_HEAD: {
+          const head = readSumHead(reader, session.protocol, DIGEST_LENGTH[session.algorithms.transferSum]);
+          if (head === null) return false;
+          this.openFile(head);
+          this.next = Next.DATA;
+          break;
+        }
+        default:
+          if (!this.takeData()) return false;
+          this.next = Next.INDEX;
+      }
+    }
+  };
 
   private endOfListOrPhase(): boolean {
     const { session, receiving } = this;
@@ -84,17 +142,18 @@ export class Receiver {
     return first;
   }
 
-  private async takeItem(ndx: number): Promise<void> {
+  /** Deals with an item; true when its data follows. */
+  private takeItem(): boolean {
     const { session, item } = this;
-    const { connection, list, protocol } = session;
-    while (!readItemHeader(connection.reader, protocol, item)) await connection.fill();
-    item.ndx = ndx;
+    const { list, connection } = session;
+    const { ndx } = item;
     const row = this.rowOf(ndx);
+    this.row = row;
     if (list.isInactive(row)) throw new ProtocolError('file index', `${ndx} is not in use`);
     countCreated(session.stats, list.mode[row], item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
-      this.itemLog.change({ list, row, iflags: item.iflags, xname: item.xname });
-      return;
+      this.itemLog.change(this.report());
+      return false;
     }
     if (!list.isRegular(row) || receivingIsOver(this.receiving)) {
       throw new ProtocolError('transfer', `index ${ndx} is no regular file`);
@@ -102,41 +161,46 @@ export class Receiver {
     this.answered(ndx, row);
     session.stats.transferredFiles++;
     session.stats.transferredSize += list.size[row];
-    if (session.options.dryRun) {
-      this.itemLog.transfer({ list, row, iflags: item.iflags, xname: item.xname });
-      return;
-    }
-    await this.takeFile(ndx, row);
+    this.began = connection.reader.total - connection.reader.buffered;
+    if (!session.options.dryRun) return true;
+    this.itemLog.transfer(this.report());
+    return false;
   }
 
-  private async takeFile(ndx: number, row: number): Promise<void> {
-    const { session, item, files, landing } = this;
+  private report(): ReportItem {
+    const { item } = this;
+    return { list: this.session.list, row: this.row, iflags: item.iflags, xname: item.xname };
+  }
+
+  private openFile(head: SumHead): void {
+    const { session, item, row } = this;
+    const { list } = session;
+    if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
+    this.isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
+    this.place = this.landing.open(row, item, head, this.isRedo);
+    this.files.begin(this.place.target);
+    this.startProgress(item.ndx, list.size[row]);
+  }
+
+  /** Takes data of the open file; true when all of it was there and the file has come to its end. */
+  private takeData(): boolean {
+    const { session, files, landing, row, itemLog } = this;
     const { connection, list } = session;
-    const before = connection.reader.total - connection.reader.buffered;
-    const head = await this.readHead();
-    const report = { list, row, iflags: item.iflags, xname: item.xname };
-    if (this.itemLog.beforeTransfer) this.itemLog.transfer(report);
-    const isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
-    const place = landing.open(row, item, head, isRedo);
-    try {
-      files.begin(place.target);
-      this.startProgress(ndx, list.size[row]);
-      while (!files.step(connection.reader)) {
-        this.progress?.update(files.offset);
-        await connection.fill();
-      }
-      this.progress?.endFile(list.size[row]);
-    } catch (error) {
-      landing.abandon(place, files.offset);
-      throw error;
+    if (!files.step(connection.reader)) {
+      this.progress?.update(files.offset);
+      return false;
     }
-    if (!this.itemLog.beforeTransfer) {
-      const bytesWritten = connection.reader.total - connection.reader.buffered - before;
-      this.itemLog.transfer({ ...report, bytesWritten, fileSum: digestHex(files.sum, session.algorithms.transferSum) });
+    this.progress?.endFile(list.size[row]);
+    const place = this.place as Place;
+    this.place = null;
+    if (!itemLog.beforeTransfer && !itemLog.isSilent) {
+      const bytesWritten = connection.reader.total - connection.reader.buffered - this.began;
+      const fileSum = digestHex(files.sum, session.algorithms.transferSum);
+      itemLog.transfer({ ...this.report(), bytesWritten, fileSum });
     }
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
-    const outcome = landing.close(place, files.sumMatches, isRedo);
-    this.settle(ndx, row, outcome);
+    this.settle(this.item.ndx, row, landing.close(place, files.sumMatches, this.isRedo));
+    return true;
   }
 
   /** Lists have one number more each than entries, for their directories (8.1). */
@@ -147,17 +211,6 @@ export class Receiver {
     const lists = incremental ? 1 + list.segments.indexOf(list.segmentOf(ndx)!) : 0;
     progress.startFile(size, ndx - lists);
     progress.update(0);
-  }
-
-  private async readHead(): Promise<SumHead> {
-    const { session } = this;
-    const length = DIGEST_LENGTH[session.algorithms.transferSum];
-    let head = readSumHead(session.connection.reader, session.protocol, length);
-    while (head === null) {
-      await session.connection.fill();
-      head = readSumHead(session.connection.reader, session.protocol, length);
-    }
-    return head;
   }
 
   private settle(ndx: number, row: number, outcome: 'ok' | 'redo' | 'failed'): void {

@@ -93,6 +93,10 @@ export class FileSender {
     this.search ??= new BlockSearch(await this.makeBlockDigest(), this.digest);
   }
 
+  get canSearch(): boolean {
+    return this.search !== null;
+  }
+
   get matches(): number {
     return this.search?.matches ?? 0;
   }

@@ -168,6 +168,11 @@ export class ListSender {
     return list.count - done;
   }
 
+  /** Further lists should be announced, with `topUp`, before the next request is answered. */
+  isShort(current: Segment | null): boolean {
+    return !this.complete && this.ahead(current) < LOOKAHEAD;
+  }
+
   /** Keeps the receiver supplied; `idle` when there is nothing else to do. */
   async topUp(current: Segment | null, idle: boolean): Promise<void> {
     const { connection } = this.session;

@@ -35,6 +35,11 @@ export class ItemLog {
       !session.isServer && !NEEDS_RESULT.test(o.outFormat) && !NEEDS_RESULT.test(file?.format ?? '');
   }
 
+  /** No line of a transferred file is wanted: what would be in it need not be put together. */
+  get isSilent(): boolean {
+    return this.toClient === null && this.toFile === null;
+  }
+
   /** An item that was answered without data. */
   change(item: ReportItem): void {
     const { session } = this;

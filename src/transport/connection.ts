@@ -27,6 +27,11 @@ interface Waiter {
   reject(error: Error): void;
 }
 
+/** Who waits for input: for any, or with a step that takes what has arrived until it has enough. */
+interface InputWaiter extends Waiter {
+  step: (() => boolean) | null;
+}
+
 /**
  * One connection: a reader and a writer over a carrier, and the waiting between them.
  * Exactly one role waits for input at a time. Waiting always flushes the output first.
@@ -35,7 +40,10 @@ export class Connection {
   readonly writer: ByteWriter;
   /** Name of the role for messages such as "connection unexpectedly closed (…) [sender]". */
   role = 'client';
-  private inputWaiter: Waiter | null = null;
+  private inputWaiter: InputWaiter | null = null;
+  /** A step is at work; more has arrived since it began. */
+  private stepping = false;
+  private again = false;
   private drainWaiters: Waiter[] = [];
   private inputEnded = false;
   private closed = false;
@@ -111,9 +119,49 @@ export class Connection {
 
   private wakeInput(error: Error | null): void {
     const waiter = this.inputWaiter;
+    if (waiter === null) return;
+    if (error === null && waiter.step !== null) {
+      this.runStep(waiter, waiter.step);
+      return;
+    }
     this.inputWaiter = null;
-    if (error !== null) waiter?.reject(error);
-    else waiter?.resolve();
+    if (error !== null) waiter.reject(error);
+    else waiter.resolve();
+  }
+
+  /** Lets a step take what is there. Its own output may bring more at once, when the peer is in this process. */
+  private runStep(waiter: InputWaiter, step: () => boolean): void {
+    if (this.stepping) {
+      this.again = true;
+      return;
+    }
+    let enough = false;
+    this.stepping = true;
+    try {
+      do {
+        this.again = false;
+        enough = step();
+      } while (!enough && this.again);
+    } catch (error) {
+      this.inputWaiter = null;
+      waiter.reject(error as Error);
+      return;
+    } finally {
+      this.stepping = false;
+    }
+    if (enough) {
+      this.inputWaiter = null;
+      waiter.resolve();
+    } else {
+      this.writer.flush();
+      this.resumeInput();
+    }
+  }
+
+  private resumeInput(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.carrier.resumeInput();
   }
 
   /** True when the peer has closed its side and everything it sent was decoded. */
@@ -123,15 +171,34 @@ export class Connection {
 
   /** Waits until more bytes have arrived than were there when the last decoding ran short. */
   fill(held = 0): Promise<void> {
+    const before = this.reader.total;
     this.writer.flush(held);
+    // A peer in this process may have answered already.
+    if (this.reader.total !== before && this.failure === null) return Promise.resolve();
+    return this.awaitInput(null);
+  }
+
+  /**
+   * Calls `step` now and, without a promise in between, whenever bytes have arrived, until it says true. What it has
+   * written goes out before each wait.
+   */
+  async pump(step: () => boolean): Promise<void> {
+    let before: number;
+    do {
+      before = this.reader.total;
+      if (step()) return;
+      this.writer.flush();
+    } while (this.reader.total !== before);
+    await this.awaitInput(step);
+  }
+
+  private awaitInput(step: (() => boolean) | null): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.inputEnded) return Promise.reject(this.endError());
     return new Promise((resolve, reject) => {
-      this.inputWaiter = { resolve, reject };
-      if (!this.paused) return;
+      this.inputWaiter = { resolve, reject, step };
       // A carrier within this process delivers at once, so the waiter must be there already.
-      this.paused = false;
-      this.carrier.resumeInput();
+      this.resumeInput();
     });
   }
 

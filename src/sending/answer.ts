@@ -1,0 +1,210 @@
+import fs from 'node:fs';
+import { Basis, Compat, IoError, Item, Msg } from '../../protocol/constants.js';
+import { BlockSums, readSumHead, type SumHead, writeSumHead } from '../../protocol/delta/blocks.js';
+import { ProtocolError } from '../../protocol/errors.js';
+import { EntryFlag } from '../../protocol/flist/list.js';
+import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import { ItemHeader, writeItem } from '../../protocol/request.js';
+import { FileStat, fstatInto } from '../files/stat.js';
+import { errnoText } from '../report/errno.js';
+import { digestHex, type ReportItem } from '../report/item.js';
+import { vanished } from '../report/messages.js';
+import type { Progress } from '../report/progress.js';
+import type { ItemLog } from '../session/item-log.js';
+import { countCreated } from '../session/run-stats.js';
+import type { Session } from '../session/session.js';
+import type { FileSender } from './file-sender.js';
+import type { Scanner } from './scan.js';
+
+/** Bytes of a block sum header (9.6). */
+const HEAD_BYTES = 16;
+
+/** What the sender waits for when it cannot go on. */
+export const Wait = { NOTHING: 0, INPUT: 1, OUTPUT: 2, LISTS: 3, SEARCH: 4, REST: 5, END: 6 } as const;
+
+/** The answer to one request after the other: item, block sums, data (9.1 to 9.4). Nothing in it waits. */
+export class Answer {
+  readonly item = new ItemHeader();
+  private readonly sums = new BlockSums();
+  private readonly stat = new FileStat();
+  /** Row of `item`, and the head of its sums while these are being read. */
+  private row = -1;
+  private head: SumHead | null = null;
+  /** Bytes of the block sums of the request. */
+  private sumBytes = 0;
+  /** The file that is being sent, its size, and the place in the output where its answer began. */
+  private fd = -1;
+  private size = 0;
+  private began = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly scanner: Scanner,
+    private readonly itemLog: ItemLog,
+    private readonly progress: Progress | null,
+    private readonly files: FileSender,
+  ) {}
+
+  /** Deals with the request in `item`; true when data is asked for. `mayTransfer` false: the phases with data are over. */
+  takeItem(ndx: number, row: number, mayTransfer: boolean): boolean {
+    const { session, item, itemLog } = this;
+    const { list } = session;
+    item.ndx = ndx;
+    this.row = row;
+    countCreated(session.stats, list.mode[row], item.iflags);
+    const isTransfer = (item.iflags & Item.TRANSFER) !== 0;
+    if (isTransfer && !(mayTransfer && list.isRegular(row))) {
+      throw new ProtocolError('request', `index ${ndx} cannot be transferred`);
+    }
+    if (isTransfer) {
+      session.stats.transferredFiles++;
+      session.stats.transferredSize += list.size[row];
+      if (!session.options.dryRun) return true;
+    }
+    if (!itemLog.isSilent) {
+      if (isTransfer) itemLog.transfer(this.report(row));
+      else itemLog.change(this.report(row));
+    }
+    this.echo();
+    return false;
+  }
+
+  private report(row: number): ReportItem {
+    const { session, scanner, item } = this;
+    return { list: session.list, row, iflags: item.iflags, xname: item.xname, sourcePath: scanner.writtenDir(row) };
+  }
+
+  private echo(): void {
+    const { session, item } = this;
+    writeItem(
+      session.connection.writer,
+      session.ndxOut,
+      session.protocol,
+      item.ndx,
+      item.iflags,
+      item.basisType,
+      item.xname,
+    );
+  }
+
+  /** Reads the block sums of the request; what must be waited for, NOTHING when all have come. */
+  takeSums(): number {
+    const { session, sums, files } = this;
+    const { reader } = session.connection;
+    const hasSums = this.appendMode() === 0;
+    if (this.head === null) {
+      const head = readSumHead(reader, session.protocol, DIGEST_LENGTH[session.algorithms.transferSum]);
+      if (head === null) return Wait.INPUT;
+      this.head = head;
+      sums.start(head);
+      this.sumBytes = HEAD_BYTES + (hasSums ? head.count * (4 + head.sumLength) : 0);
+    }
+    if (hasSums) {
+      if (this.head.count > 0 && !files.canSearch) return Wait.SEARCH;
+      if (!sums.read(reader)) return Wait.INPUT;
+    }
+    this.head = null;
+    return Wait.NOTHING;
+  }
+
+  /** Append is off when a file is asked for again (9.9). */
+  private appendMode(): number {
+    const { session } = this;
+    const { append } = session.options;
+    if (append === 0 || session.list.flags[this.row] & EntryFlag.FILE_SENT) return 0;
+    return session.protocol < 30 ? 2 : append;
+  }
+
+  /** Begins the answer: the item again and the head of the sums. False when the file cannot be opened. */
+  begin(): boolean {
+    const { session, item, files, row } = this;
+    const { connection, list, options: o } = session;
+    const fd = this.open(row);
+    if (fd < 0) return false;
+    this.fd = fd;
+    const errno = fstatInto(fd, this.stat);
+    this.size = errno === 0 && this.stat.isRegular ? this.stat.size : 0;
+    const append = this.appendMode();
+    list.flags[row] |= EntryFlag.FILE_SENT;
+    if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report(row));
+    this.began = connection.writer.total + connection.writer.unflushed;
+    this.echo();
+    writeSumHead(connection.writer, this.sums.head);
+    files.begin(fd, this.size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
+    this.progress?.startFile(this.size, this.place(item.ndx));
+    return true;
+  }
+
+  /** Sends a piece of the file; true when that was its last. */
+  send(): boolean {
+    const { files, progress } = this;
+    if (!files.step()) {
+      progress?.update(files.offset);
+      return false;
+    }
+    progress?.update(this.size);
+    progress?.endFile(this.size);
+    this.logSent();
+    if (files.readError !== null) this.readFailed(this.row, files.readError);
+    this.close();
+    return true;
+  }
+
+  private logSent(): void {
+    const { session, files, row, itemLog } = this;
+    if (itemLog.beforeTransfer || itemLog.isSilent) return;
+    const { writer } = session.connection;
+    const bytesWritten = writer.total + writer.unflushed - this.began;
+    const fileSum = digestHex(files.fileSum, session.algorithms.transferSum);
+    itemLog.transfer({ ...this.report(row), bytesWritten, checksumBytes: this.sumBytes, fileSum });
+  }
+
+  /** Closes the file, if one is open. */
+  close(): void {
+    const { fd } = this;
+    this.fd = -1;
+    if (fd >= 0) fs.closeSync(fd);
+  }
+
+  /** Place of an index among the entries alone: lists have one number more each, for their directories (8.1). */
+  private place(ndx: number): number {
+    const { list, incremental } = this.session;
+    return incremental && this.progress !== null ? ndx - 1 - list.segments.indexOf(list.segmentOf(ndx)!) : ndx;
+  }
+
+  private updating(inplace: boolean, backup: boolean): boolean {
+    const { session, item } = this;
+    if (inplace && (session.protocol >= 29 ? item.basisType === Basis.FNAME : !backup)) return true;
+    return (session.compatFlags & Compat.INPLACE_PARTIAL_DIR) !== 0 && item.basisType === Basis.PARTIAL_DIR;
+  }
+
+  private open(row: number): number {
+    const { session, scanner } = this;
+    const path = scanner.sourcePath(row);
+    try {
+      return fs.openSync(path, scanner.openFlags(row));
+    } catch (error) {
+      const name = scanner.fullName(row);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        scanner.ioError |= IoError.VANISHED;
+        session.log.warning(vanished(name));
+      } else {
+        this.fail(row);
+        session.log.xferError(`rsync: [sender] send_files failed to open ${name}: ${errnoText(error)}\n`);
+      }
+      if (session.protocol >= 30) session.sendNumber(Msg.NO_SEND, this.item.ndx);
+      return -1;
+    }
+  }
+
+  private fail(row: number): void {
+    this.scanner.ioError |= IoError.GENERAL;
+    this.session.onFailed?.(this.scanner.shownPath(row));
+  }
+
+  private readFailed(row: number, error: NodeJS.ErrnoException): void {
+    this.fail(row);
+    const name = this.scanner.fullName(row);
+    this.session.log.xferError(`rsync: [sender] read errors mapping ${name}: ${errnoText(error)}\n`);
+  }
+}

@@ -1,7 +1,8 @@
-import { fchmodSync, fchownSync, lchownSync } from 'node:fs';
+import { fchownSync, lchownSync } from 'node:fs';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
+import { changeMode } from '../libc/files.js';
 import { type ChmodRule, PERMISSION_BITS, tweakMode } from './chmod.js';
 import { storeFakeStat } from './fake-super.js';
 import type { IdMap } from './ids.js';
@@ -205,7 +206,7 @@ export class AttributeSetter {
     // Linux has no permissions of links.
     if (((this.presentMode ^ wanted) & PERMISSION_BITS) === 0 || (wanted & S_IFMT) === S_IFLNK) return;
     try {
-      if (fd >= 0) fchmodSync(fd, wanted & PERMISSION_BITS);
+      if (fd >= 0) changeMode(fd, wanted & PERMISSION_BITS);
       else chmodNoFollow(path, wanted & PERMISSION_BITS);
       this.changed |= Changed.MODE;
     } catch (error) {

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { closeSync, constants, openSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, renameSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
+import { closeFile, openFile } from '../libc/files.js';
 import { libcLoaded, renameRaw } from '../libc/libc.js';
 import type { Dir, Root } from './root.js';
 import { copyContents, openForReading } from './window.js';
@@ -84,25 +85,36 @@ export const tempRegistry = new TempRegistry();
 
 /** A file that is being written under a temporary name. */
 export class TempFile {
+  private lastPath: Buffer;
+  private prefix: Buffer;
+
   constructor(
     readonly dir: Dir,
     readonly name: Buffer,
     /** Open for reading and writing; -1 after `close`. */
     public fd: number,
+    path: Buffer,
   ) {
+    this.lastPath = path;
+    this.prefix = dir.self();
     tempRegistry.add(this);
   }
 
   /** Path for file calls; good until the next `Root.dir`. */
   path(): Buffer {
-    return this.dir.at(this.name, 0, this.name.length);
+    const prefix = this.dir.self();
+    if (prefix !== this.prefix) {
+      this.prefix = prefix;
+      this.lastPath = this.dir.at(this.name, 0, this.name.length);
+    }
+    return this.lastPath;
   }
 
   close(): void {
     if (this.fd < 0) return;
     const { fd } = this;
     this.fd = -1;
-    closeSync(fd);
+    closeFile(fd);
   }
 
   /**
@@ -161,7 +173,8 @@ export function createTemp(
   const rights = (mode | 0o200) & 0o700;
   for (let tries = 1; ; tries++) {
     try {
-      return new TempFile(dir, temp, openSync(dir.at(temp, 0, temp.length), CREATE, rights));
+      const path = dir.at(temp, 0, temp.length);
+      return new TempFile(dir, temp, openFile(path, CREATE, rights), path);
     } catch (error) {
       if (errnoOf(error) !== Errno.EEXIST || tries >= MAX_TRIES) throw error;
       fillSuffix(temp);

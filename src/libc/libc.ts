@@ -7,7 +7,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 /** tv_nsec that leaves a time as it is. */
-const UTIME_OMIT = 0x3ffffffen;
+const UTIME_OMIT = 0x3ffffffe;
 const FALLOC_KEEP_SIZE = 1;
 const FALLOC_PUNCH_HOLE = 2;
 const F_SETLK = 6;
@@ -106,14 +106,18 @@ export function mkfifo(path: Uint8Array, mode: number): void {
   mknod(path, 0o010000 | (mode & 0o7777), 0, 0);
 }
 
-/** atime and mtime as two struct timespec. */
-const times = new BigInt64Array(4);
+/** atime and mtime as two struct timespec: seconds and nanoseconds of 64 bits, low half first. */
+const times = new Int32Array(8);
+
+function setTime(at: number, seconds: number | null, nsec: number): void {
+  times[at] = seconds ?? 0;
+  times[at + 1] = seconds === null ? 0 : Math.floor(seconds / 0x1_0000_0000);
+  times[at + 2] = seconds === null ? UTIME_OMIT : nsec;
+}
 
 function setTimes(atimeSec: number | null, atimeNsec: number, mtimeSec: number | null, mtimeNsec: number): void {
-  times[0] = atimeSec === null ? 0n : BigInt(atimeSec);
-  times[1] = atimeSec === null ? UTIME_OMIT : BigInt(atimeNsec);
-  times[2] = mtimeSec === null ? 0n : BigInt(mtimeSec);
-  times[3] = mtimeSec === null ? UTIME_OMIT : BigInt(mtimeNsec);
+  setTime(0, atimeSec, atimeNsec);
+  setTime(4, mtimeSec, mtimeNsec);
 }
 
 /** Sets times to the nanosecond; null leaves one as it is. With `noFollow` a symlink's own times are set. */
@@ -233,6 +237,16 @@ function fillPath(path: Uint8Array, from: number, into: Buffer): number {
   }
   into[length - from] = 0;
   return 0;
+}
+
+/**
+ * Puts a path into `into` as the *at() calls take it, and returns the directory that goes with it. Throws an errno error
+ * of `syscall` when that cannot be.
+ */
+export function fillHeldPath(path: Uint8Array, into: Buffer, syscall: string): number {
+  const errno = fillPath(path, splitHeld(path), into);
+  if (errno !== 0) throw systemError(errno, syscall);
+  return heldDir;
 }
 
 const renameTo = Buffer.alloc(4352);

@@ -4,6 +4,7 @@ import type { SumHead } from '../../protocol/delta/blocks.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
+import type { AttributeKind } from '../files/attrs.js';
 import { makeDirectories } from '../files/directories.js';
 import { FileWriter } from '../files/output.js';
 import type { Dir } from '../files/root.js';
@@ -18,10 +19,8 @@ import type { FileTarget } from './file-receiver.js';
 import type { Receiving } from './receiving.js';
 
 /** One file on its way in. */
-export interface Place {
+export interface Place extends FileTarget {
   row: number;
-  name: ByteString;
-  target: FileTarget;
   /** Unfinished file with a name of its own; null when the destination itself is written (in place, append). */
   temp: TempFile | null;
   /** Descriptor that is written, -1 when the data is dropped. */
@@ -38,36 +37,56 @@ export class Landing {
   private readonly writer: FileWriter;
   private readonly st = new FileStat();
   private readonly before = new FileStat();
+  private readonly writtenKind: AttributeKind = { isNew: true, exactTimes: true, fd: -1 };
   private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
 
   constructor(private readonly receiving: Receiving) {
     this.writer = new FileWriter(receiving.session.options);
   }
 
-  /** Where a file is written before it is whole: beside its place, or in the --temp-dir. */
-  private tempDir(dir: ByteString): Dir {
-    const { tempDir } = this.receiving.session.options;
-    return this.receiving.parts.root.dir(tempDir === '' ? dir : tempDir);
+  /** Directory and name of a row's place, the name as bytes nameBytes[nameFrom, nameTo). */
+  private dir!: Dir;
+  private nameBytes!: Uint8Array;
+  private nameFrom = 0;
+  private nameTo = 0;
+
+  private locate(row: number): void {
+    const { session, parts } = this.receiving;
+    const { list } = session;
+    if (parts.localName !== null && row === list.segments[0].start) {
+      const { dir, name } = splitPath(parts.localName);
+      this.dir = parts.root.dir(dir);
+      this.nameBytes = name;
+      this.nameFrom = 0;
+      this.nameTo = name.length;
+      return;
+    }
+    this.dir = parts.root.dir(list.dirPaths[list.dir[row]]);
+    this.nameBytes = list.arena;
+    this.nameFrom = list.nameOffset[row];
+    this.nameTo = this.nameFrom + list.nameLength[row];
+  }
+
+  private nameOf(place: Place): ByteString {
+    return this.receiving.relativePath(place.row);
   }
 
   /** Opens basis and output for a file. What cannot be opened is reported, and the data will be dropped. */
   open(row: number, item: ItemHeader, head: SumHead, isRedo: boolean): Place {
     const { receiving } = this;
     const { options: o, protocol } = receiving.session;
-    const name = receiving.relativePath(row);
     const append = o.append > 0 && !isRedo && head.count > 0 ? (protocol < 30 ? 2 : o.append) : 0;
     const inPlace = o.inplace || append > 0;
-    let basis = -1;
+    const updating = inPlace && append === 0;
+    const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append };
     if (head.count > 0) {
       try {
-        basis = openForReading(basisPath(receiving, row, item.basisType));
+        place.basis = openForReading(basisPath(receiving, row, item.basisType));
       } catch (error) {
-        this.complain('open', name, error);
+        this.complain('open', this.nameOf(place), error);
+        return place;
       }
     }
-    const target: FileTarget = { output: null, basis, head, updating: inPlace && append === 0, append };
-    const place: Place = { row, name, target, temp: null, fd: -1 };
-    if (head.count > 0 && basis < 0) return place;
     if (inPlace) this.openInPlace(place);
     else this.openTemp(place);
     return place;
@@ -83,24 +102,26 @@ export class Landing {
     try {
       place.fd = fs.openSync(this.receiving.destPath(place.row), flags, 0o600);
     } catch (error) {
-      this.complain('open', place.name, error);
+      this.complain('open', this.nameOf(place), error);
       return;
     }
     fstatInto(place.fd, this.st);
     this.start(place, this.st.size);
   }
 
+  /** Makes the file that is written before it is whole: beside its place, or in the --temp-dir. */
   private openTemp(place: Place): void {
     const { receiving } = this;
-    const { list } = receiving.session;
-    const { dir, name } = splitPath(place.name);
+    const { options: o, list } = receiving.session;
+    const beside = o.tempDir === '';
     try {
-      const beside = receiving.session.options.tempDir === '';
-      place.temp = createTemp(this.tempDir(dir), name, 0, name.length, list.mode[place.row], beside);
+      this.locate(place.row);
+      const dir = beside ? this.dir : receiving.parts.root.dir(o.tempDir);
+      place.temp = createTemp(dir, this.nameBytes, this.nameFrom, this.nameTo, list.mode[place.row], beside);
       place.fd = place.temp.fd;
     } catch (error) {
-      const where = receiving.session.options.tempDir || dir;
-      this.complain('mkstemp', join(where, `.${name.toString('latin1')}.XXXXXX`), error);
+      const { dir, name } = splitPath(this.nameOf(place));
+      this.complain('mkstemp', join(o.tempDir || dir, `.${name.toString('latin1')}.XXXXXX`), error);
       return;
     }
     this.start(place, 0);
@@ -108,13 +129,13 @@ export class Landing {
 
   private start(place: Place, existing: number): void {
     this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size[place.row] });
-    place.target.output = this.writer;
+    place.output = this.writer;
   }
 
   /** A write error ends the run, as there is nothing that could be done about a full disk. */
   writeFailed(place: Place, error: unknown): never {
     this.release(place, false, 0);
-    const shown = this.receiving.fullName(place.name);
+    const shown = this.receiving.fullName(this.nameOf(place));
     throw new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on ${shown}: ${errnoText(error)}`);
   }
 
@@ -131,8 +152,8 @@ export class Landing {
     } catch {
       // What is on disk is kept.
     }
-    if (place.target.basis >= 0) fs.closeSync(place.target.basis);
-    place.target.basis = -1;
+    if (place.basis >= 0) fs.closeSync(place.basis);
+    place.basis = -1;
     if (temp === null) {
       if (place.fd >= 0) fs.closeSync(place.fd);
     } else if (keep && received > 0) {
@@ -147,7 +168,7 @@ export class Landing {
   private keepPartial(place: Place, temp: TempFile): void {
     const { receiving } = this;
     const { session } = receiving;
-    const kept = partialName(receiving, place.name);
+    const kept = partialName(receiving, this.nameOf(place));
     try {
       const path = temp.path();
       if (lstatInto(path, this.st) === 0) {
@@ -155,17 +176,18 @@ export class Landing {
         if (kept === null) session.list.mtime[place.row] = 0;
         receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
       }
-      if (kept === null) this.moveTo(temp, place.name);
+      if (kept === null) this.moveTo(temp, place.row, null);
       else this.moveToPartial(temp, kept);
     } catch (error) {
-      this.complain('rename', place.name, error);
+      this.complain('rename', this.nameOf(place), error);
       temp.discard();
     }
   }
 
-  private moveTo(temp: TempFile, to: ByteString, again: ((path: Buffer) => void) | null = null): void {
-    const { dir, name } = splitPath(to);
-    temp.moveTo(this.receiving.parts.root.dir(dir), name, 0, name.length, again);
+  /** Puts a file into the place of its row. */
+  private moveTo(temp: TempFile, row: number, again: ((path: Buffer) => void) | null): void {
+    this.locate(row);
+    temp.moveTo(this.dir, this.nameBytes, this.nameFrom, this.nameTo, again);
   }
 
   private moveToPartial(temp: TempFile, kept: ByteString): void {
@@ -186,8 +208,8 @@ export class Landing {
   /** All of a file was read. `matches` says whether its sum is right. */
   close(place: Place, matches: boolean, isRedo: boolean): Outcome {
     const { receiving } = this;
-    if (place.target.output === null) {
-      const lostBasis = place.target.head.count > 0 && place.target.basis < 0;
+    if (place.output === null) {
+      const lostBasis = place.head.count > 0 && place.basis < 0;
       this.release(place, false, 0);
       return lostBasis && !isRedo ? 'redo' : 'failed';
     }
@@ -197,7 +219,7 @@ export class Landing {
       this.writeFailed(place, error);
     }
     if (!matches) return this.mismatch(place, isRedo);
-    if (place.target.basis >= 0) fs.closeSync(place.target.basis);
+    if (place.basis >= 0) fs.closeSync(place.basis);
     const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
     if (done && receiving.session.options.partialDir !== '') this.removePartial(place);
     return done ? 'ok' : 'failed';
@@ -230,31 +252,34 @@ export class Landing {
   }
 
   private finishTemp(place: Place, temp: TempFile): boolean {
-    const { receiving } = this;
-    const { session, parts } = receiving;
+    const { session, parts } = this.receiving;
     const { options: o } = session;
-    const { row, name } = place;
+    const { row } = place;
     fstatInto(place.fd, this.st);
-    const setAttributes = (path: Buffer, fd: number) => {
-      parts.attrs.apply(path, session.list, row, this.st, { isNew: true, exactTimes: true, fd });
-    };
-    setAttributes(temp.path(), temp.fd);
+    this.setAttributes(row, temp.path(), temp.fd);
     try {
       if (o.delayUpdates) {
         temp.close();
-        const kept = partialName(receiving, name)!;
+        const name = this.nameOf(place);
+        const kept = partialName(this.receiving, name)!;
         this.moveToPartial(temp, kept);
         this.delayed.push({ row, name, kept });
         return true;
       }
-      if (parts.backup !== null) this.backUp(name);
-      this.moveTo(temp, name, (path) => setAttributes(path, -1));
+      if (parts.backup !== null) this.backUp(this.nameOf(place));
+      this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
       return true;
     } catch (error) {
-      this.complain('rename', name, error);
+      this.complain('rename', this.nameOf(place), error);
       temp.discard();
       return false;
     }
+  }
+
+  /** Gives a file that was written anew, with state `st`, what the list says. */
+  private setAttributes(row: number, path: Buffer, fd: number): void {
+    this.writtenKind.fd = fd;
+    this.receiving.parts.attrs.apply(path, this.receiving.session.list, row, this.st, this.writtenKind);
   }
 
   private backUp(name: ByteString): void {
@@ -266,7 +291,7 @@ export class Landing {
   private removePartial(place: Place): void {
     const { receiving } = this;
     if (receiving.session.options.delayUpdates) return;
-    const kept = partialName(receiving, place.name)!;
+    const kept = partialName(receiving, this.nameOf(place))!;
     this.removeKept(kept);
   }
 

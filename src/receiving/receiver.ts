@@ -178,7 +178,7 @@ export class Receiver {
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
     this.isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
     this.place = this.landing.open(row, item, head, this.isRedo);
-    this.files.begin(this.place.target);
+    this.files.begin(this.place);
     this.startProgress(item.ndx, list.size[row]);
   }
 

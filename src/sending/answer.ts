@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import { Basis, Compat, IoError, Item, Msg } from '../../protocol/constants.js';
 import { BlockSums, readSumHead, type SumHead, writeSumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError } from '../../protocol/errors.js';
@@ -6,6 +5,7 @@ import { EntryFlag } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, writeItem } from '../../protocol/request.js';
 import { FileStat, fstatInto } from '../files/stat.js';
+import { closeFile, openFile } from '../libc/files.js';
 import { errnoText } from '../report/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import { vanished } from '../report/messages.js';
@@ -163,7 +163,7 @@ export class Answer {
   close(): void {
     const { fd } = this;
     this.fd = -1;
-    if (fd >= 0) fs.closeSync(fd);
+    if (fd >= 0) closeFile(fd);
   }
 
   /** Place of an index among the entries alone: lists have one number more each, for their directories (8.1). */
@@ -182,7 +182,7 @@ export class Answer {
     const { session, scanner } = this;
     const path = scanner.sourcePath(row);
     try {
-      return fs.openSync(path, scanner.openFlags(row));
+      return openFile(path, scanner.openFlags(row));
     } catch (error) {
       const name = scanner.fullName(row);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {

@@ -93,6 +93,7 @@ export function parseRun(args: readonly string[], run: RunOptions): CommandOptio
   const argv = [...(run.options ?? []), '--', ...args].map(toBytes);
   const command = parseCommand(argv, process.env);
   if (command.kind !== 'transfer') throw new RsyncError(1, 'these options run no transfer');
+  if (command.options.watch) throw new RsyncError(1, '--watch is a function of its own here: watch()');
   const missing = unsupportedOption(command.options);
   if (missing !== null) throw new RsyncError(4, missing);
   if (run.password !== undefined) command.options.password = toBytes(run.password);

@@ -156,6 +156,7 @@ const OPTIONS = `
 --log-file-format=FMT    format of items in the log
 --password-file=FILE     password for a daemon
 --early-input=FILE       input for a daemon's early exec
+--watch                  then send each change of the sources as it happens
 --list-only              list files, copy nothing
 --bwlimit=RATE           limit of the bandwidth
 --stop-after=MINS        stop after so many minutes

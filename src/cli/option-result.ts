@@ -12,6 +12,8 @@ export interface CommandOptions extends Options, GivenOptions {
   dropDevices: boolean;
   insecureLinks: boolean;
   confineRoot: ByteString;
+  /** Changes of the sources are sent as they happen. */
+  watch: boolean;
 }
 
 const onOff = (n: number) => n > 0;
@@ -75,6 +77,7 @@ function outputOptions(s: Settings) {
       rsh: s.rsh !== null,
     },
     batch: batchOf(s),
+    watch: onOff(s.watch),
   };
 }
 

@@ -163,6 +163,7 @@ export class Settings {
   outbuf: string | null = null;
   qsort = 0;
 
+  watch = 0;
   batchName: ByteString | null = null;
   /** 1 --write-batch, -1 --only-write-batch. */
   writeBatch = 0;

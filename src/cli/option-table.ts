@@ -245,3 +245,8 @@ export function indexRows(table: readonly Row[]): Map<string, Row> {
   }
   return index;
 }
+
+/** What a client's own command line has besides: an option that rsync does not know, and no server takes. */
+const WATCH: Row = { long: 'watch', short: '', arg: 'none', number: 'watch', value: 1 };
+
+export const CLIENT_INDEX: ReadonlyMap<string, Row> = new Map([...OPTION_INDEX, ['--watch', WATCH]]);

@@ -12,9 +12,9 @@ import { DaemonHelp, type DaemonOptions, parseDaemonArgs } from './option-daemon
 import { type Environment, type ImplyContext, implyAll, implyTransfer, NeedUsage } from './option-imply.js';
 import { compileRefusals } from './option-refuse.js';
 import { type CommandOptions, toOptions } from './option-result.js';
-import { ScanError, scanOptions } from './option-scan.js';
+import { ScanError, scanOptions, walk } from './option-scan.js';
 import { Settings } from './option-settings.js';
-import { OPTION_INDEX, OPTION_ROWS, type Row } from './option-table.js';
+import { CLIENT_INDEX, OPTION_INDEX, OPTION_ROWS, type Row } from './option-table.js';
 import { usageError } from './option-values.js';
 import { versionText } from './version.js';
 
@@ -101,7 +101,7 @@ export function parseCommand(argv: ByteString[], env: Environment): ParsedComman
   const c = contextFor(env, false, () => s.server > 0, NOT_BUILT);
   const isDaemon = () => s.daemon > 0;
   try {
-    scanOptions(argv, OPTION_INDEX, s, (row) => {
+    scanOptions(argv, CLIENT_INDEX, s, (row) => {
       if (row.long === 'sender' && !s.server) throw new NeedUsage();
       if (row.action === 'daemon') s.daemon = 1;
       if (row.long === 'help') s.help = 1;
@@ -123,6 +123,27 @@ export function parseCommand(argv: ByteString[], env: Environment): ParsedComman
     throw e;
   }
   return { kind: 'transfer', options: toOptions(s) };
+}
+
+/**
+ * Takes a client's command line apart: its options, one word each and without --watch, and the arguments. It must be one
+ * that `parseCommand` takes.
+ */
+export function splitWords(argv: readonly ByteString[]): { options: ByteString[]; args: ByteString[] } {
+  const options: ByteString[] = [];
+  const args: ByteString[] = [];
+  walk(
+    argv,
+    CLIENT_INDEX,
+    args,
+    () => false,
+    ({ long, short, arg }, value) => {
+      if (long === 'watch') return;
+      if (long === '') options.push(`-${short}${value}`);
+      else options.push(arg === 'none' ? `--${long}` : `--${long}=${value}`);
+    },
+  );
+  return { options, args };
 }
 
 function help(s: Settings, text: string): ParsedCommand {

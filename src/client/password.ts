@@ -18,7 +18,10 @@ export async function readPassword(o: Options): Promise<Buffer> {
   if (o.passwordFile !== '') return fromFile(o.passwordFile);
   const { RSYNC_PASSWORD } = process.env;
   if (RSYNC_PASSWORD !== undefined) return Buffer.from(RSYNC_PASSWORD);
-  return askTerminal('Password: ');
+  const typed = await askTerminal('Password: ');
+  // Whoever opens several connections asks once.
+  o.password = typed.toString('latin1');
+  return typed;
 }
 
 /** First line of a file that nobody else may read. Exit code 1, as every fault of it is the user's. */

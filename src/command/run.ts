@@ -31,6 +31,10 @@ export async function runCommand(argv: ByteString[]): Promise<number> {
       return runDaemon(command.daemon!, argv);
     }
     default:
+      if (command.options.watch) {
+        const { runWatch } = await import('./watch.js');
+        return runWatch(argv, command.options, complain);
+      }
       return runTransfer(command.options);
   }
 }

@@ -1,4 +1,6 @@
+import type { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import type { ClientLog } from '../report/log.js';
 import type { Change } from '../watch/changes.js';
 
 /** One place that is kept equal to a source tree. */
@@ -122,17 +124,38 @@ export interface SessionSlots {
 }
 
 /**
- * How a mirror is made: `createMirror(spec, events, slots)`. With slots, every session of it takes one before it starts
- * to send (a connection that only waits ahead of time takes none).
+ * How a mirror is made: `createMirror(spec, events, slots, output)`. With slots, every session of it takes one before it starts
+ * to send (a connection that only waits ahead of time takes none). `output` takes what the options of the sessions want
+ * to be printed; without it that goes nowhere, and complaints go to `events.log`. Throws RsyncError (exit code 1, 2, 4
+ * or 23) for what cannot be mirrored.
  */
-export type CreateMirror = (spec: MirrorSpec, events: MirrorEvents, slots?: SessionSlots) => Mirror;
+export type CreateMirror = (
+  spec: MirrorSpec,
+  events: MirrorEvents,
+  slots?: SessionSlots | null,
+  output?: ClientLog | null,
+) => Mirror;
+
+/** How the first comparison of a target went. */
+export interface StartResult {
+  target: string;
+  /** null: the target is in step. */
+  error: RsyncError | null;
+  /** Trying again will not mend it: a wrong password, an unknown module, options that the other side refuses. */
+  lasting: boolean;
+}
 
 /** A running mirror. */
 export interface Mirror {
-  /** Sets the watches, then compares everything; resolves when every target has been in step once or has failed. */
-  start(): Promise<void>;
-  /** Ends it: `drain` sends first what is pending. Returns the number of changes that were left. */
+  /**
+   * Sets the watches, then compares everything; resolves when every target has been in step once or has failed. A target
+   * that failed is tried again all the same. Throws a system error, or RsyncError, when a source cannot be watched.
+   */
+  start(): Promise<readonly StartResult[]>;
+  /** Ends it after the running sessions: `drain` sends first what is pending. Returns the number of changes left. */
   stop(drain: boolean): Promise<number>;
+  /** Ends running sessions at once; `stop` is still to be called. */
+  abort(): void;
   /** Owes every target, or the named one, a comparison of everything, with extra rsync options for it. */
   resync(target?: string, extraOptions?: readonly ByteString[]): void;
   pause(target?: string): void;

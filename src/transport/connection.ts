@@ -56,6 +56,8 @@ export class Connection {
   private lastIn = 0;
   private lastOut = 0;
   private limiter: RateLimiter | null = null;
+  /** Called once when the peer has closed its side, or the connection broke, for an owner that has no role waiting. */
+  onGone: (() => void) | null = null;
   /** Set while the peer may not be sent keep-alives (the first file list of a receiver, 4.6). */
   quiet = false;
 
@@ -105,6 +107,18 @@ export class Connection {
   ended(): void {
     this.inputEnded = true;
     if (this.inputWaiter !== null) this.wakeInput(this.endError());
+    this.tellGone();
+  }
+
+  private tellGone(): void {
+    const { onGone } = this;
+    this.onGone = null;
+    onGone?.();
+  }
+
+  /** True while nothing is known to have ended: the peer has not closed its side, and nothing has failed. */
+  get isOpen(): boolean {
+    return !this.inputEnded && !this.closed && !this.broken && this.failure === null;
   }
 
   private endError(): Error {
@@ -272,6 +286,7 @@ export class Connection {
     this.failure = error;
     this.wakeInput(error);
     this.wakeDrain();
+    this.tellGone();
   }
 
   /** After a failure that was not the carrier's: the peer can still be told about it, and may answer. */

@@ -1,0 +1,141 @@
+import type { ByteString } from '../../protocol/options.js';
+
+/** A mark that concerns all that lies at and below a path, among the bits of Change. */
+export const TREE = 1 << 16;
+
+/** One path that is to be looked at. */
+export interface Mark {
+  /** Relative to the source's root; '' is the root. */
+  path: ByteString;
+  /** Bits of Change, and TREE. */
+  what: number;
+  /** Milliseconds since 1970 of the oldest change that is not on the other side. */
+  since: number;
+}
+
+interface Node {
+  /** 0: nothing is known to have changed here. */
+  what: number;
+  since: number;
+  /** Marks at and below this node. */
+  count: number;
+  children: Map<ByteString, Node> | null;
+}
+
+const newNode = (): Node => ({ what: 0, since: 0, count: 0, children: null });
+
+/**
+ * What of one source one target does not have yet: paths as a tree of their components, so that a stale directory
+ * swallows what lies below it, and a move takes along what was known of the old place. Never holds more than `limit`
+ * marks: beyond that, everything counts as stale.
+ */
+export class DirtySet {
+  private root = newNode();
+  private since = Number.POSITIVE_INFINITY;
+
+  constructor(private readonly limit: number) {}
+
+  /** Number of marks. */
+  get count(): number {
+    return this.root.count;
+  }
+
+  /** True when all of the source is to be compared. */
+  get everything(): boolean {
+    return (this.root.what & TREE) !== 0;
+  }
+
+  /** Notes a change. Marks below a directory that is stale as a whole say nothing new. */
+  mark(path: ByteString, what: number, since: number): void {
+    this.since = Math.min(this.since, since);
+    const steps = path === '' ? [] : path.split('/');
+    const way: Node[] = [this.root];
+    let node = this.root;
+    for (const step of steps) {
+      if (node.what & TREE) return;
+      node.children ??= new Map();
+      let next = node.children.get(step);
+      if (next === undefined) {
+        next = newNode();
+        node.children.set(step, next);
+      }
+      node = next;
+      way.push(node);
+    }
+    if (node.what & TREE) return;
+    const before = node.count;
+    if (what & TREE) {
+      since = Math.min(since, oldestOf(node));
+      node.children = null;
+      node.count = 1;
+    } else if (node.what === 0) {
+      node.count++;
+    }
+    node.since = node.what === 0 ? since : Math.min(node.since, since);
+    node.what |= what;
+    const added = node.count - before;
+    for (let i = 0; i < way.length - 1; i++) way[i].count += added;
+    if (this.root.count > this.limit) this.collapse();
+  }
+
+  private collapse(): void {
+    this.root = { what: TREE, since: this.since, count: 1, children: null };
+  }
+
+  /** An entry moved: what was to be told of the old place, and below it, holds for the new one. */
+  move(from: ByteString, to: ByteString): void {
+    const marks: Mark[] = [];
+    this.detach(to, []);
+    this.detach(from, marks);
+    for (const { path, what, since } of marks) this.mark(path === '' ? to : `${to}/${path}`, what, since);
+  }
+
+  /** Takes out what is known at and below a path; the marks' paths are relative to it. */
+  private detach(path: ByteString, into: Mark[]): void {
+    if (path === '') return;
+    const steps = path.split('/');
+    const way: Node[] = [];
+    let node = this.root;
+    for (const step of steps) {
+      way.push(node);
+      const next = node.children?.get(step);
+      if (next === undefined) return;
+      node = next;
+    }
+    collect(node, '', into);
+    way[way.length - 1].children!.delete(steps[steps.length - 1]);
+    for (const above of way) above.count -= node.count;
+  }
+
+  /** Time of the oldest mark since the last `take`, Infinity when there is none. */
+  get oldest(): number {
+    return this.since;
+  }
+
+  /** Takes all marks out, sorted so that a directory comes before what is in it. */
+  take(): Mark[] {
+    const marks: Mark[] = [];
+    collect(this.root, '', marks);
+    this.root = newNode();
+    this.since = Number.POSITIVE_INFINITY;
+    return marks;
+  }
+
+  /** Puts marks back that a session could not bring to the other side. */
+  restore(marks: readonly Mark[]): void {
+    for (const { path, what, since } of marks) this.mark(path, what, since);
+  }
+}
+
+function oldestOf(node: Node): number {
+  let oldest = node.what === 0 ? Number.POSITIVE_INFINITY : node.since;
+  if (node.children !== null) for (const child of node.children.values()) oldest = Math.min(oldest, oldestOf(child));
+  return oldest;
+}
+
+function collect(node: Node, path: ByteString, into: Mark[]): void {
+  if (node.what !== 0) into.push({ path, what: node.what, since: node.since });
+  if (node.children === null) return;
+  const names = [...node.children.keys()].sort();
+  for (const name of names) collect(node.children.get(name)!, path === '' ? name : `${path}/${name}`, into);
+}

@@ -1,0 +1,100 @@
+import fs from 'node:fs';
+import type { ByteString } from '../../protocol/options.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { Pace } from '../session/pace.js';
+import { below } from './source-tree.js';
+
+/** The names of one file. */
+interface LinkGroup {
+  paths: Set<ByteString>;
+  /** Number of links that it had when the whole tree was searched for them; some may lie outside of the tree. */
+  searchedFor: number;
+}
+
+/**
+ * Finds the other names of files with several links (-H): they must be in the same session, or the other side would get
+ * a file of its own. No event tells which names belong together, so the tree is searched when a group is not known yet.
+ */
+export class HardLinks {
+  private readonly groups = new Map<string, LinkGroup>();
+  private readonly stat = new FileStat();
+
+  constructor(
+    private readonly root: ByteString,
+    private readonly isExcluded: (dir: ByteString) => boolean,
+  ) {}
+
+  /** The other names of the files at `paths`, all relative to the root. */
+  async namesBeside(paths: readonly ByteString[]): Promise<ByteString[]> {
+    const wanted = new Map<string, number>();
+    let unknown = false;
+    for (const path of paths) {
+      const id = this.note(path);
+      if (id === null) continue;
+      wanted.set(id, this.stat.nlink);
+    }
+    for (const [id, links] of wanted) {
+      const group = this.groups.get(id)!;
+      if (this.stillThere(id, group) < links && group.searchedFor !== links) unknown = true;
+    }
+    if (unknown) await this.search(wanted);
+    const given = new Set(paths);
+    const found: ByteString[] = [];
+    for (const id of wanted.keys()) {
+      for (const path of this.groups.get(id)?.paths ?? []) if (!given.has(path)) found.push(path);
+    }
+    return found;
+  }
+
+  /** Looks at an entry; its group when it is a file with several names. */
+  private note(path: ByteString): string | null {
+    const { stat } = this;
+    if (lstatInto(Buffer.from(below(this.root, path), 'latin1'), stat) !== 0) return null;
+    if (stat.isDir || stat.nlink < 2) return null;
+    const id = `${stat.dev}:${stat.ino}`;
+    const group = this.groups.get(id);
+    if (group === undefined) this.groups.set(id, { paths: new Set([path]), searchedFor: 0 });
+    else group.paths.add(path);
+    return id;
+  }
+
+  /** Drops names that lead elsewhere by now; returns how many are left. */
+  private stillThere(id: string, group: LinkGroup): number {
+    const { stat } = this;
+    for (const path of group.paths) {
+      const errno = lstatInto(Buffer.from(below(this.root, path), 'latin1'), stat);
+      if (errno !== 0 || `${stat.dev}:${stat.ino}` !== id) group.paths.delete(path);
+    }
+    return group.paths.size;
+  }
+
+  /** Walks the whole tree once for all groups, giving way to others now and then. */
+  private async search(wanted: ReadonlyMap<string, number>): Promise<void> {
+    const pace = new Pace();
+    this.groups.clear();
+    const waiting: ByteString[] = [''];
+    for (let dir = waiting.pop(); dir !== undefined; dir = waiting.pop()) {
+      for (const name of entriesOf(below(this.root, dir))) {
+        const path = below(dir, name);
+        // A look that fails leaves the last one's stat.
+        this.stat.mode = 0;
+        this.note(path);
+        if (this.stat.isDir && !this.isExcluded(path)) waiting.push(path);
+      }
+      if (pace.dueNow()) await pace.rest();
+    }
+    for (const [id, links] of wanted) {
+      const group = this.groups.get(id);
+      if (group !== undefined) group.searchedFor = links;
+    }
+  }
+}
+
+function entriesOf(dir: ByteString): ByteString[] {
+  try {
+    return fs.readdirSync(Buffer.from(dir, 'latin1'), { encoding: 'latin1' });
+  } catch {
+    // Gone, or not to be read: there is nothing in it that could be sent.
+    return [];
+  }
+}

@@ -1,0 +1,224 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import { errnoText } from '../report/errno.js';
+import type { ClientLog } from '../report/log.js';
+import { Change, type TreeWatcher } from '../watch/changes.js';
+import { watchTree } from '../watch/watch.js';
+import { TREE } from './dirty-set.js';
+import { HardLinks } from './hard-links.js';
+import { OpenFiles } from './open-files.js';
+import type { TargetSource } from './pending.js';
+import { locateSource, SourceNames, type SourcePlace } from './source-tree.js';
+import { isLasting, Target } from './target.js';
+import { checkMirrored, TargetOptions } from './target-options.js';
+import type {
+  CreateMirror,
+  Mirror,
+  MirrorEvents,
+  MirrorSpec,
+  MirrorStatus,
+  SessionSlots,
+  StartResult,
+} from './types.js';
+
+/** Makes a mirror of the sources at every target; `start` sets it going. */
+export const createMirror: CreateMirror = (spec, events, slots = null, output = null) =>
+  new RunningMirror(spec, events, slots, output);
+
+class RunningMirror implements Mirror {
+  private readonly places: SourcePlace[];
+  private readonly targets: Target[];
+  /** By target, then by source. */
+  private readonly sources: TargetSource[][] = [];
+  private readonly watchers: (TreeWatcher | null)[] = [];
+  private readonly openFiles: OpenFiles[];
+  private readonly started = Date.now();
+  private stopped = false;
+
+  constructor(
+    private readonly spec: MirrorSpec,
+    private readonly events: MirrorEvents,
+    slots: SessionSlots | null,
+    output: ClientLog | null,
+  ) {
+    const cwd = Buffer.from(process.cwd()).toString('latin1');
+    this.places = spec.sources.map((arg) => located(arg, cwd));
+    this.targets = spec.targets.map((target) => {
+      const options = new TargetOptions(target, spec.sources);
+      const o = options.full();
+      checkMirrored(o);
+      const sources = this.places.map((place) => targetSource(place, o, cwd));
+      this.sources.push(sources);
+      const obstacle = () => this.obstacle();
+      return new Target(target, { mirror: spec, options, sources, events, slots, output, obstacle });
+    });
+    this.openFiles = this.places.map(
+      (_, source) => new OpenFiles((path, since) => this.markAll(source, path, Change.MODIFIED, since)),
+    );
+  }
+
+  async start(): Promise<readonly StartResult[]> {
+    this.places.forEach((place, source) => {
+      this.watch(source);
+      const { via, watches } = this.watchers[source]!;
+      this.events.log(
+        'info',
+        `watching ${toText(place.arg)} (${via}, ${watches} ${watches === 1 ? 'watch' : 'watches'})`,
+      );
+    });
+    return Promise.all(
+      this.targets.map(async (target) => {
+        const error = await target.start();
+        return { target: target.spec.name, error, lasting: error !== null && isLasting(error) };
+      }),
+    );
+  }
+
+  // --- what changes --------------------------------------------------------------------------------------------------
+
+  private watch(source: number): void {
+    const place = this.places[source];
+    this.watchers[source]?.close();
+    const names = this.sources.map((sources) => sources[source].names);
+    this.watchers[source] = watchTree(
+      {
+        root: place.root,
+        isExcluded: (path) => place.only !== null || names.every((n) => n.excludesDirectory(path)),
+        wanted: this.spec.wanted,
+        via: this.spec.watchVia,
+        pollMs: this.spec.pollMs,
+        report: (kind, text) => this.events.log(kind, text),
+      },
+      {
+        changed: (path, what) => this.changed(source, path, what),
+        moved: (from, to, isDir) => this.moved(source, from, to, isDir),
+        stale: (path, why) => this.stale(source, path, why),
+      },
+    );
+  }
+
+  private changed(source: number, path: ByteString, what: Change): void {
+    const { only } = this.places[source];
+    if (only !== null) {
+      if (path !== only) return;
+      path = '';
+    }
+    const files = this.openFiles[source];
+    if (what === Change.MODIFIED) {
+      files.written(path, Date.now());
+      return;
+    }
+    files.forget(path);
+    this.markAll(source, path, what, Date.now());
+  }
+
+  private markAll(source: number, path: ByteString, what: number, since: number): void {
+    const isDir = (what & Change.DIRECTORY) !== 0;
+    for (const target of this.targets) target.changed(source, path, what, since, isDir);
+  }
+
+  private moved(source: number, from: ByteString, to: ByteString, isDir: boolean): void {
+    const kind = isDir ? Change.DIRECTORY : 0;
+    if (this.places[source].only !== null) {
+      this.changed(source, from, Change.REMOVED | kind);
+      this.changed(source, to, Change.MADE | kind);
+      return;
+    }
+    this.openFiles[source].forget(from);
+    for (const target of this.targets) target.moved(source, from, to);
+    this.changed(source, from, Change.REMOVED | kind);
+    this.changed(source, to, Change.MADE | kind | (isDir ? TREE : 0));
+  }
+
+  private stale(source: number, path: ByteString, why: string): void {
+    if (this.stopped) return;
+    if (path === '') this.events.log('info', `${toText(this.places[source].arg)}: everything is compared: ${why}`);
+    this.markAll(source, this.places[source].only === null ? path : '', TREE | Change.DIRECTORY, Date.now());
+  }
+
+  /** Why nothing may be sent: a source whose root is gone or replaced looks like one whose content was deleted. */
+  private obstacle(): string | null {
+    const lost = this.places.find((_, i) => this.watchers[i]?.rootIsSame() === false);
+    return lost === undefined
+      ? null
+      : `${toText(lost.path)} is not the directory that it was: nothing of it is mirrored`;
+  }
+
+  // --- control -------------------------------------------------------------------------------------------------------
+
+  async stop(drain: boolean): Promise<number> {
+    if (drain) for (const files of this.openFiles) files.flush();
+    const left = await Promise.all(this.targets.map((target) => target.stop(drain)));
+    this.close();
+    return left.reduce((sum, n) => sum + n, 0);
+  }
+
+  /** Ends running sessions at once. */
+  abort(): void {
+    for (const target of this.targets) target.abort();
+  }
+
+  private close(): void {
+    this.stopped = true;
+    for (const watcher of this.watchers) watcher?.close();
+    for (const files of this.openFiles) files.close();
+  }
+
+  private named(name: string | undefined): Target[] {
+    const found = this.targets.filter((target) => name === undefined || target.spec.name === name);
+    if (found.length === 0) throw new RangeError(`there is no target ${name}`);
+    return found;
+  }
+
+  resync(target?: string, extraOptions: readonly ByteString[] = []): void {
+    // Whoever asks for a comparison takes the root of each source for what it is now.
+    this.places.forEach((_, source) => {
+      if (this.watchers[source]?.rootIsSame() === false) this.watch(source);
+    });
+    for (const found of this.named(target)) found.resync(extraOptions);
+  }
+
+  pause(target?: string): void {
+    for (const found of this.named(target)) found.pause();
+  }
+
+  resume(target?: string): void {
+    for (const found of this.named(target)) found.resume();
+  }
+
+  status(): MirrorStatus {
+    const watchers = this.watchers.filter((w) => w !== null);
+    const sum = (of: (w: TreeWatcher) => number) => watchers.reduce((total, w) => total + of(w), 0);
+    return {
+      name: this.spec.name,
+      sources: this.spec.sources.map(toText),
+      started: this.started,
+      via: watchers[0]?.via ?? '',
+      watches: sum((w) => w.watches),
+      events: sum((w) => w.events),
+      overflows: sum((w) => w.overflows),
+      targets: this.targets.map((target) => target.status()),
+    };
+  }
+}
+
+function targetSource(place: SourcePlace, o: CommandOptions, cwd: ByteString): TargetSource {
+  const names = new SourceNames(place, o, cwd);
+  const hasLinks = o.hardLinks && place.only === null;
+  return { place, names, links: hasLinks ? new HardLinks(place.root, (dir) => names.excludesDirectory(dir)) : null };
+}
+
+/** Finds a source; one that is not there is told as rsync does (exit code 23). */
+function located(arg: ByteString, cwd: ByteString): SourcePlace {
+  try {
+    return locateSource(arg, cwd);
+  } catch (error) {
+    throw new RsyncError(Exit.PARTIAL, `rsync: [sender] link_stat "${arg}" failed: ${errnoText(error)}`);
+  }
+}
+
+function toText(name: ByteString): string {
+  return Buffer.from(name, 'latin1').toString('utf8');
+}

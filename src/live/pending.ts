@@ -1,0 +1,142 @@
+import type { ByteString } from '../../protocol/options.js';
+import type { WantedEntry } from '../sending/scan-wanted.js';
+import { Change } from '../watch/changes.js';
+import { DirtySet, type Mark, TREE } from './dirty-set.js';
+import type { HardLinks } from './hard-links.js';
+import type { SourceNames, SourcePlace } from './source-tree.js';
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** One source of a mirror, as one target sees it. */
+export interface TargetSource {
+  place: SourcePlace;
+  names: SourceNames;
+  /** Null without -H. */
+  links: HardLinks | null;
+}
+
+/** Marks that a session has taken, by source. */
+export type Taken = readonly Mark[][];
+
+/** Everything that one target does not have yet, and what of it a session is bringing there. */
+export class Pending {
+  private readonly sets: DirtySet[];
+  /** A comparison of everything is owed, with options of its own. */
+  fullOwed = true;
+  fullOptions: readonly ByteString[] = [];
+  private fullSince = Date.now();
+  private inFlightSince = NEVER;
+  /** Number of marks that a session has taken. */
+  inFlight = 0;
+
+  constructor(
+    private readonly sources: readonly TargetSource[],
+    limit: number,
+  ) {
+    this.sets = sources.map(() => new DirtySet(limit));
+  }
+
+  mark(source: number, path: ByteString, what: number, since: number): void {
+    this.sets[source].mark(path, what, since);
+  }
+
+  move(source: number, from: ByteString, to: ByteString): void {
+    this.sets[source].move(from, to);
+  }
+
+  oweFull(options: readonly ByteString[]): void {
+    if (!this.fullOwed) this.fullSince = Date.now();
+    this.fullOwed = true;
+    this.fullOptions = options;
+  }
+
+  /** True when single entries will not do. */
+  get needsFull(): boolean {
+    return this.fullOwed || this.sets.some((set) => set.everything);
+  }
+
+  /** Number of paths that wait or are on their way. */
+  get count(): number {
+    return this.sets.reduce((sum, set) => sum + set.count, 0) + this.inFlight;
+  }
+
+  /** What is left to do, a comparison of everything counted as one thing. */
+  get left(): number {
+    return this.count + (this.fullOwed ? 1 : 0);
+  }
+
+  /** Time of the oldest change that waits for a session, in milliseconds since 1970; Infinity without one. */
+  get oldestWaiting(): number {
+    return this.sets.reduce((oldest, set) => Math.min(oldest, set.oldest), this.fullOwed ? this.fullSince : NEVER);
+  }
+
+  /** The same with those on their way. */
+  get oldest(): number {
+    return Math.min(this.oldestWaiting, this.inFlightSince);
+  }
+
+  /** Takes all that a comparison of everything brings over. */
+  takeAll(): void {
+    this.inFlightSince = this.oldestWaiting;
+    this.inFlight = 0;
+    // From here on changes count again: the scan may have passed them already.
+    for (const set of this.sets) set.take();
+    this.fullOwed = false;
+  }
+
+  /** Puts it back after a failure. */
+  restoreAll(): void {
+    this.fullOwed = true;
+    this.fullSince = this.inFlightSince;
+    this.settle();
+  }
+
+  /** Takes all marks for a session of single entries, with the other names of files that have several. */
+  async take(): Promise<Taken> {
+    this.inFlightSince = this.oldestWaiting;
+    const taken = this.sets.map((set) => set.take());
+    for (let source = 0; source < taken.length; source++) {
+      const { links } = this.sources[source];
+      if (links !== null && taken[source].length > 0) taken[source] = await withLinks(taken[source], links);
+    }
+    this.inFlight = taken.reduce((sum, marks) => sum + marks.length, 0);
+    return taken;
+  }
+
+  restore(taken: Taken): void {
+    for (let source = 0; source < taken.length; source++) this.sets[source].restore(taken[source]);
+    this.settle();
+  }
+
+  /** Nothing is on its way any more. */
+  settle(): void {
+    this.inFlightSince = NEVER;
+    this.inFlight = 0;
+  }
+
+  wanted(taken: Taken): WantedEntry[] {
+    return taken.flatMap((marks, source) =>
+      marks.map(({ path, what }) => this.sources[source].names.wanted(path, (what & TREE) !== 0)),
+    );
+  }
+
+  /** Which source a whole path belongs to, and where in it. */
+  placeOf(full: ByteString): { source: number; path: ByteString } | null {
+    for (let source = 0; source < this.sources.length; source++) {
+      const { path } = this.sources[source].place;
+      if (full === path) return { source, path: '' };
+      const prefix = path.endsWith('/') ? path : `${path}/`;
+      if (full.startsWith(prefix)) return { source, path: full.slice(prefix.length) };
+    }
+    return null;
+  }
+}
+
+async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {
+  const beside = await links.namesBeside(marks.map((mark) => mark.path));
+  if (beside.length === 0) return marks;
+  const set = new DirtySet(NEVER);
+  set.restore(marks);
+  for (const path of beside) set.mark(path, Change.ATTRIBUTES, Date.now());
+  return set.take();
+}

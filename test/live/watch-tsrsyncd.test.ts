@@ -1,0 +1,16 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startDaemon } from '../lib/daemon.js';
+import { TSRSYNC } from '../lib/project.js';
+import { everydaySuite } from './watch-suite.js';
+
+everydaySuite(t, async (t, dir) => {
+  const path = join(dir, 'module');
+  mkdirSync(path);
+  const daemon = await startDaemon(t, TSRSYNC, {
+    dir: join(dir, 'daemon'),
+    modules: { m: { path, 'read only': 'no' } },
+  });
+  return { args: [daemon.url('m/')], path };
+});

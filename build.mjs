@@ -81,7 +81,8 @@ function lazyModule(path, exports) {
   ];
   for (const [name, value] of Object.entries(exports)) {
     if (name === 'default') continue;
-    if (typeof value === 'function') lines.push(`export const ${name} = (...args) => lib().${name}(...args);`);
+    const call = `new.target ? new (lib().${name})(...args) : lib().${name}(...args)`;
+    if (typeof value === 'function') lines.push(`export function ${name}(...args) { return ${call}; }`);
     else lines.push(`export const ${name} = part(() => lib().${name});`);
   }
   return lines.join('\n');

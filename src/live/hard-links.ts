@@ -24,21 +24,25 @@ export class HardLinks {
     private readonly isExcluded: (dir: ByteString) => boolean,
   ) {}
 
-  /** The other names of the files at `paths`, all relative to the root. */
-  async namesBeside(paths: readonly ByteString[]): Promise<ByteString[]> {
+  /**
+   * The other names of the files at `paths`, and of those anywhere in the directories `trees`; all relative to the root.
+   */
+  async namesBeside(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
+    const given = new Set(paths);
     const wanted = new Map<string, number>();
-    let unknown = false;
-    for (const path of paths) {
+    const want = (path: ByteString) => {
       const id = this.note(path);
-      if (id === null) continue;
-      wanted.set(id, this.stat.nlink);
-    }
+      if (id !== null) wanted.set(id, this.stat.nlink);
+      given.add(path);
+    };
+    for (const path of paths) want(path);
+    for (const tree of trees) await this.walk(tree, want);
+    let isUnknown = false;
     for (const [id, links] of wanted) {
       const group = this.groups.get(id)!;
-      if (this.stillThere(id, group) < links && group.searchedFor !== links) unknown = true;
+      if (this.stillThere(id, group) < links && group.searchedFor !== links) isUnknown = true;
     }
-    if (unknown) await this.search(wanted);
-    const given = new Set(paths);
+    if (isUnknown) await this.search(wanted);
     const found: ByteString[] = [];
     for (const id of wanted.keys()) {
       for (const path of this.groups.get(id)?.paths ?? []) if (!given.has(path)) found.push(path);
@@ -68,24 +72,29 @@ export class HardLinks {
     return group.paths.size;
   }
 
-  /** Walks the whole tree once for all groups, giving way to others now and then. */
+  /** Looks through the whole tree once for all groups. */
   private async search(wanted: ReadonlyMap<string, number>): Promise<void> {
-    const pace = new Pace();
     this.groups.clear();
-    const waiting: ByteString[] = [''];
-    for (let dir = waiting.pop(); dir !== undefined; dir = waiting.pop()) {
-      for (const name of entriesOf(below(this.root, dir))) {
-        const path = below(dir, name);
-        // A look that fails leaves the last one's stat.
-        this.stat.mode = 0;
-        this.note(path);
-        if (this.stat.isDir && !this.isExcluded(path)) waiting.push(path);
-      }
-      if (pace.dueNow()) await pace.rest();
-    }
+    await this.walk('', (path) => this.note(path));
     for (const [id, links] of wanted) {
       const group = this.groups.get(id);
       if (group !== undefined) group.searchedFor = links;
+    }
+  }
+
+  /** Visits all that lies below a directory, giving way to others now and then. */
+  private async walk(top: ByteString, visit: (path: ByteString) => void): Promise<void> {
+    const pace = new Pace();
+    const waiting: ByteString[] = [top];
+    for (let dir = waiting.pop(); dir !== undefined; dir = waiting.pop()) {
+      for (const name of entriesOf(below(this.root, dir))) {
+        const path = below(dir, name);
+        // A look that fails leaves the last one's type.
+        this.stat.mode = 0;
+        visit(path);
+        if (this.stat.isDir && !this.isExcluded(path)) waiting.push(path);
+      }
+      if (pace.dueNow()) await pace.rest();
     }
   }
 }

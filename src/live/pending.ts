@@ -133,7 +133,9 @@ export class Pending {
 }
 
 async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {
-  const beside = await links.namesBeside(marks.map((mark) => mark.path));
+  const isTree = ({ what }: Mark) => (what & TREE) !== 0;
+  const paths = (which: Mark[]) => which.map((mark) => mark.path);
+  const beside = await links.namesBeside(paths(marks), paths(marks.filter(isTree)));
   if (beside.length === 0) return marks;
   const set = new DirtySet(NEVER);
   set.restore(marks);

@@ -9,6 +9,7 @@ import { commandLine, openingTcp } from '../report/messages.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Session } from '../session/session.js';
+import { preloadRole } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
@@ -187,7 +188,9 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
       connectTimeout: o.contimeout,
     };
     if ((o.debug.connect ?? 0) >= 1) log.info(openingTcp(target.host, target.port));
-    connection = await connectTcp(target, role, errnoText);
+    // The role is loaded while the daemon answers.
+    const connecting = connectTcp(target, role, errnoText);
+    [connection] = await Promise.all([connecting, job.listModules ? null : preloadRole(isPush(job))]);
   }
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {

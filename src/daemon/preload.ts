@@ -1,6 +1,7 @@
 import { preloadDigests } from '../../protocol/hash/digest.js';
 import { preload as preloadCodecs } from '../codec/index.js';
 import { preload as preloadLibc } from '../libc/libc.js';
+import { preloadRole } from '../transfer/roles.js';
 
 /**
  * Loads whatever a session may need later: once the root directory and the user have changed, no file of this program
@@ -11,5 +12,5 @@ export async function preloadSession(): Promise<void> {
   preloadCodecs();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
-  await preloadDigests();
+  await Promise.all([preloadDigests(), preloadRole(true), preloadRole(false)]);
 }

@@ -19,8 +19,7 @@ import { buildFilters, exchangeFilters, plainFilterReader } from './filters.js';
 import { announceFailure, asRunError } from './goodbye.js';
 import { modulePath, rejectedOptions, sanitizePath } from './module-paths.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from './names.js';
-import { runReceivingSide } from './receiving-side.js';
-import { runSendingSide } from './sending-side.js';
+import { runReceivingSide, runSendingSide } from './roles.js';
 
 /** What a daemon's module allows and adds to a session. */
 export interface ServedModule {

@@ -1,0 +1,26 @@
+import type { Session } from '../session/session.js';
+import type { ReceivingInput } from './receiving-side.js';
+import type { SendingInput } from './sending-side.js';
+
+/*
+ * The two roles of a run, each loaded when a run takes it: a client has only one of them, and loading the other one
+ * would take as long as all the rest of its start.
+ */
+
+const loadSender = () => import('./sending-side.js');
+const loadReceiver = () => import('./receiving-side.js');
+
+export async function runSendingSide(session: Session, input: SendingInput): Promise<void> {
+  const side = await loadSender();
+  await side.runSendingSide(session, input);
+}
+
+export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {
+  const side = await loadReceiver();
+  await side.runReceivingSide(session, input);
+}
+
+/** Loads a role while there is something to wait for. */
+export function preloadRole(isSender: boolean): Promise<unknown> {
+  return isSender ? loadSender() : loadReceiver();
+}

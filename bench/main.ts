@@ -33,26 +33,43 @@ const BASE = process.env.BENCH_DIR ?? '/dev/shm';
 async function measureRow(row: Row, dir: string, daemons: Map<Program, RunningDaemon>): Promise<Map<Pair, Sample[]>> {
   const source = join(dir, 'source');
   row.source(source, SCALE);
-  const samples = new Map<Pair, Sample[]>(PAIRS.map((pair) => [pair, []]));
+  const pairs = pairsOf(row);
+  const samples = new Map<Pair, Sample[]>(pairs.map((pair) => [pair, []]));
   // One turn more than counted: the first fills caches, warms workers and, for a copy that is there, settles it.
   for (let turn = 0; turn <= RUNS; turn++) {
-    for (const [index, pair] of PAIRS.entries()) {
+    for (const [index, pair] of pairs.entries()) {
       const target = join(dir, `target-${index}`);
       row.target(target, source);
       const daemon = daemons.get(pair.server)!;
       const far = (name: string): string => daemon.url(`w/${name}/`);
-      const paths = row.direction === 'push' ? [`${source}/`, far(`target-${index}`)] : [far('source'), `${target}/`];
+      const paths = pathsOf(row, source, target, far, index);
       const sample = await measure(pair.client, [...row.args, ...paths], daemon.child);
       if (turn > 0) samples.get(pair)!.push(sample);
     }
   }
-  await check(row, dir, source);
+  await check(row, dir, source, pairs.length);
   return samples;
 }
 
+/** A copy on this machine has no other end. */
+function pairsOf(row: Row): Pair[] {
+  return PAIRS.filter((pair) => row.direction !== 'local' || pair.client === pair.server);
+}
+
+function pathsOf(
+  row: Row,
+  source: string,
+  target: string,
+  far: (name: string) => string,
+  index: number,
+): [string, string] {
+  if (row.direction === 'local') return [`${source}/`, `${target}/`];
+  return row.direction === 'push' ? [`${source}/`, far(`target-${index}`)] : [far('source'), `${target}/`];
+}
+
 /** A fast copy that is wrong is not fast. */
-async function check(row: Row, dir: string, source: string): Promise<void> {
-  for (const index of PAIRS.keys()) {
+async function check(row: Row, dir: string, source: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
     const args = ['-acni', '--delete', '--omit-dir-times', `${source}/`, `${join(dir, `target-${index}`)}/`];
     const { stdout } = await run(RSYNC.command, args, { timeout: 600_000 });
     if (stdout !== '') throw new Error(`${row.name}: the copy of pair ${index} differs:\n${stdout.slice(0, 500)}`);
@@ -67,7 +84,7 @@ function cell(samples: readonly Sample[], reference: number): string {
 
 function printRow(row: Row, samples: Map<Pair, Sample[]>): void {
   const reference = median(samples.get(PAIRS[PAIRS.length - 1])!.map((sample) => sample.wall));
-  const cells = PAIRS.map((pair) => cell(samples.get(pair)!, reference).padEnd(27));
+  const cells = PAIRS.map((pair) => (samples.has(pair) ? cell(samples.get(pair)!, reference) : '').padEnd(27));
   console.log(`${row.name.padEnd(15)}${cells.join('')}${row.about}`);
 }
 

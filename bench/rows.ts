@@ -20,7 +20,8 @@ import { Random } from '../test/lib/random.js';
 export interface Row {
   name: string;
   about: string;
-  direction: 'push' | 'pull';
+  /** 'local': no daemon, only the two clients are compared. */
+  direction: 'push' | 'pull' | 'local';
   args: string[];
   /** Makes the source folder, once. */
   source(dir: string, scale: number): void;
@@ -206,6 +207,22 @@ export const ROWS: readonly Row[] = [
     direction: 'push',
     args: ['-az'],
     source: sourceTree,
+    target: clear,
+  },
+  {
+    name: 'local-50k',
+    about: 'copy 50,000 x 4 KB on this machine',
+    direction: 'local',
+    args: ['-a'],
+    source: smallFiles,
+    target: clear,
+  },
+  {
+    name: 'local-1g',
+    about: 'copy 1 GiB on this machine',
+    direction: 'local',
+    args: ['-a'],
+    source: largeFile,
     target: clear,
   },
   {

@@ -329,5 +329,6 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
     return error.exitCode;
   } finally {
     connection.finish();
+    connection.handOver?.close();
   }
 }

@@ -1,5 +1,5 @@
 import { fsyncSync, ftruncateSync, writeSync, writevSync } from 'node:fs';
-import { fallocate, hasLibc, punchHole } from '../libc/libc.js';
+import { copyFileRange, fallocate, hasLibc, punchHole } from '../libc/libc.js';
 
 /** Small pieces are collected up to this size; pieces of at least `DIRECT` are written as they are. */
 const BUFFER = 256 * 1024;
@@ -107,6 +107,24 @@ export class FileWriter {
     if (this.used > 0 || this.held.length === MAX_HELD) this.flush();
     this.held.push(data.subarray(from, to));
     this.offset += to - from;
+  }
+
+  /**
+   * Takes up to `length` bytes from where another file stands, without bringing them into this process; 0 when that is not
+   * possible. Both files must have been read and written in no other way so far.
+   */
+  copy(from: number, length: number): number {
+    const { o } = this;
+    if (o.sparse || this.isDevice || this.existing > 0 || this.used > 0 || this.held.length > 0 || !hasLibc()) return 0;
+    try {
+      const n = copyFileRange(from, this.fd, length);
+      this.offset += n;
+      this.written = Math.max(this.written, this.offset);
+      return n;
+    } catch {
+      // Other file systems, or a real error, which the usual way meets again.
+      return 0;
+    }
   }
 
   /** Writes what is collected. */

@@ -5,6 +5,7 @@ import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { FileWriter } from '../files/output.js';
+import { Errno, systemError } from '../libc/errno.js';
 
 /** Where the content of a file goes and comes from. */
 export interface FileTarget {
@@ -20,6 +21,9 @@ export interface FileTarget {
 }
 
 const BASIS_WINDOW = 256 * 1024;
+/** Bytes that are copied between two turns of others, and from which on the kernel copies faster than we do. */
+const COPY_STEP = 8 * 1024 * 1024;
+const WORTH_KERNEL = 512 * 1024;
 
 /** Puts files together from tokens: literal data and blocks of the basis, with the sum of it all. */
 export class FileReceiver {
@@ -36,6 +40,11 @@ export class FileReceiver {
   private inSum = false;
   /** A write failed: the rest of the file is dropped. */
   writeError: NodeJS.ErrnoException | null = null;
+  /** A file that was handed over could not be read to its end. */
+  readError: NodeJS.ErrnoException | null = null;
+  private isHanded = false;
+  /** How far the kernel has copied it: only from there it can go on, as it uses the positions of the files. */
+  private kernelOffset = 0;
 
   constructor(
     private readonly tokens: TokenReader,
@@ -51,7 +60,9 @@ export class FileReceiver {
     this.digest.init();
     this.inSum = false;
     this.windowLength = 0;
-    this.writeError = null;
+    this.writeError = this.readError = null;
+    this.isHanded = false;
+    this.kernelOffset = 0;
     this.offset = 0;
     if (target.append > 0) this.skipExisting(target);
   }
@@ -98,7 +109,37 @@ export class FileReceiver {
   }
 
   get sumMatches(): boolean {
-    return this.ownSum.equals(this.theirSum);
+    return this.isHanded ? this.readError === null : this.ownSum.equals(this.theirSum);
+  }
+
+  /**
+   * Copies the next piece of a file that came open instead of in tokens, `size` bytes long; true at its end. There is no
+   * sum then, as the bytes have not been on their way.
+   */
+  copy(fd: number, size: number): boolean {
+    this.isHanded = true;
+    const wanted = Math.min(COPY_STEP, size - this.offset);
+    const isWorth = wanted >= WORTH_KERNEL && this.offset === this.kernelOffset;
+    const n = isWorth ? (this.target.output?.copy(fd, wanted) ?? 0) : 0;
+    this.offset += n;
+    this.kernelOffset += n;
+    this.literalBytes += n;
+    if (n === 0 && wanted > 0) this.copyByHand(fd, Math.min(BASIS_WINDOW, wanted));
+    return this.offset === size || this.readError !== null || this.writeError !== null;
+  }
+
+  private copyByHand(fd: number, wanted: number): void {
+    this.window ??= Buffer.allocUnsafeSlow(BASIS_WINDOW);
+    try {
+      const n = fs.readSync(fd, this.window, 0, wanted, this.offset);
+      // The file shrank after it was opened: what was copied is neither the old content nor the new one.
+      if (n === 0) this.readError = systemError(Errno.ENODATA, 'read');
+      this.write(this.window, 0, n);
+      this.offset += n;
+      this.literalBytes += n;
+    } catch (error) {
+      this.readError = error as NodeJS.ErrnoException;
+    }
   }
 
   /** The sum of the last file. */

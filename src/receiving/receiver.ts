@@ -6,6 +6,7 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
+import { streamLength } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -31,6 +32,9 @@ export class Receiver {
   /** The file whose data is coming in, and `total` of the stream where its item began. */
   private place: Place | null = null;
   private isRedo = false;
+  /** Its data does not come in the stream; the next piece of it is copied in a moment. */
+  private isHanded = false;
+  private isResting = false;
   private began = 0;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
@@ -179,6 +183,7 @@ export class Receiver {
     this.isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
     this.place = this.landing.open(row, item, head, this.isRedo);
     this.files.begin(this.place);
+    this.isHanded = session.connection.handOver?.take(item.ndx) === true;
     this.startProgress(item.ndx, list.size[row]);
   }
 
@@ -186,7 +191,7 @@ export class Receiver {
   private takeData(): boolean {
     const { session, files, landing, row, itemLog } = this;
     const { connection, list } = session;
-    if (!files.step(connection.reader)) {
+    if (!(this.isHanded ? this.copyPiece() : files.step(connection.reader))) {
       this.progress?.update(files.offset);
       return false;
     }
@@ -201,6 +206,26 @@ export class Receiver {
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
     this.settle(this.item.ndx, row, landing.close(place, files.sumMatches, this.isRedo));
     return true;
+  }
+
+  /** Copies a piece of a file that was handed over; true at its end. Between pieces others get their turn. */
+  private copyPiece(): boolean {
+    const { files, session } = this;
+    const { connection } = session;
+    const handOver = connection.handOver!;
+    if (this.isResting) return false;
+    if (files.copy(handOver.fd, handOver.size)) {
+      connection.carried(0, streamLength(session, handOver.size));
+      handOver.end(files.readError);
+      return true;
+    }
+    handOver.source?.copied(files.offset);
+    this.isResting = true;
+    setImmediate(() => {
+      this.isResting = false;
+      connection.poke();
+    });
+    return false;
   }
 
   /** Lists have one number more each than entries, for their directories (8.1). */

@@ -10,6 +10,7 @@ import { errnoText } from '../report/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import { vanished } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
+import { handsOver, streamLength } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -20,7 +21,7 @@ import type { Scanner } from './scan.js';
 const HEAD_BYTES = 16;
 
 /** What the sender waits for when it cannot go on. */
-export const Wait = { NOTHING: 0, INPUT: 1, OUTPUT: 2, LISTS: 3, SEARCH: 4, REST: 5, END: 6 } as const;
+export const Wait = { NOTHING: 0, INPUT: 1, OUTPUT: 2, LISTS: 3, SEARCH: 4, REST: 5, END: 6, COPY: 7 } as const;
 
 /** The answer to one request after the other: item, block sums, data (9.1 to 9.4). Nothing in it waits. */
 export class Answer {
@@ -36,6 +37,9 @@ export class Answer {
   private fd = -1;
   private size = 0;
   private began = 0;
+  /** Whole files go past the stream; the present one does. */
+  private readonly handsOver: boolean;
+  private isHanded = false;
 
   constructor(
     private readonly session: Session,
@@ -43,7 +47,19 @@ export class Answer {
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
     private readonly files: FileSender,
-  ) {}
+  ) {
+    this.handsOver = handsOver(session, itemLog);
+    if (!this.handsOver) return;
+    session.connection.handOver!.source = {
+      copied: (offset) => {
+        session.connection.carried(0, 0);
+        this.progress?.update(offset);
+      },
+      done: (row, error) => {
+        if (error !== null) this.readFailed(row, error);
+      },
+    };
+  }
 
   /** Deals with the request in `item`; true when data is asked for. `mayTransfer` false: the phases with data are over. */
   takeItem(ndx: number, row: number, mayTransfer: boolean): boolean {
@@ -130,24 +146,56 @@ export class Answer {
     this.began = connection.writer.total + connection.writer.unflushed;
     this.echo();
     writeSumHead(connection.writer, this.sums.head);
-    files.begin(fd, this.size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
     this.progress?.startFile(this.size, this.place(item.ndx));
+    this.isHanded = this.handsOver && this.sums.head.count === 0 && this.stat.isRegular;
+    if (this.isHanded) {
+      this.give();
+      return true;
+    }
+    files.begin(fd, this.size, this.sums, { append, updating: this.updating(o.inplace, o.backup) });
     return true;
   }
 
-  /** Sends a piece of the file; true when that was its last. */
-  send(): boolean {
+  private give(): void {
+    const { session, files, item, row, fd, size } = this;
+    const { connection } = session;
+    this.fd = -1;
+    files.counts.literalBytes += size;
+    connection.handOver!.give(item.ndx, row, fd, size);
+    connection.carried(streamLength(session, size), 0);
+  }
+
+  /** Goes on with the file; what must be waited for. `isSent` tells whether that was its last piece. */
+  send(): number {
+    return this.isHanded ? this.passOn() : this.sendPiece();
+  }
+
+  isSent = false;
+
+  /** A file that was handed over is waited for only where its progress is shown, or when too many are on their way. */
+  private passOn(): number {
+    const { progress } = this;
+    const { handOver } = this.session.connection;
+    this.isSent = progress === null ? !handOver!.isFull : !handOver!.isBusy;
+    if (!this.isSent) return Wait.COPY;
+    progress?.update(this.size);
+    progress?.endFile(this.size);
+    return Wait.NOTHING;
+  }
+
+  private sendPiece(): number {
     const { files, progress } = this;
-    if (!files.step()) {
+    this.isSent = files.step();
+    if (!this.isSent) {
       progress?.update(files.offset);
-      return false;
+      return Wait.NOTHING;
     }
     progress?.update(this.size);
     progress?.endFile(this.size);
     this.logSent();
     if (files.readError !== null) this.readFailed(this.row, files.readError);
     this.close();
-    return true;
+    return Wait.NOTHING;
   }
 
   private logSent(): void {

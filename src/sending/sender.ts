@@ -91,6 +91,10 @@ export class Sender {
       case Wait.LISTS:
         await lists.topUp(this.current, false);
         break;
+      case Wait.COPY:
+        connection.flush();
+        await connection.handOver?.wait();
+        break;
       case Wait.SEARCH:
         await this.files.prepareSearch();
         break;
@@ -147,8 +151,10 @@ export class Sender {
         this.next = Next.DATA;
         return Wait.NOTHING;
       }
-      default:
-        if (!answer.send()) return Wait.NOTHING;
+      default: {
+        const wait = answer.send();
+        if (!answer.isSent) return wait;
+      }
     }
     this.next = Next.INDEX;
     return Wait.NOTHING;

@@ -2,6 +2,7 @@ import { ByteReader } from '../../protocol/bytes/reader.js';
 import { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { HandOver } from './handover.js';
 
 /**
  * What a connection needs of the thing that carries its bytes. Input is delivered by calling `received`, or `arrived`
@@ -58,6 +59,8 @@ export class Connection {
   private limiter: RateLimiter | null = null;
   /** Called once when the peer has closed its side, or the connection broke, for an owner that has no role waiting. */
   onGone: (() => void) | null = null;
+  /** Where whole files go past the stream, when the peer is in this process. */
+  handOver: HandOver | null = null;
   /** Set while the peer may not be sent keep-alives (the first file list of a receiver, 4.6). */
   quiet = false;
 
@@ -82,6 +85,18 @@ export class Connection {
   arrived(n: number): void {
     this.reader.arrived(n);
     this.noticeInput();
+  }
+
+  /** Something has changed beside the stream: whoever waits for input looks again. */
+  poke(): void {
+    this.noticeInput();
+  }
+
+  /** Counts bytes that have gone past the stream as if they had been in it. */
+  carried(sent: number, received: number): void {
+    this.writer.total += sent;
+    this.reader.total += received;
+    this.lastIn = this.lastOut = Date.now();
   }
 
   private noticeInput(): void {

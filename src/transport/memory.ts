@@ -1,4 +1,5 @@
 import { type Carrier, Connection } from './connection.js';
+import { HandOver } from './handover.js';
 
 /** One direction between two connections of this process. */
 class MemoryPipe {
@@ -53,6 +54,7 @@ export function connectMemory(): [Connection, Connection] {
   });
   const a = new Connection(carrier(there, back), true);
   const b = new Connection(carrier(back, there), true);
+  a.handOver = b.handOver = new HandOver();
   there.attach(b);
   back.attach(a);
   return [a, b];

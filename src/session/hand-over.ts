@@ -1,0 +1,26 @@
+import { CHUNK_SIZE } from '../../protocol/constants.js';
+import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import type { ItemLog } from './item-log.js';
+import type { Session } from './session.js';
+
+/**
+ * Whether whole files of this run are handed over instead of being sent: both sides are one process, and no option
+ * wants to see the bytes on their way or a sum of them.
+ */
+export function handsOver(session: Session, itemLog: ItemLog): boolean {
+  const { connection, options: o, algorithms } = session;
+  return (
+    connection.handOver !== null &&
+    o.bwlimit === 0 &&
+    o.append === 0 &&
+    algorithms.compression === 'none' &&
+    itemLog.beforeTransfer
+  );
+}
+
+/** Bytes that a whole file would be in the stream: statistics tell what a copy costs the same way for every route. */
+export function streamLength(session: Session, size: number): number {
+  const chunks = Math.ceil(size / CHUNK_SIZE);
+  const frames = Math.ceil(chunks / 4);
+  return size + 4 * (chunks + frames + 1) + DIGEST_LENGTH[session.algorithms.transferSum];
+}

@@ -1,0 +1,100 @@
+import { closeSync } from 'node:fs';
+
+/** Files that may wait for the receiver; each holds a descriptor. */
+const MOST = 64;
+
+/** The sender's part: it is told how a copy goes. */
+export interface HandOverSource {
+  /** Bytes copied so far. */
+  copied(offset: number): void;
+  /** The file of a row is copied and closed; `error` is what made reading it fail. */
+  done(row: number, error: NodeJS.ErrnoException | null): void;
+}
+
+/**
+ * What a sender gives to the receiver beside the stream, when both are in one process: whole files, open, in the place of
+ * their tokens and sum. They come in the order of their items, which do stand in the stream.
+ */
+export class HandOver {
+  source: HandOverSource | null = null;
+  /** The file that was taken last: descriptor, bytes to copy, and row. */
+  fd = -1;
+  size = 0;
+  private row = -1;
+  private readonly ndxs = new Int32Array(MOST);
+  private readonly fds = new Int32Array(MOST);
+  private readonly rows = new Int32Array(MOST);
+  private readonly sizes = new Float64Array(MOST);
+  private first = 0;
+  private count = 0;
+  private closed = false;
+  private waiting: (() => void) | null = null;
+
+  /** Hands an open file over, which the other side closes. There must be room. */
+  give(ndx: number, row: number, fd: number, size: number): void {
+    if (this.closed) {
+      closeSync(fd);
+      return;
+    }
+    const at = (this.first + this.count++) % MOST;
+    this.ndxs[at] = ndx;
+    this.fds[at] = fd;
+    this.rows[at] = row;
+    this.sizes[at] = size;
+  }
+
+  /** True when this item's data does not come in the stream: the file is in `fd` then, until `end`. */
+  take(ndx: number): boolean {
+    const { first } = this;
+    if (this.count === 0 || this.ndxs[first] !== ndx) return false;
+    this.fd = this.fds[first];
+    this.row = this.rows[first];
+    this.size = this.sizes[first];
+    this.first = (first + 1) % MOST;
+    this.count--;
+    return true;
+  }
+
+  /** Closes the file that was taken. */
+  end(error: NodeJS.ErrnoException | null): void {
+    closeSync(this.fd);
+    this.fd = -1;
+    this.source?.done(this.row, error);
+    this.wake();
+  }
+
+  /** True when the sender has to wait before it gives more. */
+  get isFull(): boolean {
+    return this.count === MOST && !this.closed;
+  }
+
+  /** True while something that was given is not copied yet. */
+  get isBusy(): boolean {
+    return (this.count > 0 || this.fd >= 0) && !this.closed;
+  }
+
+  /** Waits until a file is done, or all is over. */
+  wait(): Promise<void> {
+    if (!this.isBusy) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiting = resolve;
+    });
+  }
+
+  private wake(): void {
+    this.waiting?.();
+    this.waiting = null;
+  }
+
+  /** The run is over: what nobody took is closed. */
+  close(): void {
+    this.closed = true;
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+    for (; this.count > 0; this.count--) {
+      closeSync(this.fds[this.first]);
+      this.first = (this.first + 1) % MOST;
+    }
+    this.wake();
+  }
+}

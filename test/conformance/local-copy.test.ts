@@ -1,0 +1,104 @@
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { RSYNC, TSRSYNC } from '../lib/project.js';
+import { Random } from '../lib/random.js';
+import { World } from '../lib/routes.js';
+import { run } from '../lib/run.js';
+
+const MIB = 1 << 20;
+/** Sizes around those at which the copy changes its way: read and write, or inside the kernel, in one piece or many. */
+const SIZES = [0, 1, 4096, 256 * 1024 + 1, 512 * 1024 - 1, 512 * 1024, 8 * MIB, 8 * MIB + 1, 17 * MIB + 5];
+
+function makeSource(world: World): string {
+  const dir = world.makeDir('src');
+  const random = new Random(3);
+  const bytes = random.bytes(18 * MIB);
+  for (const size of SIZES) writeFileSync(join(dir, `file-${size}`), bytes.subarray(0, size));
+  writeFileSync(join(dir, 'holes'), bytes.subarray(0, 70_000));
+  truncateSync(join(dir, 'holes'), 3 * MIB);
+  return dir;
+}
+
+function sameContents(t: Test, from: string, to: string): void {
+  for (const name of [...SIZES.map((size) => `file-${size}`), 'holes']) {
+    t.ok(readFileSync(join(from, name)).equals(readFileSync(join(to, name))), name);
+  }
+}
+
+/** Lines about bytes that do not depend on how the stream was cut. */
+function totals(text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => /^(Number of (created|regular)|Total (transferred )?file|Literal|Matched)/.test(line));
+}
+
+const VARIANTS: readonly string[][] = [
+  [],
+  ['-S'],
+  ['--inplace'],
+  ['--preallocate'],
+  ['--no-whole-file'],
+  ['--bwlimit=100M'],
+  ['-z'],
+  ['--append'],
+  ['--partial-dir=.part', '--delay-updates'],
+  ['--out-format=%n %b %C'],
+];
+
+t.test('whole files arrive whole, and are counted as rsync counts them', async (t) => {
+  const world = new World(t);
+  const source = makeSource(world);
+  for (const [number, args] of VARIANTS.entries()) {
+    await t.test(args.join(' ') || 'plain', async (t) => {
+      const [own, theirs] = [TSRSYNC, RSYNC].map((program) => ({
+        program,
+        dir: world.path(`${program.name}-${number}`),
+      }));
+      const results = [];
+      for (const { program, dir } of [own, theirs]) {
+        results.push(await run(program.command, [...program.prefix, '-a', '--stats', ...args, `${source}/`, dir]));
+      }
+      for (const result of results) t.equal(result.code, 0, result.stderr);
+      t.same(totals(results[0].stdout), totals(results[1].stdout));
+      sameContents(t, source, own.dir);
+      if (args[0] === '-S') t.ok(statSync(join(own.dir, 'holes')).blocks * 512 < MIB, 'holes stay holes');
+    });
+  }
+  const large = 17 * MIB + 5;
+  await t.test('--progress shows the way to the end', async (t) => {
+    const args = [...TSRSYNC.prefix, '-a', '--progress', join(source, `file-${large}`), join(source, 'file-1')];
+    const { code, stdout } = await run(TSRSYNC.command, [...args, `${world.makeDir('shown')}/`]);
+    t.equal(code, 0);
+    t.match(stdout, /\r +17,825,797 100% .*\(xfr#2, to-chk=0\/2\)\n/);
+    t.match(stdout, /\r +1 100% .*\(xfr#1, to-chk=1\/2\)\n/);
+  });
+});
+
+t.test('an old file gives way to the new one in one step, and over itself in place', async (t) => {
+  const world = new World(t);
+  const source = makeSource(world);
+  for (const args of [[], ['--inplace'], ['-W'], ['--inplace', '-W']]) {
+    const target = world.makeDir(`old${args.join('')}`);
+    for (const size of SIZES) writeFileSync(join(target, `file-${size}`), Buffer.alloc(9 * MIB, 7));
+    const { code, stderr } = await run(TSRSYNC.command, [...TSRSYNC.prefix, '-a', ...args, `${source}/`, target]);
+    t.equal(code, 0, stderr);
+    sameContents(t, source, target);
+  }
+});
+
+t.test('a file that is shorter than it seemed', async (t) => {
+  const world = new World(t);
+  // This one says that it has 4096 bytes, and has two.
+  const short = '/sys/kernel/profiling';
+  const results = [];
+  for (const program of [TSRSYNC, RSYNC]) {
+    const dir = world.makeDir(program.name);
+    writeFileSync(join(dir, 'profiling'), 'old');
+    const { code, stderr } = await run(program.command, [...program.prefix, '-a', '-I', short, `${dir}/`]);
+    results.push({ code, stderr: stderr.replace(/\(code 23\).*/s, '') });
+    t.equal(readFileSync(join(dir, 'profiling'), 'latin1'), 'old', `${program.name} keeps the old file`);
+  }
+  t.same(results[0], results[1]);
+  t.equal(results[0].code, 23);
+});

@@ -127,9 +127,7 @@ class RunningMirror implements Mirror {
       return;
     }
     this.openFiles[source].forget(from);
-    for (const target of this.targets) target.moved(source, from, to);
-    this.changed(source, from, Change.REMOVED | kind);
-    this.changed(source, to, Change.MADE | kind | (isDir ? TREE : 0));
+    for (const target of this.targets) target.moved({ source, from, to }, isDir, Date.now());
   }
 
   private stale(source: number, path: ByteString, why: string): void {

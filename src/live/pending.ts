@@ -3,6 +3,7 @@ import type { WantedEntry } from '../sending/scan-wanted.js';
 import { Change } from '../watch/changes.js';
 import { DirtySet, type Mark, TREE } from './dirty-set.js';
 import type { HardLinks } from './hard-links.js';
+import { type Move, Moves } from './moves.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -26,12 +27,15 @@ export class Pending {
   fullOptions: readonly ByteString[] = [];
   private fullSince = Date.now();
   private inFlightSince = NEVER;
+  readonly moves = new Moves();
   /** Number of marks that a session has taken. */
   inFlight = 0;
 
   constructor(
     private readonly sources: readonly TargetSource[],
     limit: number,
+    /** Directories that moved are remembered, not only marked at both ends. */
+    private readonly keepsMoves: boolean,
   ) {
     this.sets = sources.map(() => new DirtySet(limit));
   }
@@ -40,8 +44,20 @@ export class Pending {
     this.sets[source].mark(path, what, since);
   }
 
-  move(source: number, from: ByteString, to: ByteString): void {
-    this.sets[source].move(from, to);
+  /** Notes a move within a source: what was to be told of the old place, and below it, holds for the new one. */
+  move(move: Move, isDir: boolean, since: number): void {
+    const { source, from, to } = move;
+    const set = this.sets[source];
+    const kind = isDir ? Change.DIRECTORY : 0;
+    set.move(from, to);
+    set.mark(from, Change.REMOVED | kind, since);
+    const isKept = isDir && this.keepsMoves && this.moves.add(move);
+    set.mark(to, Change.MADE | kind | (isDir && !isKept ? TREE : 0), since);
+  }
+
+  /** All of a directory is to be compared. */
+  markTree(source: number, path: ByteString): void {
+    this.sets[source].mark(path, TREE, Date.now());
   }
 
   oweFull(options: readonly ByteString[]): void {
@@ -81,6 +97,7 @@ export class Pending {
     this.inFlight = 0;
     // From here on changes count again: the scan may have passed them already.
     for (const set of this.sets) set.take();
+    this.moves.take();
     this.fullOwed = false;
   }
 

@@ -1,8 +1,10 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
 import { prepareClient, type ReadyRun } from '../client/client.js';
 import type { ClientLog } from '../report/log.js';
+import type { WhatToList } from '../sending/list-sender.js';
 import type { WantedEntry } from '../sending/scan-wanted.js';
 import type { Session } from '../session/session.js';
 import { SessionLog } from './session-log.js';
@@ -59,6 +61,17 @@ export class Sessions {
     });
   }
 
+  /** Sends a directory that moved, with the options for that. */
+  async moved(o: CommandOptions): Promise<Outcome> {
+    const log = new SessionLog(this.output);
+    const outcome: Outcome = { code: 0, error: null, failed: [], session: null, log };
+    return this.caught(outcome, async () => {
+      this.connections++;
+      const run = await prepareClient(o, log);
+      if (run !== null) await this.finish(run, outcome, { sources: o.args.slice(0, 1), names: null });
+    });
+  }
+
   /** Sends single entries. `choose` is asked for them once there is a connection. */
   async single(choose: () => Promise<WantedEntry[]>): Promise<Outcome> {
     let wanted: WantedEntry[] | null = null;
@@ -71,7 +84,7 @@ export class Sessions {
         outcome.log = ready.log;
         wasWarm = ready.warm;
         wanted ??= await choose();
-        await this.finish(ready.run, outcome, wanted, ready.warm);
+        await this.finish(ready.run, outcome, { sources: [], names: null, wanted }, ready.warm);
       });
       if (again || !wasWarm || !wasGivenUp(outcome)) return outcome;
     }
@@ -90,19 +103,14 @@ export class Sessions {
     return outcome;
   }
 
-  private async finish(
-    run: ReadyRun,
-    outcome: Outcome,
-    wanted: readonly WantedEntry[] | null,
-    warm = false,
-  ): Promise<void> {
+  private async finish(run: ReadyRun, outcome: Outcome, what: WhatToList | null, warm = false): Promise<void> {
     const { session } = run;
     outcome.session = session;
     this.current = run;
     session.onFailed = (path) => outcome.failed.push(path);
     const stopWatching = warm ? watchFirstByte(session) : () => {};
     try {
-      outcome.code = await run.finish(wanted === null ? null : { sources: [], names: null, wanted });
+      outcome.code = await run.finish(what);
     } finally {
       stopWatching();
     }

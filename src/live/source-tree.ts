@@ -79,7 +79,8 @@ export class SourceNames {
     return { base: this.base, name: this.nameOf(path), tree, withBase: this.withBase };
   }
 
-  private nameOf(path: ByteString): ByteString {
+  /** Name of an entry in the transfer. */
+  nameOf(path: ByteString): ByteString {
     return below(this.prefix, path);
   }
 

@@ -33,9 +33,31 @@ export class TargetOptions {
     o.impliedDirs = true;
     o.incRecursive = false;
     o.deleteMissingArgs = o.deleteMode !== 'none';
+    this.adapt(o);
+    return o;
+  }
+
+  /**
+   * Those of a session that sends a directory which moved, given its names in the transfer: its old place over there is
+   * the basis, so that nothing of its content travels. What will be deleted at the old place can be linked.
+   */
+  moved(path: ByteString, from: ByteString, to: ByteString): CommandOptions {
+    const { dest } = this.spec;
+    const kind = this.full().deleteMode === 'none' ? 'copy' : 'link';
+    const old = '../'.repeat(to.split('/').length) + from;
+    const place = /[:/]$/.test(dest) ? dest + to : `${dest}/${to}`;
+    const o = this.parse([`--${kind}-dest=${old}`], [`${path}/`], place);
+    o.relative = false;
+    o.deleteMode = 'none';
+    o.deleteExcluded = false;
+    o.mkpath = to.includes('/');
+    this.adapt(o);
+    return o;
+  }
+
+  private adapt(o: CommandOptions): void {
     o.motd = false;
     if (o.timeout === 0 && planJob(o).remote !== null) o.timeout = DEFAULT_TIMEOUT;
-    return o;
   }
 
   /** Keeps a password that was asked for, so that it is asked for once. */

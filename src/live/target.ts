@@ -2,13 +2,16 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ClientLog } from '../report/log.js';
+import { Change } from '../watch/changes.js';
 import { backOffDelay } from './back-off.js';
 import { toBatch } from './batch.js';
 import { FailingFiles } from './failing.js';
 import { Gather } from './gather.js';
+import { allowsMoves, allowsNames, isWorthMoving, type Move } from './moves.js';
 import { Pending, type Taken, type TargetSource } from './pending.js';
 import { plainText } from './session-log.js';
 import { type Outcome, Sessions } from './sessions.js';
+import { below } from './source-tree.js';
 import type { TargetOptions } from './target-options.js';
 import type { MirrorEvents, MirrorSpec, SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
 
@@ -57,9 +60,11 @@ export class Target {
     private readonly setting: TargetSetting,
   ) {
     const { mirror } = setting;
-    this.pending = new Pending(setting.sources, mirror.maxPending);
+    this.pending = new Pending(setting.sources, mirror.maxPending, allowsMoves(setting.options.full()));
     this.sessions = new Sessions(setting.options, setting.output);
-    this.failing = new FailingFiles(mirror.backOff, (source, path) => this.mark(source, path, 0, Date.now()));
+    this.failing = new FailingFiles(mirror.backOff, (source, path) =>
+      this.mark(source, path, Change.WRITTEN, Date.now()),
+    );
   }
 
   // --- what is to be sent --------------------------------------------------------------------------------------------
@@ -74,8 +79,9 @@ export class Target {
     this.schedule();
   }
 
-  moved(source: number, from: ByteString, to: ByteString): void {
-    this.pending.move(source, from, to);
+  moved(move: Move, isDir: boolean, since: number): void {
+    this.pending.move(move, isDir, since);
+    this.schedule();
   }
 
   resync(extra: readonly ByteString[]): void {
@@ -210,6 +216,7 @@ export class Target {
   }
 
   private async single(): Promise<RsyncError | null> {
+    for (const move of this.pending.moves.take()) await this.sendMoved(move);
     let started = Date.now();
     let taken: Taken = [];
     const outcome = await this.sessions.single(async () => {
@@ -222,6 +229,21 @@ export class Target {
     else this.noteFailures(outcome, taken);
     this.count(outcome, started, taken);
     return outcome.error;
+  }
+
+  /** Has a directory that moved built from its old place over there, before that is deleted. */
+  private async sendMoved(move: Move): Promise<void> {
+    const { source, from, to } = move;
+    const { place, names } = this.setting.sources[source];
+    const ends = [names.nameOf(from), names.nameOf(to)] as const;
+    if (allowsNames(...ends) && names.accepts(to, true) && isWorthMoving(place.path, move)) {
+      const started = Date.now();
+      const outcome = await this.sessions.moved(this.setting.options.moved(below(place.path, to), ...ends));
+      this.count(outcome, started, []);
+      if (outcome.code === Exit.OK) return;
+    }
+    // Whatever the reason, the ordinary way is there for it.
+    this.pending.markTree(source, to);
   }
 
   // --- results -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,97 @@
+import fs from 'node:fs';
+import type { ByteString } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { below } from './source-tree.js';
+
+/** A directory that moved within its source; both paths are relative to the source's root. */
+export interface Move {
+  source: number;
+  from: ByteString;
+  to: ByteString;
+}
+
+/** Moves that are remembered; with more of them, directories are compared at their new places as if they were new. */
+const MOST_MOVES = 16;
+/** What a directory must hold for a session of its own to be worth it: bytes, or entries looked at until we stop. */
+const WORTH_BYTES = 256 * 1024;
+const MOST_LOOKS = 2000;
+
+/** The directories that moved since the last session, each from where the other side still has it. */
+export class Moves {
+  private list: Move[] = [];
+
+  /** Notes a move. False: it is not remembered, and all of `to` is to be compared. */
+  add(move: Move): boolean {
+    const { source, from, to } = move;
+    // What moved again, with or within another directory, is found under its latest name.
+    let isKnown = false;
+    for (const old of this.list) {
+      if (old.source !== source || !isAtOrBelow(old.to, from)) continue;
+      if (old.to === from) isKnown = true;
+      old.to = to + old.to.slice(from.length);
+    }
+    if (isKnown) return true;
+    if (this.list.length >= MOST_MOVES) return false;
+    this.list.push({ ...move });
+    return true;
+  }
+
+  take(): Move[] {
+    const { list } = this;
+    this.list = [];
+    return list;
+  }
+}
+
+function isAtOrBelow(path: ByteString, dir: ByteString): boolean {
+  return path === dir || path.startsWith(`${dir}/`);
+}
+
+/** True when `root/to` is a directory with so much in it that its old place on the other side should be the basis. */
+export function isWorthMoving(root: ByteString, { from, to }: Move): boolean {
+  const stat = new FileStat();
+  const look = (path: ByteString) => lstatInto(Buffer.from(below(root, path), 'latin1'), stat) === 0;
+  if (look(from) || !look(to) || !stat.isDir) return false;
+  const waiting = [to];
+  let bytes = 0;
+  let looks = 0;
+  for (let dir = waiting.pop(); dir !== undefined; dir = waiting.pop()) {
+    for (const name of namesIn(below(root, dir))) {
+      const path = below(dir, name);
+      if (!look(path)) continue;
+      if (stat.isDir) waiting.push(path);
+      else if (stat.isRegular) bytes += stat.size;
+      if (bytes >= WORTH_BYTES || ++looks >= MOST_LOOKS) return true;
+    }
+  }
+  return false;
+}
+
+function namesIn(dir: ByteString): ByteString[] {
+  try {
+    return fs.readdirSync(Buffer.from(dir, 'latin1'), { encoding: 'latin1' });
+  } catch {
+    return [];
+  }
+}
+
+/** Characters that a shell or a daemon on the other side would take for a pattern. */
+const SPECIAL = /[*?[\]\\]/;
+
+/**
+ * True when the options let a directory be sent by itself, with its old place as basis: its rules must mean the same
+ * when they are applied from that directory on.
+ */
+export function allowsMoves(o: CommandOptions): boolean {
+  if (!o.recurse || o.basisKind !== null || o.backup || o.cvsExclude || o.existing || o.ignoreExisting) return false;
+  return o.filters.every(({ kind, value }) => {
+    if (kind.endsWith('-from')) return false;
+    return /^[^/]*\/?$/.test(value) && !(kind === 'filter' && /^(?:[.:]|merge|dir-merge)/.test(value));
+  });
+}
+
+/** The same for the names of one move. */
+export function allowsNames(from: ByteString, to: ByteString): boolean {
+  return !SPECIAL.test(from) && !SPECIAL.test(to);
+}

@@ -1,0 +1,186 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { MIRROR_DEFAULTS } from '../../src/live/defaults.js';
+import { createMirror } from '../../src/live/mirror.js';
+import type { Mirror, MirrorSpec, TargetSpec } from '../../src/live/types.js';
+import { Change } from '../../src/watch/changes.js';
+import { type RunningDaemon, startDaemon } from '../lib/daemon.js';
+import { becomesEqual } from '../lib/mirror.js';
+import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
+import { Random } from '../lib/random.js';
+import { tempDir } from '../lib/temp.js';
+import { waitFor } from '../lib/wait.js';
+
+const ALL = Change.WRITTEN | Change.MADE | Change.REMOVED | Change.ATTRIBUTES | Change.MODIFIED;
+const MIB = 1024 * 1024;
+
+interface Place {
+  source: string;
+  copy: string;
+  daemon: RunningDaemon;
+}
+
+async function place(t: Test, program: Program, globals = {}): Promise<Place> {
+  const dir = tempDir(t);
+  const [source, copy] = [join(dir, 'source'), join(dir, 'module')];
+  fs.mkdirSync(source);
+  fs.mkdirSync(copy);
+  const modules = { m: { path: copy, 'read only': 'no' } };
+  const daemon = await startDaemon(t, program, { dir: join(dir, 'daemon'), modules, globals });
+  return { source, copy, daemon };
+}
+
+interface Running {
+  mirror: Mirror;
+  lines: string[];
+  target(name?: string): ReturnType<Mirror['status']>['targets'][number];
+}
+
+function targetOf(daemon: RunningDaemon, options: string[], name = 'copy'): TargetSpec {
+  return { name, options, dest: daemon.url('m/'), password: null, maxSessions: 1 };
+}
+
+async function running(t: Test, source: string, targets: TargetSpec[], more: Partial<MirrorSpec> = {}) {
+  const lines: string[] = [];
+  const spec = { ...MIRROR_DEFAULTS, name: 'test', sources: [`${source}/`], targets, wanted: ALL, ...more };
+  const mirror = createMirror(spec, { log: (kind, text) => lines.push(`${kind}: ${text}`) });
+  t.teardown(() => mirror.stop(false));
+  await mirror.start();
+  const target = (name?: string) => mirror.status().targets.find((s) => name === undefined || s.name === name)!;
+  return { mirror, lines, target } satisfies Running;
+}
+
+const QUICK = { backOff: { firstMs: 100, mostMs: 500 } };
+
+for (const program of [RSYNC, TSRSYNC]) {
+  t.test(`${program.name}: a directory that moves is built from its old place`, async (t) => {
+    const { source, copy, daemon } = await place(t, program);
+    const random = new Random(3);
+    fs.mkdirSync(join(source, 'old/sub'), { recursive: true });
+    fs.mkdirSync(join(source, 'other'));
+    fs.mkdirSync(join(source, 'deep/er'), { recursive: true });
+    for (let i = 0; i < 8; i++) fs.writeFileSync(join(source, `old/sub/f${i}`), random.bytes(2 * MIB));
+    const { target } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])]);
+    await becomesEqual(source, copy);
+    const before = target().sentBytes;
+    fs.renameSync(join(source, 'old'), join(source, 'other/new'));
+    fs.appendFileSync(join(source, 'other/new/sub/f1'), 'and more');
+    await becomesEqual(source, copy);
+    fs.renameSync(join(source, 'other/new'), join(source, 'deep/er/newer'));
+    await becomesEqual(source, copy);
+    t.ok(target().sentBytes - before < MIB / 4, `${target().sentBytes - before} bytes`);
+  });
+
+  t.test(`${program.name}: without --delete it is copied over there, and shares nothing`, async (t) => {
+    const { source, copy, daemon } = await place(t, program);
+    fs.mkdirSync(join(source, 'old'));
+    fs.writeFileSync(join(source, 'old/file'), new Random(4).bytes(2 * MIB));
+    const { target } = await running(t, source, [targetOf(daemon, ['-a'])]);
+    const before = target().sentBytes;
+    fs.renameSync(join(source, 'old'), join(source, 'new'));
+    await becomesEqual(join(source, 'new'), join(copy, 'new'));
+    t.ok(target().sentBytes - before < MIB / 4, `${target().sentBytes - before} bytes`);
+    t.equal(fs.statSync(join(copy, 'new/file')).nlink, 1);
+    t.ok(fs.existsSync(join(copy, 'old/file')));
+  });
+
+  t.test(`${program.name}: a daemon that goes away and comes back`, async (t) => {
+    const { source, copy, daemon } = await place(t, program);
+    const { target, lines } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])], QUICK);
+    fs.writeFileSync(join(source, 'one'), '1');
+    await becomesEqual(source, copy);
+    await daemon.stop();
+    fs.writeFileSync(join(source, 'two'), '2');
+    await waitFor(() => target().attempts >= 3, 10_000, 'three attempts');
+    t.equal(lines.filter((line) => line.startsWith('error:')).length, 1, lines.join('\n'));
+    t.match(target().lastError, { exitCode: 10, text: /failed to connect to 127.0.0.1/ });
+    t.match(target(), { phase: 'waiting to retry', pending: 1 });
+    const again = await restart(t, program, daemon);
+    await becomesEqual(source, copy);
+    await waitFor(() => target().phase === 'in step', 5000, 'the target to be in step');
+    t.match(lines.at(-1), /^info: copy: in step again after/);
+    again.kill();
+  });
+}
+
+/** Starts a daemon again on the port that it had. */
+async function restart(t: Test, program: Program, daemon: RunningDaemon): Promise<ChildProcess> {
+  const [command, ...args] = daemon.child.spawnargs;
+  const child = spawn(command, args, { stdio: 'ignore' });
+  t.teardown(() => child.kill());
+  t.pass(`${program.name} runs again`);
+  return child;
+}
+
+t.test('one target down does not hold up the other, and catches up by itself', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  const second = await place(t, RSYNC);
+  const targets = [targetOf(daemon, ['-a', '--delete'], 'up'), targetOf(second.daemon, ['-a', '--delete'], 'down')];
+  const { target } = await running(t, source, targets, QUICK);
+  await second.daemon.stop();
+  for (let i = 0; i < 20; i++) {
+    fs.writeFileSync(join(source, `file${i}`), `${i}`);
+    await becomesEqual(source, copy, {}, 3000);
+  }
+  await waitFor(() => target('down').attempts > 0, 5000, 'the other target to fail');
+  t.equal(target('up').failedSessions, 0);
+  await restart(t, RSYNC, second.daemon);
+  await becomesEqual(source, second.copy);
+});
+
+const NO_CHATTR = process.getuid?.() === 0 ? false : 'only root can make a directory immutable';
+
+t.test('a file that cannot be written over there fails alone and is tried again', { skip: NO_CHATTR }, async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  const { target, lines } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])], QUICK);
+  fs.mkdirSync(join(source, 'dir'));
+  fs.writeFileSync(join(source, 'dir/file'), 'x');
+  await becomesEqual(source, copy);
+  execFileSync('chattr', ['+i', join(copy, 'dir')]);
+  t.teardown(() => execFileSync('chattr', ['-i', join(copy, 'dir')]));
+  fs.writeFileSync(join(source, 'dir/other'), 'y');
+  fs.writeFileSync(join(source, 'outside'), 'z');
+  await becomesEqual(join(source, 'outside'), join(copy, 'outside'));
+  await waitFor(() => target().failing.some((f) => f.path === 'dir/other' && f.attempts > 1), 10_000, 'a second try');
+  t.equal(target().phase === 'in step' || target().phase === 'sending', true);
+  execFileSync('chattr', ['-i', join(copy, 'dir')]);
+  await becomesEqual(source, copy);
+  await waitFor(() => target().failing.length === 0, 5000, 'nothing to fail any more');
+  t.ok(
+    lines.some((line) => /Operation not permitted/.test(line)),
+    lines.join('\n'),
+  );
+});
+
+t.test('a source whose root is replaced is not taken for one that was emptied', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  fs.writeFileSync(join(source, 'precious'), '1');
+  const { mirror, target, lines } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])], QUICK);
+  fs.renameSync(source, `${source}.away`);
+  fs.mkdirSync(source);
+  fs.writeFileSync(join(source, 'new'), '2');
+  await waitFor(() => target().attempts > 1, 10_000, 'attempts');
+  t.same(fs.readdirSync(copy), ['precious']);
+  t.match(lines.join('\n'), /is not the directory that it was/);
+  mirror.resync();
+  await becomesEqual(source, copy);
+});
+
+t.test('a file that is appended to all the time arrives now and then', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  const { target } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])]);
+  const fd = fs.openSync(join(source, 'log'), 'a');
+  const before = target().sessions;
+  const size = () => fs.statSync(join(copy, 'log'), { throwIfNoEntry: false })?.size ?? 0;
+  const writer = setInterval(() => fs.writeSync(fd, 'a line\n'), 5);
+  t.teardown(() => clearInterval(writer));
+  await waitFor(() => size() > 0, 10_000, 'a first part');
+  const first = size();
+  await waitFor(() => size() > first, 10_000, 'a second part');
+  clearInterval(writer);
+  fs.closeSync(fd);
+  await becomesEqual(source, copy);
+  t.ok(target().sessions - before < 10, `${target().sessions - before} sessions`);
+});

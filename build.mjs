@@ -2,6 +2,8 @@
 //
 //   dist/tsrsync.js    the command: a launcher of a few lines over main.bundle.cjs
 //   dist/worker.js     what the daemon forks: the same over worker.bundle.cjs
+//   dist/tsrsync-live.js, dist/live-page.html
+//                      the live service over live.bundle.cjs, and the page it shows
 //   dist/index.mjs     the library
 //   dist/types/        its declarations (--types, and before publishing)
 //
@@ -36,6 +38,7 @@ const dist = join(root, 'dist');
  */
 const PROGRAMS = [
   { name: 'tsrsync', bundle: 'main', source: 'src/main.ts', late: true, cached: true },
+  { name: 'tsrsync-live', bundle: 'live', source: 'src/live-service/main.ts', late: false, cached: false },
   { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: false },
 ];
 
@@ -131,6 +134,29 @@ async function bundlePrograms() {
       banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
     });
   }
+}
+
+/** The page of the live service as one file: script, plot library and styles are inside of it. */
+async function bundlePage() {
+  const page = join(root, 'src/live-service/page');
+  const { outputFiles } = await build({
+    ...common,
+    plugins: [],
+    platform: 'browser',
+    target: 'es2022',
+    entryPoints: [join(page, 'main.ts')],
+    format: 'iife',
+    minify: true,
+    write: false,
+  });
+  const styles = [join(root, 'node_modules/uplot/dist/uPlot.min.css'), join(page, 'page.css')];
+  const parts = {
+    '/* style */': styles.map((path) => readFileSync(path, 'utf8')).join('\n'),
+    '/* script */': outputFiles[0].text.replaceAll('</script', '<\\/script'),
+  };
+  let html = readFileSync(join(page, 'index.html'), 'utf8');
+  for (const [mark, text] of Object.entries(parts)) html = html.replace(mark, () => text);
+  writeFileSync(join(dist, 'live-page.html'), html);
 }
 
 async function bundleLibrary() {
@@ -259,7 +285,7 @@ buildKernel();
 mkdirSync(dist, { recursive: true });
 // First of all: V8 knows the text of a cache by its length only.
 for (const name of readdirSync(dist)) if (name.endsWith('.cache')) rmSync(join(dist, name));
-await Promise.all([bundlePrograms(), bundleLibrary()]);
+await Promise.all([bundlePrograms(), bundlePage(), bundleLibrary()]);
 writeLaunchers();
 if (!process.argv.includes('--no-cache')) await writeCaches();
 if (process.argv.includes('--types')) await writeTypes();

@@ -43,7 +43,7 @@ function found(command) {
 }
 
 /** Programs that the tests hold this one against, and the Debian packages they come from. */
-const TOOLS = { rsync: 'rsync', setfacl: 'acl', setfattr: 'attr' };
+const TOOLS = { rsync: 'rsync', setfacl: 'acl', setfattr: 'attr', chromium: 'chromium' };
 
 /** Programs that live mirroring is measured against. */
 export const MIRROR_TOOLS = { lsyncd: 'lsyncd', inotifywait: 'inotify-tools' };

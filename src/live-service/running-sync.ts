@@ -4,6 +4,7 @@ import type { CreateMirror, Mirror, MirrorStatus, SessionSlots, TargetPhase } fr
 import { errnoText } from '../report/errno.js';
 import type { SyncConfig } from './config/types.js';
 import { HookRunner, retryDelay } from './hooks/runner.js';
+import { nameText } from './names.js';
 import { ScheduledJobs } from './schedule.js';
 import type { LogKind } from './service-log.js';
 import type { ControlCommand, SyncStatus } from './status/types.js';
@@ -24,6 +25,8 @@ export class RunningSync {
   private hooks: HookRunner[];
   private problem: string | null = null;
   private timer: NodeJS.Timeout | null = null;
+  /** The sources are not there yet. */
+  private waiting = false;
   private attempts = 0;
   private stopped = false;
   private readonly started = Date.now();
@@ -60,7 +63,35 @@ export class RunningSync {
       this.startLater(missing);
       return;
     }
-    const mirror = this.around.createMirror(
+    if (this.waiting) {
+      this.log('info', 'the source is there');
+      this.waiting = false;
+      this.problem = null;
+    }
+    let mirror: Mirror;
+    try {
+      mirror = this.makeMirror();
+    } catch (error) {
+      this.startFailed(error as Error);
+      return;
+    }
+    this.mirror = mirror;
+    for (const target of this.pausedEarly) mirror.pause(target === '' ? undefined : target);
+    mirror.start().then(
+      () => {
+        this.attempts = 0;
+        this.problem = null;
+        this.firstDone();
+      },
+      async (error: Error) => {
+        await mirror.stop(false).catch(() => {});
+        this.startFailed(error);
+      },
+    );
+  }
+
+  private makeMirror(): Mirror {
+    return this.around.createMirror(
       this.config.spec,
       {
         log: (kind, text) => this.log(kind, text),
@@ -72,38 +103,27 @@ export class RunningSync {
       },
       this.around.slots,
     );
-    this.mirror = mirror;
-    for (const target of this.pausedEarly) mirror.pause(target === '' ? undefined : target);
-    mirror.start().then(
-      () => {
-        this.attempts = 0;
-        this.firstDone();
-      },
-      (error: Error) => this.startFailed(mirror, error),
-    );
-    if (this.problem !== null) this.log('info', 'the source is there');
-    this.problem = null;
   }
 
   private startLater(why: string): void {
     if (this.problem !== why) this.log('warning', `${why}; waiting for it`);
     this.problem = why;
+    this.waiting = true;
     this.attempts++;
     const { backOff } = this.config.spec;
     const wait = retryDelay({ firstMs: Math.min(backOff.firstMs, 2000), mostMs: 2000 }, this.attempts);
     this.timer = setTimeout(() => this.start(), wait);
   }
 
-  private async startFailed(mirror: Mirror, error: Error): Promise<void> {
-    if (this.stopped) return;
+  private startFailed(error: Error): void {
     this.mirror = null;
-    await mirror.stop(false).catch(() => {});
+    this.firstDone();
     if (this.stopped) return;
-    if (this.problem !== error.message) this.log('error', `${error.message}; it is tried again`);
-    this.problem = error.message;
+    const why = nameText(error.message.trim());
+    if (this.problem !== why) this.log('error', `${why}; it is tried again`);
+    this.problem = why;
     this.attempts++;
     this.timer = setTimeout(() => this.start(), retryDelay(this.config.spec.backOff, this.attempts));
-    this.firstDone();
   }
 
   /** Takes over schedule and hooks of a configuration for the same mirror; queues of unchanged hooks stay. */
@@ -117,13 +137,22 @@ export class RunningSync {
     this.jobs = this.schedule();
   }
 
-  /** Ends it, with a `drain` after what is pending has been sent. Returns how many changes were left. */
-  async stop(drain: boolean): Promise<number> {
+  /** Ends it, after what is pending has been sent when that takes no more than `drainMs`. Returns how much was left. */
+  async stop(drainMs: number): Promise<number> {
     this.stopped = true;
     this.jobs.stop();
     if (this.timer !== null) clearTimeout(this.timer);
     this.firstDone();
-    return (await this.mirror?.stop(drain)) ?? 0;
+    const { mirror } = this;
+    if (mirror === null) return 0;
+    if (drainMs === 0) return mirror.stop(false);
+    const late = setTimeout(() => {
+      this.log('warning', `what is pending could not be sent within ${drainMs / 1000} s`);
+      mirror.abort();
+    }, drainMs);
+    const left = await mirror.stop(true);
+    clearTimeout(late);
+    return left;
   }
 
   /** Gives the hooks `ms` to deliver what waits. Returns the number of batches that were left. */
@@ -164,7 +193,7 @@ export class RunningSync {
     const nothing = { lastSuccess: null, lastError: null, attempts: 0, nextAttempt: null, failing: [], guard: null };
     return {
       name,
-      sources,
+      sources: sources.map(nameText),
       started: this.started,
       via: '',
       watches: 0,
@@ -211,7 +240,7 @@ function missingSource(sources: readonly ByteString[]): string | null {
     try {
       fs.statSync(Buffer.from(source, 'latin1'));
     } catch (error) {
-      return `source ${source}: ${errnoText(error)}`;
+      return `source ${nameText(source)}: ${errnoText(error)}`;
     }
   }
   return null;

@@ -2,6 +2,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { StderrLog } from '../daemon/log-sink.js';
 import { errnoText } from '../report/errno.js';
 import { FileLog } from '../report/file-log.js';
+import { nameText } from './names.js';
 
 export type LogKind = 'info' | 'warning' | 'error';
 
@@ -27,11 +28,17 @@ export class ServiceLog {
     try {
       this.open(path);
     } catch (error) {
-      this.line('error', `log file ${path}: ${errnoText(error)}`);
+      this.line('error', `log file ${nameText(path)}: ${errnoText(error)}`);
     }
   }
 
-  line(kind: LogKind, text: ByteString): void {
+  /** Text of the service's own. */
+  line(kind: LogKind, text: string): void {
+    this.bytes(kind, Buffer.from(text, 'utf8').toString('latin1'));
+  }
+
+  /** Text that holds names as they are. */
+  bytes(kind: LogKind, text: ByteString): void {
     const mark = kind === 'info' ? '' : `${kind}: `;
     for (const line of text.split('\n')) if (line !== '') this.sink.info(mark + line);
   }

@@ -73,34 +73,19 @@ export class LiveService implements Controlled {
     this.changed();
   }
 
-  /**
-   * Ends everything. With `drain` what is pending is sent first, as long as the configuration grants. Returns the
-   * number of changes that were left.
-   */
-  async stop(drain: boolean): Promise<number> {
+  /** Ends everything, after what is pending has been sent as far as that is possible. Returns how much was left. */
+  async stop(): Promise<number> {
     this.clearTimers();
     const all = [...this.syncs.values()];
     const deadline = Date.now() + this.config.drainMs;
-    const left = await Promise.all(all.map((sync) => this.stopWithin(sync, drain)));
-    const hookMs = drain ? Math.max(0, deadline - Date.now()) : 0;
-    const batches = await Promise.all(all.map((sync) => sync.stopHooks(hookMs)));
+    const left = await Promise.all(all.map((sync) => sync.stop(this.config.drainMs)));
+    const batches = await Promise.all(all.map((sync) => sync.stopHooks(Math.max(0, deadline - Date.now()))));
     const lost = batches.reduce((sum, n) => sum + n, 0);
     if (lost > 0) this.log.line('warning', `${lost} batches were not delivered to their hooks`);
     this.writeFile();
     this.socket?.close();
     this.http?.close();
     return left.reduce((sum, n) => sum + n, 0);
-  }
-
-  private async stopWithin(sync: RunningSync, drain: boolean): Promise<number> {
-    if (!drain) return sync.stop(false);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), this.config.drainMs);
-    });
-    const left = await Promise.race([sync.stop(true), late]);
-    clearTimeout(timer);
-    return left ?? sync.stop(false);
   }
 
   status(): ServiceStatus {
@@ -147,7 +132,7 @@ export class LiveService implements Controlled {
   private async removeSync(sync: RunningSync, gone: boolean): Promise<void> {
     this.syncs.delete(sync.name);
     this.log.line('info', `${sync.name}: ${gone ? 'ended' : 'begins anew'}, the configuration changed`);
-    const ending = gone ? this.stopWithin(sync, true) : sync.stop(false);
+    const ending = sync.stop(gone ? this.config.drainMs : 0);
     const hooks = ending.then(() => sync.stopHooks(this.config.drainMs));
     if (!gone) await ending;
     hooks.catch((error) => this.log.line('error', `${sync.name}: ${error}`));
@@ -159,7 +144,7 @@ export class LiveService implements Controlled {
     try {
       this.socket = await serveSocket(this, socket);
     } catch (error) {
-      const text = `status socket ${socket}: ${errnoText(error)}`;
+      const text = `status socket ${nameText(socket)}: ${errnoText(error)}`;
       if (socketGiven) throw new Error(text);
       this.log.line('warning', `${text}; going on without it`);
     }
@@ -215,7 +200,7 @@ export class LiveService implements Controlled {
       writeStatusFile(path, this.status());
       this.fileTrouble = false;
     } catch (error) {
-      if (!this.fileTrouble) this.log.line('error', `status file ${path}: ${errnoText(error)}`);
+      if (!this.fileTrouble) this.log.line('error', `status file ${nameText(path)}: ${errnoText(error)}`);
       this.fileTrouble = true;
     }
   }

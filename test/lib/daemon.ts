@@ -21,6 +21,8 @@ export interface DaemonSetup {
   secretsMode?: number;
   args?: string[];
   env?: Record<string, string>;
+  /** Where to listen; without it a port that is free. */
+  port?: number;
 }
 
 export interface RunningDaemon {
@@ -83,7 +85,7 @@ export function writeConfig(setup: DaemonSetup): string {
 export async function startDaemon(t: Teardown, program: Program, setup: DaemonSetup): Promise<RunningDaemon> {
   const config = writeConfig(setup);
   for (let attempt = 0; ; attempt++) {
-    const port = await freePort();
+    const port = setup.port ?? (await freePort());
     const args = ['--daemon', '--no-detach', `--config=${config}`, '--address=127.0.0.1', `--port=${port}`];
     const child = spawn(program.command, [...program.prefix, ...args, ...(setup.args ?? [])], {
       env: cleanEnv(setup.env),

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MIRROR_DEFAULTS } from '../../src/live/defaults.js';
 import { ConfigError } from '../../src/live-service/config/lines.js';
 import { readConfig } from '../../src/live-service/config/read.js';
 import { importText, kindOfConfig } from '../../src/live-service/import/import.js';
@@ -165,7 +166,7 @@ t.test('lsyncd', async (t) => {
   t.same(specs[0].targets[0].options, [
     ...['-az', '--bwlimit=200', '--delete', '--exclude=.*', '--exclude=*.tmp', '--password-file=/etc/pw'],
   ]);
-  t.equal(specs[0].settleMs, 5, 'a delay of a second only gathered what goes at once here');
+  t.equal(specs[0].settleMs, MIRROR_DEFAULTS.settleMs, 'a delay of a second only gathered what goes at once here');
   t.equal(specs[1].settleMs, 7000);
   t.same(specs[1].targets[0].options, ['-rlt', '--rsh=ssh -i /root/id -o User=joe -p 2222']);
   t.same(config.syncs[1].schedules, [{ kind: 'cron', pattern: '0 0 3 * * *' }]);

@@ -1,5 +1,6 @@
 import type { ByteString } from '../../../protocol/options.js';
 import { parseTarget } from '../../client/target.js';
+import { MIRROR_DEFAULTS } from '../../live/defaults.js';
 import type { TargetSpec } from '../../live/types.js';
 import { Change } from '../../watch/changes.js';
 import type { Level } from './keys.js';
@@ -101,12 +102,18 @@ function readSync(part: SyncPart, common: readonly HookConfig[], problems: strin
       sources: sources.map((source) => source.value),
       targets,
       wanted: scope.get('events', Change.WRITTEN | Change.MADE | Change.REMOVED | Change.ATTRIBUTES | Change.MODIFIED),
-      settleMs: scope.get('settle', 5),
-      watchVia: scope.get('watch', 'auto' as const),
-      pollMs: scope.get('poll', 60_000),
-      backOff: { firstMs: scope.get('retry first', 1000), mostMs: scope.get('retry most', 300_000) },
-      deleteGuard: { maxPercent: scope.get('delete guard', 100), fromEntries: scope.get('delete guard from', 100) },
-      maxPending: scope.get('most pending', 100_000),
+      settleMs: scope.get('settle', MIRROR_DEFAULTS.settleMs),
+      watchVia: scope.get('watch', MIRROR_DEFAULTS.watchVia),
+      pollMs: scope.get('poll', MIRROR_DEFAULTS.pollMs),
+      backOff: {
+        firstMs: scope.get('retry first', MIRROR_DEFAULTS.backOff.firstMs),
+        mostMs: scope.get('retry most', MIRROR_DEFAULTS.backOff.mostMs),
+      },
+      deleteGuard: {
+        maxPercent: scope.get('delete guard', MIRROR_DEFAULTS.deleteGuard.maxPercent),
+        fromEntries: scope.get('delete guard from', MIRROR_DEFAULTS.deleteGuard.fromEntries),
+      },
+      maxPending: scope.get('most pending', MIRROR_DEFAULTS.maxPending),
     },
     schedules: scope.all('full resync'),
     resyncOptions: [

@@ -46,7 +46,7 @@ export class History implements HistorySource {
 
   all(): HistoryData {
     const targets = Object.fromEntries([...this.rings].map(([key, ring]) => [key, ring.columns]));
-    return { times: this.times, targets };
+    return { step: this.step, times: this.times, targets };
   }
 
   private add(key: string, target: TargetStatus): void {

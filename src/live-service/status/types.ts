@@ -35,13 +35,13 @@ export interface Controlled {
 }
 
 export interface HistorySource {
-  /** Seconds between two samples. */
-  readonly step: number;
   all(): HistoryData;
 }
 
 /** Columns of one hour, oldest first; a sample of a target that did not exist yet is null. */
 export interface HistoryData {
+  /** Seconds between two samples. */
+  step: number;
   /** Seconds since 1970. */
   times: number[];
   targets: Record<string, TargetHistory>;

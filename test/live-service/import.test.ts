@@ -187,6 +187,14 @@ t.test('lsyncd', async (t) => {
   t.match(text, /# insist: /);
 });
 
+t.test('a configuration of lsyncd 2.0', async (t) => {
+  const { config } = await imported(
+    'settings = {\n  logfile = "/l",\n}\nsync{default.rsync, source="/s", target="h:/t/", rsyncOps="-rtu --chmod=g+w"}\n',
+  );
+  t.equal(config.logFile, '/l');
+  t.same(config.syncs[0].spec.targets[0].options, ['-rtu', '--chmod=g+w', '--delete']);
+});
+
 t.test('scripts that go wrong', async (t) => {
   const told = (text: string) =>
     importText(`settings {}\n${text}`, 'l.conf').then(

@@ -33,7 +33,8 @@ export async function scene(t: Teardown, modules: string[], secrets?: string[]):
   const source = join(dir, 'src');
   mkdirSync(source);
   writeFileSync(join(source, 'first'), 'first\n');
-  const auth: Params = secrets === undefined ? {} : { 'auth users': 'joe', 'secrets file': join(dir, 'daemon/secrets') };
+  const auth: Params =
+    secrets === undefined ? {} : { 'auth users': 'joe', 'secrets file': join(dir, 'daemon/secrets') };
   const params = Object.fromEntries(
     modules.map((name) => {
       mkdirSync(join(dir, name));

@@ -102,8 +102,8 @@ function isKnown(key: string): boolean {
   return Object.hasOwn(LETTERS, key) || LONG.has(key) || VALUES.has(key) || others.includes(key);
 }
 
-/** `_extra` is a list of words; a single string is often several. */
-function extraWords(value: LuaValue): ByteString[] {
+/** `_extra`, or the `rsyncOps` of lsyncd 2.0, is a list of words; a single string is often several. */
+export function extraWords(value: LuaValue): ByteString[] {
   if (typeof value === 'string') return splitWords(value);
   return value instanceof LuaTable ? listOf(value) : [];
 }

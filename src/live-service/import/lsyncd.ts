@@ -1,7 +1,7 @@
 import type { ByteString } from '../../../protocol/options.js';
 import { joinWords } from '../config/words.js';
 import { contentOf, IniWriter } from './ini-writer.js';
-import { listOf, rsyncTable, sshCommand, textOf } from './lsyncd-options.js';
+import { extraWords, listOf, rsyncTable, sshCommand, textOf } from './lsyncd-options.js';
 import { type LsyncdScript, runLsyncdScript, type SyncCall } from './lsyncd-script.js';
 import { LuaTable, type LuaValue } from './lua.js';
 
@@ -113,7 +113,8 @@ function translate(call: SyncCall, settings: LuaTable, delay: LuaValue): Transla
   const rsync = rsyncTable(given instanceof LuaTable ? given : new LuaTable(), BASE[kind]);
   const ssh = kind === 'rsyncssh' ? sshCommand(table.get('ssh')) : '';
   const comments = [...rsync.comments];
-  const options = [...rsync.options, ...deleteOption(table.get('delete'), comments)];
+  const old = extraWords(table.get('rsyncOps') ?? table.get('rsyncOpts'));
+  const options = [...(old.length > 0 ? old : rsync.options), ...deleteOption(table.get('delete'), comments)];
   if (ssh !== '') options.push(`--rsh=${ssh}`);
   const entries: Entry[] = [['options', joinWords(options)]];
   if (rsync.passwordFile !== '') entries.push(['password file', rsync.passwordFile]);
@@ -157,6 +158,8 @@ const TAKEN: ReadonlySet<string> = new Set([
   'targetdir',
   'ssh',
   'rsync',
+  'rsyncOps',
+  'rsyncOpts',
   'delete',
   'filter',
   'filterFrom',

@@ -14,6 +14,7 @@ export const Errno = {
   EINVAL: 22,
   EMFILE: 24,
   ENOSPC: 28,
+  ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,

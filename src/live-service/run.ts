@@ -1,6 +1,7 @@
 import type { ByteString } from '../../protocol/options.js';
 import { detach, isDetachedCopy, reportStart } from '../daemon/detach.js';
 import { createPidFile, type PidFile } from '../daemon/pid-file.js';
+import { notifyService } from '../libc/service.js';
 import { createMirror } from '../live/mirror.js';
 import { errnoText } from '../report/errno.js';
 import { checkConfig } from './config/check.js';
@@ -65,6 +66,7 @@ async function serve(args: RunArguments, config: ServiceConfig, isCopy: boolean)
     if (config.pidFile !== '') pidFile = createPidFile(config.pidFile);
     await service.start();
   } catch (error) {
+    await service.stop().catch(() => {});
     pidFile?.remove();
     const text =
       error instanceof Error && 'code' in error
@@ -79,10 +81,20 @@ async function serve(args: RunArguments, config: ServiceConfig, isCopy: boolean)
   const names = config.syncs.map((sync) => sync.spec.name).join(', ');
   log.line('info', `started: ${names}${service.httpPort === 0 ? '' : `; http://127.0.0.1:${service.httpPort}/`}`);
   if (isCopy) await reportStart({ kind: 'started' });
+  tellManager('READY=1', log);
   const code = await untilEnded(args, service, log);
   pidFile?.remove();
   log.close();
   return code;
+}
+
+/** Tells systemd how far the service is, when it was started by that. */
+function tellManager(state: string, log: ServiceLog): void {
+  try {
+    notifyService(state);
+  } catch (error) {
+    log.line('warning', `the service manager could not be told ${state}: ${(error as Error).message}`);
+  }
 }
 
 /** Serves signals until one of them ends the service. */
@@ -97,6 +109,7 @@ function untilEnded(args: RunArguments, service: LiveService, log: ServiceLog): 
         return;
       }
       ending = true;
+      tellManager('STOPPING=1', log);
       log.line('info', `${signal}: ending, pending changes are sent first`);
       const left = await service.stop();
       log.line(

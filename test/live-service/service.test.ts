@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
@@ -12,6 +14,7 @@ t.test('two targets, a hook, pause and resume, SIGTERM', async (t) => {
   writeFileSync(join(s.dir, 'pw'), 'secret\n', { mode: 0o600 });
   const out = join(s.dir, 'hook.out');
   s.configure(`options = -a --delete
+total sessions = 1
 [sync web]
 source = ${s.source}/
 user = joe
@@ -148,6 +151,34 @@ target = ${s.daemon.url('nowhere')}\ntarget = /proc/none/x/y\n`);
   t.match(await live([]), { code: 1, stderr: /a configuration is needed: -c FILE/ });
   t.match(await live(['-c', s.conf, '--wrong']), { code: 1, stderr: /Unknown argument: wrong/ });
   t.match(await live(['status', '--socket', join(s.dir, 'none')]), { code: 1, stderr: /is the service running\?/ });
+});
+
+t.test('systemd is told, and a port that is taken ends the start', async (t) => {
+  const s = await scene(t, ['m1']);
+  const name = join(s.dir, 'notify');
+  const script = `import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('${name}')
+while True: print(s.recv(4096), flush=True)`;
+  const manager = spawn('python3', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => manager.kill());
+  let told = '';
+  manager.stdout.on('data', (chunk) => {
+    told += chunk;
+  });
+  await waitFor(() => existsSync(name), 10_000, 'the manager to listen');
+  s.configure(`[sync one]\nsource = ${s.source}/\ntarget = ${s.daemon.url('m1')}\noptions = -a\n`);
+  const service = await startService(t, s, { NOTIFY_SOCKET: name });
+  await waitFor(() => told.includes('READY=1'), 10_000, 'systemd to be told');
+  t.equal(await service.end(), 0);
+  await waitFor(() => told.includes('STOPPING=1'), 10_000, 'systemd to be told');
+
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  s.configure(`http = ${(taken.address() as AddressInfo).port}\n[sync one]\nsource = ${s.source}/\ntarget = /x\n`);
+  t.match(await live(['-c', s.conf]), { code: 11, stderr: /^http port 127\.0\.0\.1:\d+: Address already in use/ });
+  for (const left of ['pid.file', 'status.socket']) t.equal(existsSync(join(s.dir, left)), false, left);
 });
 
 t.test('--detach', async (t) => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askStatus } from '../../src/live-service/remote.js';
 import type { ServiceStatus } from '../../src/live-service/status/types.js';
 import { type Params, type RunningDaemon, startDaemon } from '../lib/daemon.js';
 import { PROJECT, RSYNC } from '../lib/project.js';
@@ -70,8 +71,16 @@ export interface RunningService {
 }
 
 /** Starts the service in the foreground and waits until it answers. */
-export async function startService(t: Teardown, { conf }: Scene): Promise<RunningService> {
-  const child = spawn(process.execPath, [LIVE, '-c', conf], { env: cleanEnv(), stdio: ['ignore', 'ignore', 'pipe'] });
+export async function startService(
+  t: Teardown,
+  { conf, dir }: Scene,
+  env: Record<string, string> = {},
+): Promise<RunningService> {
+  const child = spawn(process.execPath, [LIVE, '-c', conf], {
+    env: cleanEnv(env),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const socket = join(dir, 'status.socket');
   let errors = '';
   child.stderr.on('data', (chunk) => {
     errors += chunk;
@@ -83,11 +92,7 @@ export async function startService(t: Teardown, { conf }: Scene): Promise<Runnin
   });
   const service: RunningService = {
     child,
-    async status() {
-      const answer = await live(['status', '--json', '-c', conf]);
-      if (answer.code !== 0) throw new Error(answer.stderr);
-      return JSON.parse(answer.stdout) as ServiceStatus;
-    },
+    status: () => askStatus(socket),
     end(signal = 'SIGTERM') {
       child.kill(signal);
       return within(ended, 40_000, 'the service to end');
@@ -96,7 +101,10 @@ export async function startService(t: Teardown, { conf }: Scene): Promise<Runnin
   await waitFor(
     async () => {
       if (child.exitCode !== null) throw new Error(`the service ended: ${errors}`);
-      return (await live(['status', '-c', conf])).code === 0;
+      return askStatus(socket).then(
+        () => true,
+        () => false,
+      );
     },
     30_000,
     'the service to answer',

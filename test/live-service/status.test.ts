@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -146,6 +146,7 @@ t.test('the HTTP port: pages for this machine only', async (t) => {
   const metrics = await ask(port, 'GET', '/metrics');
   t.match(metrics.headers['content-type'], /^text\/plain; version=0\.0\.4/);
   t.match(metrics.body, /^tsrsync_lag_seconds\{sync="web",target="web2"\} 61$/m);
+  t.match(metrics.body, /^process_resident_memory_bytes \d+$/m);
   t.match(metrics.body, /^# TYPE tsrsync_sent_bytes_total counter\n/m);
   t.match(metrics.body, /^tsrsync_in_step\{sync="web",target="web1"\} 1$/m);
   t.match(metrics.body, /^tsrsync_hook_queued\{sync="web",hook="purge"\} 2$/m);
@@ -213,7 +214,11 @@ t.test('tables, status file, history, slots', async (t) => {
   t.equal(lines[5], 'web hook purge: exit code 1 (2 waiting)');
 
   const file = join(tempDir(t), 'status');
+  const victim = join(tempDir(t), 'victim');
+  writeFileSync(victim, 'mine');
+  symlinkSync(victim, `${file}.new`);
   writeStatusFile(file, state());
+  t.equal(readFileSync(victim, 'utf8'), 'mine', 'a link that somebody laid is not followed');
   t.match(readFileSync(file, 'utf8'), /^Lsyncd status report at .*\n\nweb source=\/var\/www\/\nThere are 17 delays\n/);
   t.match(readFileSync(file, 'utf8'), /\nInotify watching 9 directories\n$/);
 

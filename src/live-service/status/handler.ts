@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Metrics } from './metrics.js';
+import type { Metrics } from './metrics.js';
 import { loadPage, type Page } from './page.js';
 import type { ControlCommand, Controlled } from './types.js';
 
 const MAX_BODY = 4096;
 /** Milliseconds between two events of a stream. */
 const TICK_MS = 1000;
+/** Milliseconds that a change waits for others. */
+const SOON_MS = 100;
 /** Viewers at the same time. */
 const MAX_STREAMS = 50;
 
@@ -25,7 +27,8 @@ class Refused extends Error {
 /** Answers the requests of one server. */
 export class StatusHandler {
   private readonly streams = new Set<ServerResponse>();
-  private readonly metrics = new Metrics();
+  private metrics: Metrics | null = null;
+  private soon: NodeJS.Timeout | null = null;
   private timer: NodeJS.Timeout | null = null;
   private page: Page | null = null;
   private readonly unlisten: () => void;
@@ -35,7 +38,7 @@ export class StatusHandler {
     private readonly service: Controlled,
     private readonly guarded: boolean,
   ) {
-    this.unlisten = service.onChange(() => this.tick());
+    this.unlisten = service.onChange(() => this.tickSoon());
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -52,6 +55,7 @@ export class StatusHandler {
   close(): void {
     this.unlisten();
     if (this.timer !== null) clearInterval(this.timer);
+    if (this.soon !== null) clearTimeout(this.soon);
     for (const stream of this.streams) stream.end();
   }
 
@@ -68,12 +72,21 @@ export class StatusHandler {
       case '/history.json':
         return send(response, 'application/json', JSON.stringify(this.service.history.all()));
       case '/metrics':
-        return send(response, this.metrics.contentType, await this.metrics.text(this.service.status()));
+        return this.sendMetrics(response);
       case '/events':
         return this.openStream(response);
       default:
         throw new Refused(404, 'no such page');
     }
+  }
+
+  private async sendMetrics(response: ServerResponse): Promise<void> {
+    if (this.metrics === null) {
+      // Loaded by those who scrape only.
+      const { Metrics } = await import('./metrics.js');
+      this.metrics = new Metrics();
+    }
+    send(response, this.metrics.contentType, await this.metrics.text(this.service.status()));
   }
 
   private sendPage(response: ServerResponse): void {
@@ -92,7 +105,7 @@ export class StatusHandler {
       throw new Refused(404, (error as Error).message);
     }
     send(response, 'application/json', '{"ok":true}\n');
-    this.tick();
+    this.tickSoon();
   }
 
   private openStream(response: ServerResponse): void {
@@ -107,6 +120,15 @@ export class StatusHandler {
     });
     this.timer ??= setInterval(() => this.tick(), TICK_MS).unref();
     this.tick();
+  }
+
+  /** A storm of changes becomes a few events a second. */
+  private tickSoon(): void {
+    if (this.streams.size === 0) return;
+    this.soon ??= setTimeout(() => {
+      this.soon = null;
+      this.tick();
+    }, SOON_MS);
   }
 
   /** Sends the state to every viewer. One that does not read any more is dropped. */

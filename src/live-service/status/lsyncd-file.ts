@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { ByteString } from '../../../protocol/options.js';
 import type { ServiceStatus, SyncStatus } from './types.js';
 
@@ -29,6 +29,8 @@ function syncLines(sync: SyncStatus): string[] {
 /** Writes it whole: a reader never sees half of it. Throws an errno error. */
 export function writeStatusFile(path: ByteString, status: ServiceStatus): void {
   const fresh = Buffer.from(`${path}.new`, 'latin1');
-  writeFileSync(fresh, statusFileText(status), { mode: 0o644 });
+  // Made anew, so that nobody can have put a link to another file there.
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, statusFileText(status), { mode: 0o644, flag: 'wx' });
   renameSync(fresh, Buffer.from(path, 'latin1'));
 }

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { TargetStatus } from '../../live/types.js';
 import type { HookStatus } from '../hooks/runner.js';
 import type { ServiceStatus, SyncStatus } from './types.js';
@@ -38,11 +38,29 @@ const HOOK_MEASURES: readonly Measure<HookStatus>[] = [
   ['hook_lost_total', 'Batches that were given up', 'counter', (h) => h.lost],
 ];
 
+/** The usual ones of a process; prom-client's own set would wake the process up all the time to measure itself. */
+const PROCESS_MEASURES: readonly Measure<ServiceStatus>[] = [
+  ['sessions_running', 'Sessions that run now', 'gauge', (s) => s.sessions],
+  ['process_start_time_seconds', 'When the service was started', 'gauge', (s) => s.started / 1000],
+  ['process_resident_memory_bytes', 'Memory of the service', 'gauge', () => process.memoryUsage.rss()],
+  ['process_cpu_seconds_total', 'CPU time of the service', 'counter', () => cpuSeconds()],
+];
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 type Labels = Record<string, string>;
 
 /** One measure as a metric of the registry; the returned function sets it for one thing. */
 function register<T>(registry: Registry, labelNames: string[], [name, help, kind, value]: Measure<T>) {
-  const settings = { name: `tsrsync_${name}`, help, labelNames, registers: [registry] };
+  const settings = {
+    name: name.startsWith('process_') ? name : `tsrsync_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+  };
   const metric = kind === 'gauge' ? new Gauge(settings) : new Counter(settings);
   return {
     reset: () => metric.reset(),
@@ -61,9 +79,7 @@ export class Metrics {
   private readonly syncs = SYNC_MEASURES.map((m) => register(this.registry, ['sync'], m));
   private readonly hooks = HOOK_MEASURES.map((m) => register(this.registry, ['sync', 'hook'], m));
 
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
-  }
+  private readonly process = PROCESS_MEASURES.map((m) => register(this.registry, [], m));
 
   get contentType(): string {
     return this.registry.contentType;
@@ -71,7 +87,8 @@ export class Metrics {
 
   /** The text of one scrape. */
   text(status: ServiceStatus): Promise<string> {
-    for (const measure of [...this.targets, ...this.syncs, ...this.hooks]) measure.reset();
+    for (const measure of [...this.process, ...this.targets, ...this.syncs, ...this.hooks]) measure.reset();
+    for (const measure of this.process) measure.set(status, {});
     for (const sync of status.syncs) {
       for (const measure of this.syncs) measure.set(sync, { sync: sync.name });
       for (const target of sync.targets) {

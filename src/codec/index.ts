@@ -30,15 +30,18 @@ function unknown(name: string): RsyncError {
   return new RsyncError(Exit.UNSUPPORTED, `unknown compression: ${name}`);
 }
 
-/** The sending half of a session's compression. `level` null is the algorithm's default. */
-export function createCompressor(name: string, level: number | null, protocol: number): Compressor {
+/**
+ * The sending half of a session's compression. `level` null is the algorithm's default; `threads` more may work at it,
+ * where the algorithm can use them (zstd).
+ */
+export function createCompressor(name: string, level: number | null, protocol: number, threads = 0): Compressor {
   switch (name) {
     case 'zlib':
       return new HistoryDeflateCompressor(level, protocol);
     case 'zlibx':
       return new DeflateCompressor(level);
     case 'zstd':
-      return new ZstdCompressor(level);
+      return new ZstdCompressor(level, threads);
     case 'lz4':
       return new Lz4Compressor();
     default:

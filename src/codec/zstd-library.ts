@@ -3,8 +3,9 @@ import { RsyncError } from '../../protocol/errors.js';
 import { type KoffiFunction, loadKoffi } from '../libc/koffi.js';
 import type { ZstdEngine } from './zstd.js';
 
-/** ZSTD_c_compressionLevel */
+/** ZSTD_c_compressionLevel and ZSTD_c_nbWorkers */
 const COMPRESSION_LEVEL = 100;
+const WORKERS = 400;
 
 interface Library {
   createCCtx: KoffiFunction;
@@ -81,12 +82,16 @@ class LibraryEngine implements ZstdEngine {
   }
 }
 
-/** A compressor of the library; null where there is none. */
-export function libraryCompressor(level: number): ZstdEngine | null {
+/** A compressor of the library with `threads` more threads (0: none); null where there is no library. */
+export function libraryCompressor(level: number, threads: number): ZstdEngine | null {
   const lib = load();
   if (!lib) return null;
   const context = lib.createCCtx();
-  if (context) lib.setParameter(context, COMPRESSION_LEVEL, level);
+  if (context) {
+    lib.setParameter(context, COMPRESSION_LEVEL, level);
+    // A library without threads refuses, and does it alone.
+    if (threads > 0) lib.setParameter(context, WORKERS, threads);
+  }
   return new LibraryEngine(lib, lib.compress, context, lib.freeCCtx);
 }
 

@@ -10,6 +10,7 @@ const DEFAULT_LEVEL = 3;
 const MAX_LEVEL = 22;
 const MIN_LEVEL = -131072;
 const COMPRESSION_LEVEL = 100;
+const WORKERS = 400;
 /** End directives: ZSTD_e_continue and ZSTD_e_flush. */
 const CONTINUE = 0;
 const FLUSH = 1;
@@ -52,8 +53,10 @@ function nodeEngine(stream: object | undefined): ZstdEngine | null {
   return stream && RawStream.isPossible(stream) ? new NodeEngine(stream) : null;
 }
 
-function nodeCompressor(level: number): ZstdEngine | null {
-  return nodeEngine((zlib as NodeZstd).createZstdCompress?.({ params: { [COMPRESSION_LEVEL]: level } }));
+function nodeCompressor(level: number, threads: number): ZstdEngine | null {
+  const params: Record<number, number> = { [COMPRESSION_LEVEL]: level };
+  if (threads > 0) params[WORKERS] = threads;
+  return nodeEngine((zlib as NodeZstd).createZstdCompress?.({ params }));
 }
 
 function nodeDecompressor(): ZstdEngine | null {
@@ -75,9 +78,9 @@ export class ZstdCompressor implements Compressor {
   private readonly engine: ZstdEngine;
   private readonly frames = new FrameBuffer(0);
 
-  constructor(level: number | null) {
+  constructor(level: number | null, threads: number) {
     const chosen = Math.max(MIN_LEVEL, Math.min(MAX_LEVEL, level || DEFAULT_LEVEL));
-    this.engine = found(nodeCompressor(chosen) ?? libraryCompressor(chosen));
+    this.engine = found(nodeCompressor(chosen, threads) ?? libraryCompressor(chosen, threads));
   }
 
   reset(): void {}

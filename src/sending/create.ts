@@ -9,8 +9,8 @@ function tokenWriter(session: Session): TokenWriter {
   const { compression } = session.algorithms;
   const { writer } = session.connection;
   if (compression === 'none') return new PlainTokenWriter(writer);
-  const level = session.options.compressLevel;
-  return new CompressedTokenWriter(writer, createCompressor(compression, level, session.protocol));
+  const { compressLevel: level, compressThreads: threads } = session.options;
+  return new CompressedTokenWriter(writer, createCompressor(compression, level, session.protocol, threads));
 }
 
 /** The machine that sends files of this session, with the sums and the compression that were agreed on. */

@@ -271,3 +271,15 @@ t.test('a frame that expands a thousand times comes out in pieces', async (t) =>
     t.ok(largest <= 128 * 1024, name);
   }
 });
+
+t.test('zstd with threads: what several of them compress is one stream, flushed at every end', async (t) => {
+  const files = [3_000_000, 10, 900_000].map((length, i) => [new Random(i).bytes(length, true).toString('latin1')]);
+  const { w, bytes } = recorder();
+  const writer = new CompressedTokenWriter(w, createCompressor('zstd', null, 32, 2));
+  const chunks = files.map((file) => {
+    const before = bytes().length;
+    writePieces(writer, file, BASIS, BLOCK);
+    return bytes().subarray(before);
+  });
+  t.same(decode('zstd', chunks, files.length), files);
+});

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
@@ -73,6 +73,47 @@ t.test('whole files arrive whole, and are counted as rsync counts them', async (
     t.match(stdout, /\r +17,825,797 100% .*\(xfr#2, to-chk=0\/2\)\n/);
     t.match(stdout, /\r +1 100% .*\(xfr#1, to-chk=1\/2\)\n/);
   });
+});
+
+/** Files that differ from those of the target in every way that a search can meet. */
+function makeDifferences(world: World): void {
+  const random = new Random(9);
+  const old = random.bytes(3 * MIB);
+  const edited = Buffer.concat([old.subarray(0, MIB), Buffer.from('new'), old.subarray(MIB)]);
+  for (let i = 0; i < 8; i++) edited[random.int(edited.length)] ^= 0x55;
+  const pieces = Array.from({ length: 500 }, (_, i) => old.subarray(i * 5000, (i + 1) * 5000));
+  const [from, to] = [world.makeDir('new'), world.makeDir('old')];
+  const files: [string, Buffer, Buffer][] = [
+    ['edited', edited, old],
+    ['short', edited.subarray(0, 14_013), old.subarray(0, 14_010)],
+    ['mixed', Buffer.concat(pieces.reverse()), old],
+    ['zeros', Buffer.alloc(MIB), Buffer.alloc(MIB - 5)],
+  ];
+  for (const [name, data, basis] of files) {
+    writeFileSync(join(from, name), data);
+    writeFileSync(join(to, name), basis);
+  }
+}
+
+t.test('differences: what is literal and what is matched is what rsync has', async (t) => {
+  const world = new World(t);
+  makeDifferences(world);
+  for (const extra of [[], ['-B', '3000'], ['-z'], ['-z', '--zc=zlib'], ['--cc=md5'], ['--cc=xxh64']]) {
+    const results = [];
+    for (const program of [TSRSYNC, RSYNC]) {
+      const target = world.path(`${program.name}-differences`);
+      cpSync(world.path('old'), target, { recursive: true });
+      const args = ['-a', '-I', '--no-whole-file', '--stats', ...extra, `${world.path('new')}/`, target];
+      const { code, stdout, stderr } = await run(program.command, [...program.prefix, ...args]);
+      t.equal(code, 0, stderr);
+      for (const name of ['edited', 'short', 'mixed', 'zeros']) {
+        t.ok(readFileSync(join(target, name)).equals(readFileSync(join(world.path('new'), name))), name);
+      }
+      results.push(totals(stdout));
+      rmSync(target, { recursive: true });
+    }
+    t.same(results[0], results[1], extra.join(' '));
+  }
 });
 
 t.test('an old file gives way to the new one in one step, and over itself in place', async (t) => {

@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import { flength, type SumHead } from '../../protocol/delta/blocks.js';
 import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
@@ -6,6 +5,7 @@ import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { FileWriter } from '../files/output.js';
 import { Errno, systemError } from '../libc/errno.js';
+import { BASIS_WINDOW, BasisWindow } from './basis-window.js';
 
 /** Where the content of a file goes and comes from. */
 export interface FileTarget {
@@ -20,7 +20,6 @@ export interface FileTarget {
   append: number;
 }
 
-const BASIS_WINDOW = 256 * 1024;
 /** Bytes that are copied between two turns of others, and from which on the kernel copies faster than we do. */
 const COPY_STEP = 8 * 1024 * 1024;
 const WORTH_KERNEL = 512 * 1024;
@@ -32,9 +31,7 @@ export class FileReceiver {
   /** Position in the new file. */
   offset = 0;
   private target!: FileTarget;
-  private window: Buffer | null = null;
-  private windowAt = 0;
-  private windowLength = 0;
+  private readonly window: BasisWindow;
   private readonly ownSum: Buffer;
   private readonly theirSum: Buffer;
   private inSum = false;
@@ -50,6 +47,7 @@ export class FileReceiver {
     private readonly tokens: TokenReader,
     private readonly digest: Digest,
   ) {
+    this.window = new BasisWindow(digest.kernel);
     this.ownSum = Buffer.alloc(digest.length);
     this.theirSum = Buffer.alloc(digest.length);
   }
@@ -59,7 +57,7 @@ export class FileReceiver {
     this.tokens.start();
     this.digest.init();
     this.inSum = false;
-    this.windowLength = 0;
+    this.window.open(target.basis);
     this.writeError = this.readError = null;
     this.isHanded = false;
     this.kernelOffset = 0;
@@ -71,10 +69,11 @@ export class FileReceiver {
   private skipExisting(target: FileTarget): void {
     const length = flength(target.head);
     if (target.append === 2) {
+      const { window } = this;
       for (let at = 0; at < length; ) {
-        const n = this.readBasis(at, Math.min(BASIS_WINDOW, length - at));
+        const n = window.load(at, Math.min(BASIS_WINDOW, length - at), false);
         if (n === 0) break;
-        this.digest.update(this.window!, at - this.windowAt, at - this.windowAt + n);
+        this.digest.update(window.bytes, window.place(at), window.place(at) + n);
         at += n;
       }
     }
@@ -96,7 +95,10 @@ export class FileReceiver {
       }
       if (kind === Token.LITERAL) this.literal(tokens.data, tokens.from, tokens.to);
       else if (kind === Token.MATCH) this.match(tokens.block);
-      else this.inSum = true;
+      else {
+        this.endRun();
+        this.inSum = true;
+      }
     }
     r.begin();
     r.copyTo(this.theirSum, 0, this.theirSum.length);
@@ -129,12 +131,14 @@ export class FileReceiver {
   }
 
   private copyByHand(fd: number, wanted: number): void {
-    this.window ??= Buffer.allocUnsafeSlow(BASIS_WINDOW);
+    const { window } = this;
+    window.open(fd);
     try {
-      const n = fs.readSync(fd, this.window, 0, wanted, this.offset);
+      const n = window.load(this.offset, wanted, false);
       // The file shrank after it was opened: what was copied is neither the old content nor the new one.
       if (n === 0) this.readError = systemError(Errno.ENODATA, 'read');
-      this.write(this.window, 0, n);
+      const from = window.place(this.offset);
+      this.write(window.bytes, from, from + n);
       this.offset += n;
       this.literalBytes += n;
     } catch (error) {
@@ -148,6 +152,7 @@ export class FileReceiver {
   }
 
   private literal(data: Uint8Array, from: number, to: number): void {
+    this.endRun();
     this.literalBytes += to - from;
     this.digest.update(data, from, to);
     const { output } = this.target;
@@ -183,7 +188,8 @@ export class FileReceiver {
   }
 
   private match(block: number): void {
-    const { head, basis, output, updating } = this.target;
+    const { window, target } = this;
+    const { head, basis, output } = target;
     if (block >= head.count) throw new ProtocolError('block number', `${block} of ${head.count}`);
     const length = block === head.count - 1 && head.remainder > 0 ? head.remainder : head.blockLength;
     this.matchedBytes += length;
@@ -192,36 +198,33 @@ export class FileReceiver {
       return;
     }
     const at = block * head.blockLength;
-    const have = this.readBasis(at, length);
-    if (have < length && output !== null && this.writeError === null) {
+    const isNext = window.hasRun && at === window.runTo && window.has(at, length);
+    if (!isNext) this.endRun();
+    // In place, what was read ahead may be overwritten before it is used.
+    if (!window.has(at, length) && window.load(at, length, !target.updating) < length) {
       // The basis shrank under us: the sum will not hold, and the file is asked for again.
       this.offset += length;
       return;
     }
-    const from = at - this.windowAt;
-    const { window } = this;
-    this.digest.update(window!, from, from + length);
-    if (this.tokens.wantsMatched) this.tokens.matched(window!, from, from + length);
-    if (updating && at === this.offset) output?.skip(length);
-    else this.write(window!, from, from + length);
+    if (!isNext) window.runFrom = at;
+    window.runTo = at + length;
+    if (this.tokens.wantsMatched) {
+      const from = window.place(at);
+      this.tokens.matched(window.bytes, from, from + length);
+    }
     this.offset += length;
+    if (target.updating) this.endRun();
   }
 
-  /** Makes `window` hold the basis from `at` on; returns how many of `length` bytes there are. */
-  private readBasis(at: number, length: number): number {
-    if (at >= this.windowAt && at + length <= this.windowAt + this.windowLength) return length;
-    const size = Math.max(BASIS_WINDOW, length);
-    if (this.window === null || this.window.length < size) this.window = Buffer.allocUnsafeSlow(size);
-    // In place, what was read ahead may be overwritten before it is used.
-    const wanted = this.target.updating ? length : size;
-    let have = 0;
-    while (have < wanted) {
-      const n = fs.readSync(this.target.basis, this.window, have, wanted - have, at + have);
-      if (n === 0) break;
-      have += n;
-    }
-    this.windowAt = at;
-    this.windowLength = have;
-    return Math.min(have, length);
+  /** Uses the blocks that were put off. They end at `offset`. */
+  private endRun(): void {
+    const { window, target } = this;
+    if (!window.hasRun) return;
+    const length = window.runTo - window.runFrom;
+    const from = window.place(window.runFrom);
+    this.digest.update(window.bytes, from, from + length);
+    if (target.updating && window.runTo === this.offset) target.output?.skip(length);
+    else this.write(window.bytes, from, from + length);
+    window.endRun();
   }
 }

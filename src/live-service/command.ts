@@ -41,7 +41,9 @@ function isForUser(error: Error): boolean {
   return error.name === 'YError' || error.constructor === Error;
 }
 
-function commandLine(argv: ByteString[], finish: (code: number) => void) {
+type Parser = ReturnType<typeof yargs>;
+
+function commandLine(argv: ByteString[], finish: (code: number) => void): Parser {
   const cli = yargs(argv)
     .scriptName('tsrsync-live')
     .locale('en')
@@ -56,6 +58,14 @@ function commandLine(argv: ByteString[], finish: (code: number) => void) {
       throw error ?? new Error(`${message}\n\n${usageOf(parser)}`);
     })
     .wrap(100);
+  addRun(cli, argv, finish);
+  addImport(cli);
+  addStatus(cli);
+  for (const name of Object.keys(CONTROL)) addControl(cli, name as ControlCommand);
+  return cli;
+}
+
+function addRun(cli: Parser, argv: ByteString[], finish: (code: number) => void): void {
   cli.command(
     '$0',
     'keep targets equal to their sources, as the configuration says',
@@ -71,6 +81,9 @@ function commandLine(argv: ByteString[], finish: (code: number) => void) {
       finish(await run({ config: args.config as string, check, once, detach, argv }));
     },
   );
+}
+
+function addImport(cli: Parser): void {
   cli.command(
     'import <file>',
     'print the configuration that does what a sersync confxml.xml or an lsyncd configuration does',
@@ -80,6 +93,9 @@ function commandLine(argv: ByteString[], finish: (code: number) => void) {
       process.stdout.write(Buffer.from(text, 'latin1'));
     },
   );
+}
+
+function addStatus(cli: Parser): void {
   cli.command(
     'status',
     'show the state of a running service',
@@ -89,18 +105,16 @@ function commandLine(argv: ByteString[], finish: (code: number) => void) {
       process.stdout.write(args.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable(status));
     },
   );
-  for (const [name, text] of Object.entries(CONTROL)) {
-    cli.command(
-      `${name} [sync] [target]`,
-      text,
-      (y) => withSocket(y).positional('sync', { type: 'string' }).positional('target', { type: 'string' }),
-      async (args) => askControl(await socketOf(args), name as ControlCommand, args.sync, args.target),
-    );
-  }
-  return cli;
 }
 
-type Parser = ReturnType<typeof yargs>;
+function addControl(cli: Parser, name: ControlCommand): void {
+  cli.command(
+    `${name} [sync] [target]`,
+    CONTROL[name],
+    (y) => withSocket(y).positional('sync', { type: 'string' }).positional('target', { type: 'string' }),
+    async (args) => askControl(await socketOf(args), name, args.sync, args.target),
+  );
+}
 
 function withSocket(y: Parser) {
   return y.option('socket', { type: 'string', requiresArg: true, describe: 'status socket of the service' });

@@ -68,14 +68,7 @@ async function serve(args: RunArguments, config: ServiceConfig, isCopy: boolean)
   } catch (error) {
     await service.stop().catch(() => {});
     pidFile?.remove();
-    const text =
-      error instanceof Error && 'code' in error
-        ? `log file ${config.logFile}: ${errnoText(error)}`
-        : `${(error as Error).message}`;
-    if (isCopy) {
-      await reportStart({ kind: 'line', text });
-      await reportStart({ kind: 'failed', code: FILES });
-    } else complain(text);
+    await reportFailure(error as Error, config, isCopy);
     return FILES;
   }
   const names = config.syncs.map((sync) => sync.spec.name).join(', ');
@@ -86,6 +79,14 @@ async function serve(args: RunArguments, config: ServiceConfig, isCopy: boolean)
   pidFile?.remove();
   log.close();
   return code;
+}
+
+/** Tells the user why the start failed; a copy in the background does so through the process that the user started. */
+async function reportFailure(error: Error, config: ServiceConfig, isCopy: boolean): Promise<void> {
+  const text = 'code' in error ? `log file ${config.logFile}: ${errnoText(error)}` : error.message;
+  if (!isCopy) return complain(text);
+  await reportStart({ kind: 'line', text });
+  await reportStart({ kind: 'failed', code: FILES });
 }
 
 /** Tells systemd how far the service is, when it was started by that. */

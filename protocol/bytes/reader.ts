@@ -54,6 +54,8 @@ export class ByteReader {
   short = false;
   /** Bytes received from the transport so far, frame headers included. */
   total = 0;
+  /** Those of them that were no data: frame headers and messages before the next byte to decode. */
+  overhead = 0;
   private unit = 0;
   private rawEnd = 0;
   /** Bytes that `space` offers; it grows while they are all used. */
@@ -79,6 +81,11 @@ export class ByteReader {
 
   get framed(): boolean {
     return this.frameLeft !== UNFRAMED;
+  }
+
+  /** Bytes of data that were decoded so far. */
+  get decoded(): number {
+    return this.total - this.buffered - this.overhead;
   }
 
   /** Bytes that were received and not decoded yet, headers included. */
@@ -216,6 +223,7 @@ export class ByteReader {
     this.unit += n;
     this.pos += n;
     this.end += n;
+    this.overhead += n;
   }
 
   private need(n: number): boolean {

@@ -30,6 +30,8 @@ export class ByteWriter {
   pending = 0;
   /** Bytes written so far, frame headers included. */
   total = 0;
+  /** Those of all bytes, unflushed ones too, that are no data: frame headers and messages. */
+  private overhead = 0;
   private page: Page;
   private start = 0;
   private frame = -1;
@@ -43,6 +45,11 @@ export class ByteWriter {
 
   get framed(): boolean {
     return this.frames;
+  }
+
+  /** Bytes of data written so far. */
+  get data(): number {
+    return this.total + this.unflushed - this.overhead;
   }
 
   /** Bytes that wait here for a flush. */
@@ -76,14 +83,19 @@ export class ByteWriter {
     if (this.frames && this.frame < 0) {
       this.frame = this.pos;
       this.pos += 4;
+      this.overhead += 4;
     }
   }
 
   private closeFrame(): void {
     if (this.frame < 0) return;
     const length = this.pos - this.frame - 4;
-    if (length === 0) this.pos = this.frame;
-    else this.buf.writeUInt32LE(length | ((MPLEX_BASE + Msg.DATA) << 24), this.frame);
+    if (length === 0) {
+      this.pos = this.frame;
+      this.overhead -= 4;
+    } else {
+      this.buf.writeUInt32LE(length | ((MPLEX_BASE + Msg.DATA) << 24), this.frame);
+    }
     this.frame = -1;
   }
 
@@ -126,6 +138,7 @@ export class ByteWriter {
     this.i32(payload.length | ((MPLEX_BASE + code) << 24));
     this.bytes(payload);
     this.frames = wasFramed;
+    this.overhead += 4 + payload.length;
   }
 
   /** Writes an empty DATA frame, the keep-alive of every protocol version (4.6). */

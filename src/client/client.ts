@@ -13,6 +13,7 @@ import { preloadRole } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
+import { readInputs } from './inputs.js';
 import { defaultUser } from './password.js';
 import { type BegunRun, beginLocal, beginRemote, finishRun, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
@@ -39,16 +40,17 @@ export async function runClient(o: CommandOptions, log: ClientLog, hooks: RunHoo
 export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: RunHooks = {}): Promise<ReadyRun | null> {
   const job = planJob(o);
   checkProtocol(o, job);
+  const inputs = readInputs(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (job.remote === null) return new ReadyRun(await beginLocal(o, job, log, hooks), null, hooks);
+  if (job.remote === null) return new ReadyRun(await beginLocal(o, job, inputs, log, hooks), null, hooks);
   const { connection, protocol, shell } = await open(o, job, log);
   if (protocol === null) {
     connection.finish();
     return null;
   }
   try {
-    return new ReadyRun(await beginRemote(o, job, connection, protocol, log, hooks), shell, hooks);
+    return new ReadyRun(await beginRemote(o, job, inputs, { connection, protocol }, log, hooks), shell, hooks);
   } catch (error) {
     throw await afterFailure(error, connection, shell);
   }

@@ -18,11 +18,12 @@ import { WireLog } from '../session/wire-log.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
 import { announceFailure, asRunError } from '../transfer/goodbye.js';
 import { ListAnnouncer } from '../transfer/list-announcer.js';
-import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from '../transfer/names.js';
+import { forwardNames, receiveNames, splitNames, toAsync } from '../transfer/names.js';
 import { runReceivingSide, runSendingSide } from '../transfer/roles.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
+import type { RunInputs } from './inputs.js';
 import type { Job } from './target.js';
 
 /** What a caller wants to be told about a run. */
@@ -37,6 +38,7 @@ export interface RunHooks {
 export interface BegunRun {
   session: Session;
   job: Job;
+  inputs: RunInputs;
   log: ClientLog;
   filters: FilterList;
   /** The other side of a copy on this machine, else null. Resolves with its exit code. */
@@ -47,21 +49,22 @@ export interface BegunRun {
 export async function beginRemote(
   o: CommandOptions,
   job: Job,
-  connection: Connection,
-  protocol: number,
+  inputs: RunInputs,
+  to: { connection: Connection; protocol: number },
   log: ClientLog,
   hooks: RunHooks,
 ): Promise<BegunRun> {
   const isSender = job.direction === 'push';
-  const agreement = await agree(connection, o, false, isSender, protocol);
-  const session = new Session(connection, o, log, false, isSender, agreement);
+  const agreement = await agree(to.connection, o, false, isSender, to.protocol);
+  const session = new Session(to.connection, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
-  return begin(session, job, log, null, hooks);
+  return begin(session, job, inputs, log, null, hooks);
 }
 
 async function begin(
   session: Session,
   job: Job,
+  inputs: RunInputs,
   log: ClientLog,
   server: Promise<number> | null,
   hooks: RunHooks,
@@ -79,11 +82,12 @@ async function begin(
       side: isSender ? 'sender' : 'receiver',
       isServer: false,
       isLocal,
+      reader: inputs.rules,
       report: (text) => log.warning(`${text}\n`),
       trace: (text) => session.log.info(text),
     });
     if (!isLocal) await exchangeFilters(session, filters);
-    return { session, job, log, filters, server };
+    return { session, job, inputs, log, filters, server };
   });
 }
 
@@ -129,11 +133,11 @@ function printing({ session, log }: BegunRun, itemContext: ItemContext) {
 }
 
 async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
-  const { session, job, filters } = run;
+  const { session, filters } = run;
   const parts = printing(run, context);
   await runSendingSide(session, {
     ...parts,
-    ...(what ?? sourcesOf(session, job)),
+    ...(what ?? sourcesOf(run)),
     announcer: what === null ? parts.announcer : null,
     filters,
     moduleFilters: null,
@@ -143,13 +147,10 @@ async function send(run: BegunRun, context: ItemContext, what: WhatToList | null
 }
 
 async function receive(run: BegunRun, context: ItemContext): Promise<void> {
-  const { session, job, filters } = run;
+  const { session, job, inputs, filters } = run;
   const { options: o } = session;
   const isLocal = run.server !== null;
-  const names =
-    o.filesFrom !== '' && job.filesFromRemote === '' && !isLocal
-      ? splitNames(readNamesFile(o.filesFrom), o.from0, false)
-      : null;
+  const names = inputs.names !== null && !isLocal ? splitNames(inputs.names, o.from0, false) : null;
   if (names !== null) forwardNames(session, names);
   await runReceivingSide(session, {
     ...printing(run, context),
@@ -162,12 +163,12 @@ async function receive(run: BegunRun, context: ItemContext): Promise<void> {
   });
 }
 
-function sourcesOf(session: Session, job: Job) {
+function sourcesOf({ session, job, inputs }: BegunRun) {
   const { options: o } = session;
   const sources: ByteString[] = job.sources.map((s) => s.path);
   if (o.filesFrom === '') return { sources, names: null };
   if (job.filesFromRemote !== '') return { sources, names: receiveNames(session) };
-  return { sources, names: toAsync(splitNames(readNamesFile(o.filesFrom), o.from0, true)) };
+  return { sources, names: toAsync(splitNames(inputs.names ?? Buffer.alloc(0), o.from0, true)) };
 }
 
 /** What the client looks for in the lists of a sender: a remote one is not trusted unless --trust-sender says so. */
@@ -236,10 +237,9 @@ function makeProgress(session: Session, log: ClientLog): Progress | null {
 }
 
 function countTraffic(session: Session): void {
-  const { stats, connection } = session;
+  const { stats } = session;
   if (session.isSender || stats.sent === 0) {
-    stats.sent = connection.writer.total;
-    stats.received = connection.reader.total;
+    session.countTraffic();
   }
   stats.elapsedMs = performance.now() - session.started;
 }
@@ -251,7 +251,13 @@ function summarize(session: Session, log: ClientLog, code: number): void {
 }
 
 /** Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. */
-export async function beginLocal(o: CommandOptions, job: Job, log: ClientLog, hooks: RunHooks): Promise<BegunRun> {
+export async function beginLocal(
+  o: CommandOptions,
+  job: Job,
+  inputs: RunInputs,
+  log: ClientLog,
+  hooks: RunHooks,
+): Promise<BegunRun> {
   if (o.remoteOptions.length > 0) {
     throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
   }
@@ -268,13 +274,13 @@ export async function beginLocal(o: CommandOptions, job: Job, log: ClientLog, ho
     mungeLinks: false,
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
-  const server = serveLocal(serverOptions, job, there, log);
+  const server = serveLocal(serverOptions, job, inputs, there, log);
   server.catch((error: Error) => here.fail(error));
   const agreement = await agree(here, o, false, isSender, o.protocol);
   const session = new Session(here, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
   try {
-    return await begin(session, job, log, server, hooks);
+    return await begin(session, job, inputs, log, server, hooks);
   } catch (error) {
     here.finish();
     await server.catch(() => {});
@@ -283,7 +289,13 @@ export async function beginLocal(o: CommandOptions, job: Job, log: ClientLog, ho
 }
 
 /** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
-async function serveLocal(o: Options, job: Job, connection: Connection, log: ClientLog): Promise<number> {
+async function serveLocal(
+  o: Options,
+  job: Job,
+  inputs: RunInputs,
+  connection: Connection,
+  log: ClientLog,
+): Promise<number> {
   connection.role = o.sender ? 'sender' : 'Receiver';
   const agreement = await agree(connection, o, true, o.sender, o.protocol);
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
@@ -295,6 +307,7 @@ async function serveLocal(o: Options, job: Job, connection: Connection, log: Cli
     side,
     isServer: true,
     isLocal: true,
+    reader: inputs.rules,
     report: (text) => log.warning(`${text}\n`),
     trace: (text) => session.log.info(text),
   });

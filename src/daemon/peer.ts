@@ -96,6 +96,7 @@ async function serveRequest(
     const module: ServedModule & { idsByNumber: boolean } = {
       name,
       path: place.root,
+      configuredPath: job.config.path,
       confined: place.confined ? root : null,
       readOnly: job.readOnly,
       writeOnly,

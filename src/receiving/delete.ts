@@ -228,14 +228,13 @@ export class Deleter {
     return backup !== null && !backup.isBackupName(path) && backup.save(path) === 'moved';
   }
 
-  /** Tells the client, or prints the line here when this side is the client. */
+  /** Tells the client, and who prints or logs it here. */
   private report(path: ByteString, isDir: boolean): void {
     const { session } = this.receiving;
     if (session.isServer && session.protocol >= 29) {
       session.sendMessage(Msg.DELETED, Buffer.from(isDir ? `${path}\0` : path, 'latin1'));
-    } else {
-      session.onDeleted?.(isDir ? `${path}\0` : path);
     }
+    session.onDeleted?.(isDir ? `${path}\0` : path);
   }
 
   /** --delete-delay: removes what was found during the transfer. */

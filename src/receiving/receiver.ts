@@ -29,7 +29,7 @@ export class Receiver {
   private next: number = Next.INDEX;
   /** Row of `item`. */
   private row = -1;
-  /** The file whose data is coming in, and `total` of the stream where its item began. */
+  /** The file whose data is coming in, and how much data was decoded before it. */
   private place: Place | null = null;
   private isRedo = false;
   /** Its data does not come in the stream; the next piece of it is copied in a moment. */
@@ -165,7 +165,7 @@ export class Receiver {
     this.answered(ndx, row);
     session.stats.transferredFiles++;
     session.stats.transferredSize += list.size[row];
-    this.began = connection.reader.total - connection.reader.buffered;
+    this.began = connection.reader.decoded;
     if (!session.options.dryRun) return true;
     this.itemLog.transfer(this.report());
     return false;
@@ -199,7 +199,7 @@ export class Receiver {
     const place = this.place as Place;
     this.place = null;
     if (!itemLog.beforeTransfer && !itemLog.isSilent) {
-      const bytesWritten = connection.reader.total - connection.reader.buffered - this.began;
+      const bytesWritten = connection.reader.decoded - this.began;
       const fileSum = digestHex(files.sum, session.algorithms.transferSum);
       itemLog.transfer({ ...this.report(), bytesWritten, fileSum });
     }

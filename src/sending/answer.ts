@@ -143,7 +143,7 @@ export class Answer {
     const append = this.appendMode();
     list.flags[row] |= EntryFlag.FILE_SENT;
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report(row));
-    this.began = connection.writer.total + connection.writer.unflushed;
+    this.began = connection.writer.data;
     this.echo();
     writeSumHead(connection.writer, this.sums.head);
     this.progress?.startFile(this.size, this.place(item.ndx));
@@ -202,7 +202,7 @@ export class Answer {
     const { session, files, row, itemLog } = this;
     if (itemLog.beforeTransfer || itemLog.isSilent) return;
     const { writer } = session.connection;
-    const bytesWritten = writer.total + writer.unflushed - this.began;
+    const bytesWritten = writer.data - this.began;
     const fileSum = digestHex(files.fileSum, session.algorithms.transferSum);
     itemLog.transfer({ ...this.report(row), bytesWritten, checksumBytes: this.sumBytes, fileSum });
   }

@@ -31,6 +31,9 @@ export class Session {
   readonly ndxOut: NdxWriter;
   readonly stats: RunStats = emptyStats();
   readonly started = performance.now();
+  /** Bytes of the set-up, which statistics leave out. */
+  private sentBefore = 0;
+  private receivedBefore = 0;
   /** io_error bits of both sides together (4.5). */
   ioError = 0;
   /** Every list of this run has been sent or received. */
@@ -69,6 +72,15 @@ export class Session {
     this.list = new FileList(options.atimes > 0, sumLength);
     this.ndxIn = new NdxReader(this.protocol);
     this.ndxOut = new NdxWriter(this.protocol);
+    this.sentBefore = connection.writer.total + connection.writer.unflushed;
+    this.receivedBefore = connection.reader.total - connection.reader.buffered;
+  }
+
+  /** Brings `stats.sent` and `stats.received` up to date: the bytes behind the set-up, frame headers included. */
+  countTraffic(): void {
+    const { reader, writer } = this.connection;
+    this.stats.sent = writer.total + writer.unflushed - this.sentBefore;
+    this.stats.received = reader.total - this.receivedBefore;
   }
 
   /** Number of phases before the goodbye (13.1). */
@@ -116,6 +128,7 @@ export class Session {
       await connection.fill(connection.isMemory ? 0 : 1);
     }
     this.seed = seed;
+    this.receivedBefore = connection.reader.total - connection.reader.buffered;
     this.resumeInputFrames();
     connection.flush();
   }

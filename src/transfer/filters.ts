@@ -26,7 +26,7 @@ export interface FilterSetup {
   side: 'sender' | 'receiver';
   isServer: boolean;
   isLocal: boolean;
-  /** Reads the files that rules name; a daemon's client must not reach beyond the module. */
+  /** Reads the files that rules name; a daemon's client must not reach beyond the module, and has no settings there. */
   reader?: FilterReader;
   report(text: string): void;
   /** --debug=filter: which rule has decided about a name. */
@@ -42,7 +42,10 @@ export function buildFilters(s: FilterSetup): FilterList {
     deleteExcluded: o.deleteExcluded,
     reader: s.reader ?? plainFilterReader,
     from0: o.from0,
-    cvs: s.reader !== undefined ? undefined : { home: process.env.HOME ?? null, names: process.env.CVSIGNORE ?? null },
+    cvs:
+      s.isServer && !s.isLocal && s.reader !== undefined
+        ? undefined
+        : { home: process.env.HOME ?? null, names: process.env.CVSIGNORE ?? null },
     who: s.isServer ? s.side : 'client',
     report: s.report,
   });

@@ -11,11 +11,12 @@ import type { Session } from '../session/session.js';
 
 /** A server that was the sender tells its statistics; the client shows them as its own. */
 export function sendStatistics(session: Session): void {
-  const { writer, reader } = session.connection;
+  const { writer } = session.connection;
   const { stats, protocol } = session;
+  session.countTraffic();
   writeStats(writer, protocol, {
-    read: reader.total,
-    written: writer.total + writer.unflushed,
+    read: stats.received,
+    written: stats.sent,
     totalSize: stats.totalSize,
     listBuildMs: stats.listBuildMs,
     listTransferMs: stats.listTransferMs,
@@ -111,6 +112,8 @@ export async function announceFailure(session: Session, error: RsyncError): Prom
   const { connection } = session;
   const { writer } = connection;
   const announces = session.protocol >= 31 && writer.framed && !session.inGoodbye && !NOT_ANNOUNCED.has(error.exitCode);
+  // The wait has an end only if this side stays silent, too.
+  connection.quiet = true;
   try {
     // What a remote shell ends with may be the better exit code for a connection that was closed.
     const isClosed = error.exitCode === Exit.STREAMIO || error.exitCode === Exit.SOCKETIO;

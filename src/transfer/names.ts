@@ -25,7 +25,10 @@ export function readNamesFile(path: ByteString): Buffer {
   try {
     return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
   } catch (error) {
-    throw new RsyncError(Exit.SYNTAX, `rsync: failed to open files-from file ${path}: ${errnoText(error)}`);
+    throw new RsyncError(
+      Exit.SYNTAX,
+      `rsync: failed to open files-from file ${path}: ${errnoText(error).replace(/ \(\d+\)$/, '')}`,
+    );
   }
 }
 

@@ -6,12 +6,14 @@ import { Errno, errnoOf } from '../libc/errno.js';
 import type { Receiving } from '../receiving/receiving.js';
 import { strerror } from '../report/errno.js';
 import { backupDirIs, basisDirFault } from '../report/messages.js';
+import { modulePath } from './module-paths.js';
 
 /**
  * Looks at the directories that options name besides the destination, before anything is transferred. A basis directory
- * that is not there is told; a --backup-dir may be new, a --temp-dir not: exit code 1.
+ * that is not there is told; a --backup-dir may be new, a --temp-dir not: exit code 1. `basisAsked`: the basis directories
+ * as they came.
  */
-export function checkPlaces(receiving: Receiving): void {
+export function checkPlaces(receiving: Receiving, basisAsked: readonly ByteString[]): void {
   const { options: o, log } = receiving.session;
   const st = new FileStat();
   const look = (path: ByteString): number => {
@@ -21,11 +23,10 @@ export function checkPlaces(receiving: Receiving): void {
       return errnoOf(error);
     }
   };
-  // A daemon keeps this to itself.
-  for (const dir of receiving.module === null ? o.basisDirs : []) {
+  for (const [i, dir] of o.basisDirs.entries()) {
     const errno = look(dir);
     if (errno !== 0 || !st.isDir) {
-      const shown = absolute(dir, receiving.shownRoot).replace(/(.)\/$/, '$1');
+      const shown = shownBasis(receiving, basisAsked[i]).replace(/(.)\/$/, '$1');
       log.warning(basisDirFault(`--${o.basisKind}-dest`, shown, errno === 0));
     }
   }
@@ -49,8 +50,24 @@ export function checkPlaces(receiving: Receiving): void {
   }
 }
 
-function absolute(dir: ByteString, root: ByteString): ByteString {
-  return dir.startsWith('/') ? dir : `${root}/${dir}`;
+/** A basis directory in messages: absolute, or as a client of a module that is no root of its own may know it. */
+function shownBasis({ parts, module, below, shownRoot }: Receiving, dir: ByteString): ByteString {
+  if (module === null) return dir.startsWith('/') ? dir : `${shownRoot}/${dir}`;
+  if (dir.startsWith('/')) return modulePath(dir);
+  if (parts.root.isConfined) return climbing(dir, below.split('/').filter((part) => part !== '').length);
+  return `${below === '' ? '' : `/${below}`}/${dir}`;
+}
+
+/** A relative path without more `..` in front than lead to the module's root, `depth` levels above. */
+function climbing(dir: ByteString, depth: number): ByteString {
+  const out: ByteString[] = [];
+  for (const part of dir.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') out.push(part);
+    else if (out.length > 0 && out[out.length - 1] !== '..') out.pop();
+    else if (out.length < depth) out.push(part);
+  }
+  return out.join('/');
 }
 
 /** A path from the module's root as one from the destination, where it lies below that. */

@@ -99,7 +99,11 @@ async function makeReceiving(
   const root = destination?.root ?? base.confined ?? Root.plain('.');
   const below = destination?.below ?? '';
   const hides = hiddenBelow(base.hides ?? null, below);
-  if (base.isModule === true) settleOptionDirs(o, below, base.hides ?? null);
+  const basisAsked = [...o.basisDirs];
+  if (base.isModule === true) {
+    settleOptionDirs(o, below, base.hides ?? null);
+    input.itemContext.directory = below;
+  }
   // The path of a module that is no root of its own is nobody's business.
   const hidden = base.isModule === true && base.confined !== null;
   const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
@@ -126,7 +130,7 @@ async function makeReceiving(
   receiving.shownRoot = shown;
   receiving.below = below;
   receiving.module = input.itemContext.module ?? null;
-  if (destination !== null) checkPlaces(receiving);
+  if (destination !== null) checkPlaces(receiving, basisAsked);
   return receiving;
 }
 

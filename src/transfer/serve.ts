@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { Compat, Exit, Msg } from '../../protocol/constants.js';
+import { Compat, Exit, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
@@ -7,8 +7,9 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
 import { type LinkTargets, ListGuard } from '../receiving/list-guard.js';
-import type { ItemContext } from '../report/item.js';
+import { type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import { exitLine, type Log, logLines } from '../report/log.js';
+import { BUILDING_LIST, RECEIVING_LIST } from '../report/messages.js';
 import { logTotals } from '../report/stats.js';
 import { agree } from '../session/handshake.js';
 import type { TransferLog } from '../session/item-log.js';
@@ -26,6 +27,8 @@ export interface ServedModule {
   name: ByteString;
   /** Absolute path of the module as this process sees it: '/' inside a chroot. */
   path: ByteString;
+  /** The same as the configuration has it, for %P. */
+  configuredPath: ByteString;
   /** The held tree when the process is not in a chroot. */
   confined: Root | null;
   readOnly: boolean;
@@ -71,7 +74,7 @@ export async function serveSession(request: ServeRequest): Promise<number> {
     if (module !== null) logBytes(session, request.log);
     connection.finish();
     const code = session.exitCode();
-    if (module !== null && code !== Exit.OK) request.log.error(exitLine(code, connection.role));
+    if (module !== null && code !== Exit.OK && !o.sender) request.log.error(exitLine(code, connection.role));
     return code;
   } catch (thrown) {
     const error = asRunError(thrown, connection.role);
@@ -108,6 +111,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   });
   await exchangeFilters(session, filters);
   const itemContext = itemContextOf(session, module);
+  if (module !== null) logItems(session, request, module, itemContext);
   if (o.sender) {
     await runSendingSide(session, {
       ...sourcesOf(session, request),
@@ -167,12 +171,23 @@ function applyTimeout(session: Session, module: ServedModule | null): void {
   if (module !== null && protocol >= 31) session.sendNumber(Msg.IO_TIMEOUT, seconds);
 }
 
+/** What a daemon's log says of the list, and of what is deleted. */
+function logItems(session: Session, request: ServeRequest, module: ServedModule, context: ItemContext): void {
+  request.log.info(`${session.isSender ? BUILDING_LIST : RECEIVING_LIST}\n`);
+  const { transferLog } = module;
+  if (transferLog === null || session.options.dryRun) return;
+  const format = new ItemFormat(transferLog.format, context);
+  session.onDeleted = (path) => {
+    const isDir = path.endsWith('\0');
+    const name = isDir ? path.slice(0, -1) : path;
+    transferLog.log.info(loggedDeletion(name, isDir ? S_IFDIR : S_IFREG, format));
+  };
+}
+
 /** A daemon's closing line about one session. */
 function logBytes(session: Session, log: Log): void {
-  const { stats, connection } = session;
-  stats.sent = connection.writer.total;
-  stats.received = connection.reader.total;
-  log.info(logTotals(stats));
+  session.countTraffic();
+  log.info(logTotals(session.stats));
 }
 
 function checkAccess(o: Options, module: ServedModule | null): void {
@@ -249,7 +264,7 @@ export function itemContextOf(session: Session, module: ServedModule | null): It
     direction: session.isSender ? 'send' : 'recv',
     ...module?.client,
     module: module?.name,
-    modulePath: module?.path,
+    modulePath: module?.configuredPath,
     pid: process.pid,
     now: () => new Date(),
     protocol: session.protocol,

@@ -174,8 +174,10 @@ const PRINTED: OptionCase[] = [
   c('-aq'),
   c('-aqi'),
   c('-a --progress'),
+  c('-aP --no-i-r'),
   c('-a --out-format=%i|%n|%L|%l', { localOnly: true }),
   c('-a --out-format=[%o]%f:%M:%U:%G:%B:%C'),
+  c('-a --out-format=%b:%n'),
   c('-a --info=name,del --delete'),
   c('-a --info=name2,copy,misc,skip2 --delete -u'),
   c('-a --info=flist2,stats2'),
@@ -201,6 +203,12 @@ const WRONG: OptionCase[] = [
   c('-a --bwlimit=fast', { localOnly: true }),
   c('-a -T missing-temp'),
   c('-a --link-dest=../missing-ref'),
+  c('-a --copy-dest=/missing-ref'),
+  c('-ai --files-from=missing.txt', { from: 'src' }),
+  c('-ai --exclude-from=missing.txt'),
+  c('-ai --include-from=missing/x'),
+  c('-ai --filter=._missing.txt'),
+  c('-ai --filter=bad_rule'),
 ];
 
 export const OPTION_CASES: readonly OptionCase[] = [

@@ -103,11 +103,13 @@ export class OptionRunner {
  * they say to each other's lines is chance: lines are compared as a sorted list.
  */
 function stable(text: string): string[] {
-  return samePlace(normalize(text))
+  const lines = samePlace(normalize(text))
+    .replace(/\r +[\d,.]+[KMG]? +\d+% +rate *(?=[\r\n]|$)/g, '')
     .replaceAll('\r', '\n')
     .split('\n')
-    .filter((line) => !/^ +[\d,.]+[KMG]? +\d+% +rate *$/.test(line))
     .sort();
+  // Where a message falls into the line of a progress, that line is ended for it.
+  return text.includes('\r') ? lines.filter((line) => line !== '') : lines;
 }
 
 function samePlace(text: string): string {

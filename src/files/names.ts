@@ -87,11 +87,6 @@ export function groupId(name: ByteString): number | null {
   return byName('group', name)?.id ?? null;
 }
 
-/** The own group of a user, null when there is no such user. */
-export function primaryGroup(uid: number): number | null {
-  return byId('passwd', uid)?.gid ?? null;
-}
-
 /** Forgets what was read; a long-running daemon calls it when it reads its configuration again. */
 export function forgetNames(): void {
   for (const kind of ['passwd', 'group'] as const) {

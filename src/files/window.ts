@@ -20,60 +20,6 @@ export function readFully(fd: number, into: Uint8Array, at: number, length: numb
   return have;
 }
 
-/**
- * A view of a file that slides: blocks are read in any order, near ones from one read. One object serves many files.
- * The view that `load` gives is good until the next call.
- */
-export class FileWindow {
-  buffer: Buffer = Buffer.alloc(0);
-  private fd = -1;
-  private start = 0;
-  private length = 0;
-
-  open(fd: number): void {
-    this.fd = fd;
-    this.start = 0;
-    this.length = 0;
-  }
-
-  /** Position of the wanted bytes in `buffer` after `load`. */
-  offset = 0;
-
-  /**
-   * Makes bytes [at, at + length) of the file stand at buffer[offset]; returns how many of them the file has.
-   * `ahead` false: nothing beyond them is read, for a file that is written to at the same time.
-   */
-  load(at: number, length: number, ahead = true): number {
-    if (at >= this.start && at + length <= this.start + this.length) {
-      this.offset = at - this.start;
-      return length;
-    }
-    const want = ahead ? Math.max(length, WINDOW) : length;
-    if (this.buffer.length < want) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.max(want, WINDOW));
-      this.length = 0;
-    }
-    const kept = this.keepTail(at);
-    this.start = at;
-    this.length = kept + readFully(this.fd, this.buffer, kept, want - kept, at + kept);
-    this.offset = 0;
-    return Math.min(this.length, length);
-  }
-
-  /** Moves what is there already of the bytes from `at` on to the front; returns how many. */
-  private keepTail(at: number): number {
-    const end = this.start + this.length;
-    if (at < this.start || at >= end) return 0;
-    this.buffer.copyWithin(0, at - this.start, this.length);
-    return end - at;
-  }
-
-  /** Forgets what was read, after the file was written to. */
-  invalidate(): void {
-    this.length = 0;
-  }
-}
-
 let copyBuffer: Buffer | null = null;
 
 /**

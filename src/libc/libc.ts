@@ -30,12 +30,10 @@ const PROTOTYPES = {
   lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
   lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
   lremovexattr: 'int lremovexattr(void *path, void *name)',
-  llistxattr: 'int64_t llistxattr(void *path, void *list, size_t size)',
   getpwuid_r: 'int getpwuid_r(unsigned int uid, void *entry, void *text, size_t size, void *result)',
   getpwnam_r: 'int getpwnam_r(void *name, void *entry, void *text, size_t size, void *result)',
   getgrgid_r: 'int getgrgid_r(unsigned int gid, void *entry, void *text, size_t size, void *result)',
   getgrnam_r: 'int getgrnam_r(void *name, void *entry, void *text, size_t size, void *result)',
-  getgrouplist: 'int getgrouplist(void *name, unsigned int gid, void *groups, void *count)',
 } as const;
 
 type Calls = Bound<keyof typeof PROTOTYPES>;
@@ -311,14 +309,6 @@ export function removeXattr(path: Uint8Array, name: string): void {
   if (errno !== 61) throw systemError(errno, 'lremovexattr');
 }
 
-/** The names of all extended attributes of a file, as byte strings. */
-export function listXattrs(path: Uint8Array): string[] {
-  const c = need('extended attributes');
-  const list = Buffer.allocUnsafe(MAX_XATTR);
-  const length = check(c, Number(c.llistxattr(cString(path, 'llistxattr'), list, MAX_XATTR)), 'llistxattr');
-  return list.toString('latin1', 0, length).split('\0').slice(0, -1);
-}
-
 /** A user or group as the name service gives it. `name` is a byte string; `gid` is the user's own group. */
 export interface Account {
   name: string;
@@ -345,21 +335,6 @@ export function lookUp(
     if (at < 0 || at >= size) return null;
     const end = strings.indexOf(0, at);
     return { name: strings.toString('latin1', at, end), id: entry.readUInt32LE(16), gid: entry.readUInt32LE(20) };
-  }
-  return null;
-}
-
-/** All groups of a user, its own group included; null when the C library cannot be reached. */
-export function groupList(user: string, gid: number): number[] | null {
-  if (!hasLibc()) return null;
-  const c = calls as Calls;
-  const count = new Int32Array([256]);
-  const name = Buffer.from(`${user}\0`, 'latin1');
-  for (let tries = 0; tries < 4; tries++) {
-    const groups = new Uint32Array(count[0]);
-    const room = count[0];
-    if (c.getgrouplist(name, gid, groups, count) >= 0) return Array.from(groups.subarray(0, count[0]));
-    if (count[0] <= room) count[0] = room * 4;
   }
   return null;
 }

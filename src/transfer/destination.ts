@@ -71,7 +71,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   if (total > 1 || trailing) {
     if (!o.dryRun) makeDirectory(base, whole, relative, shownName(whole.replace(/(.)\/+$/, '$1')));
     markCreated(session);
-    if (tellsCreation(session)) log.info(createdDirectory(name));
+    if (tellsCreation(session)) log.info(createdDirectory(base.confined === null ? name : tidy(relative)));
     return inside(session, base, whole, relative, null, o.dryRun);
   }
   const slash = whole.replace(/\/+$/, '').lastIndexOf('/');
@@ -116,7 +116,8 @@ function makePath(
     made++;
   }
   if (made === 0) return false;
-  if (tellsCreation(session)) log.info(createdPath(made, whole ? name : name.replace(/\/+[^/]*$/, '')));
+  const written = base.confined === null ? name : tidy(relative);
+  if (tellsCreation(session)) log.info(createdPath(made, whole ? written : written.replace(/\/+[^/]*$/, '')));
   return true;
 }
 

@@ -1,4 +1,5 @@
 import dns from 'node:dns';
+import fs from 'node:fs';
 import net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { ByteReader } from '../../protocol/bytes/reader.js';
@@ -71,8 +72,15 @@ function watchStreams(connection: Connection, input: Readable, output: Writable)
   );
 }
 
+function isPipe(fd: number): boolean {
+  const stat = fs.fstatSync(fd);
+  return stat.isFIFO() || stat.isSocket();
+}
+
 /** Standard input and output as a connection: pipes, a socket pair, or (inetd) one TCP socket on both. */
 export function connectStdio(): Connection {
+  // Nobody speaks over a file or a terminal; what comes from there is refused as any other nonsense.
+  if (!isPipe(0) || !isPipe(1)) return connectStreams(process.stdin, process.stdout);
   const reader = new ByteReader();
   const input = new net.Socket({
     fd: 0,

@@ -51,7 +51,7 @@ async function logOf(t: Teardown, program: Program, chroot: string): Promise<str
     await runProgram(RSYNC, args);
     await daemon.idle();
   }
-  return daemon
+  const lines = daemon
     .log()
     .replaceAll(dir, 'DIR')
     .replace(/^\d{4}\/\d\d\/\d\d [\d:]{8} \[\d+\] /gm, '')
@@ -59,6 +59,8 @@ async function logOf(t: Teardown, program: Program, chroot: string): Promise<str
     .replace(/20[1-9]\d\/\d\d\/\d\d-[\d:]{8}$/gm, 'now')
     .replace(/sent \d+ bytes {2}received \d+ bytes/g, 'sent received')
     .split('\n');
+  // What stands before the first transfer is about the probe that waited for the daemon.
+  return lines.slice(lines.findIndex((line) => line.startsWith('rsync to ')));
 }
 
 for (const chroot of process.getuid?.() === 0 ? ['yes', 'no'] : ['no']) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { TSRSYNC } from '../lib/project.js';
 import { fakeRemoteShell } from '../lib/remote-shell.js';
+import { run, shellQuote } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 import { endsWith, sameEnd, shellThat } from './support.js';
 
@@ -77,4 +78,14 @@ t.test('a good run whose shell ends badly', async (t) => {
     await endsWith(t, TSRSYNC, push.args, code, new RegExp(`\\(code ${code}\\) at \\* \\[sender=`));
     await endsWith(t, TSRSYNC, pull.args, code, new RegExp(`\\(code ${code}\\) at \\* \\[generator=`));
   }
+});
+
+t.test('a server whose input is a file', async (t) => {
+  const words = [TSRSYNC.command, ...TSRSYNC.prefix, '--server', '--sender', '.', src].map(shellQuote).join(' ');
+  const result = await run('/bin/sh', ['-c', `${words} < /dev/null`]);
+  t.equal(result.code, 12);
+  t.match(
+    result.stderr,
+    /^rsync: connection unexpectedly closed \(0 bytes received so far\) \[sender\]\nrsync error: .*\(code 12\) .*\n$/,
+  );
 });

@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { IdMap } from '../../src/files/ids.js';
-import { forgetNames, groupId, groupName, primaryGroup, userId, userName } from '../../src/files/names.js';
+import { forgetNames, groupId, groupName, userId, userName } from '../../src/files/names.js';
 import { cleanEnv } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 
@@ -16,7 +16,6 @@ t.test('local names and numbers', (t) => {
   t.equal(userId('nobody'), 65534);
   t.equal(groupName(0), 'root');
   t.equal(groupId('root'), 0);
-  t.equal(primaryGroup(65534), 65534);
   t.equal(userName(3_999_999_999), null);
   t.equal(userName(3_999_999_999), null, 'asked twice');
   t.equal(userId('no such user'), null);

@@ -18,9 +18,7 @@ import {
   fallocate,
   futimens,
   getXattr,
-  groupList,
   hasLibc,
-  listXattrs,
   lockRange,
   lookUp,
   mkfifo,
@@ -178,10 +176,9 @@ t.test('extended attributes', (t) => {
   }
   t.equal(getXattr(file, 'user.a')?.toString('latin1'), 'one\0two');
   t.equal(getXattr(file, 'user.b'), null);
-  t.strictSame(listXattrs(file), ['user.a']);
   removeXattr(file, 'user.a');
   removeXattr(file, 'user.a');
-  t.strictSame(listXattrs(file), []);
+  t.equal(getXattr(file, 'user.a'), null);
   t.end();
 });
 
@@ -195,7 +192,6 @@ t.test('accounts', (t) => {
   );
   t.equal(lookUp('getpwuid_r', 4_000_000_000), null);
   t.equal(lookUp('getgrnam_r', 'no such group'), null);
-  t.ok(groupList('root', 0)?.includes(0));
   t.end();
 });
 

@@ -1,10 +1,11 @@
 import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { allLookSo, lookAt, missing, pause } from '../../test/lib/looks.js';
 import { Random } from '../../test/lib/random.js';
 import { run } from '../../test/lib/run.js';
 import { waitFor } from '../../test/lib/wait.js';
 import { median } from '../measure.js';
-import { allLookSo, FarSide, lookAt, missing, pause } from './far-side.js';
+import { FarSide } from './far-side.js';
 import { nameOf, type Site } from './site.js';
 
 const LIMIT_MS = 60_000;

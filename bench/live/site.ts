@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningDaemon, startDaemon } from '../../test/lib/daemon.js';
+import { allLookSo, lookAt, pause } from '../../test/lib/looks.js';
 import { Random } from '../../test/lib/random.js';
 import { type Relay, startRelay } from '../../test/lib/relay.js';
 import type { Teardown } from '../../test/lib/temp.js';
 import { waitFor } from '../../test/lib/wait.js';
 import { groupCpu } from '../measure.js';
-import { allLookSo, FarSide, lookAt, pause } from './far-side.js';
+import { FarSide } from './far-side.js';
 import { type Contender, type RunningMirror, startMirror } from './mirrors.js';
 
 const FILES_PER_DIR = 100;

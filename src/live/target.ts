@@ -18,9 +18,12 @@ import type { MirrorEvents, MirrorSpec, SessionSlots, TargetPhase, TargetSpec, T
 /** Nothing that time would mend: the user has to change something. */
 const LASTING = new Set<number>([Exit.SYNTAX, Exit.PROTOCOL, Exit.UNSUPPORTED, Exit.STARTCLIENT]);
 
+/** Messages with such a code that pass: a daemon that is full, or that ended while it was being spoken to. */
+const PASSING = /max connections|didn't get server startup line|did not see server greeting/;
+
 /** True for an error that trying again will not mend. */
 export function isLasting(error: RsyncError): boolean {
-  return LASTING.has(error.exitCode) && !/max connections/.test(error.message);
+  return LASTING.has(error.exitCode) && !PASSING.test(error.message);
 }
 
 /** What a target has from its mirror. */

@@ -215,21 +215,16 @@ export class Storm {
     return { operations: all.length, succeeded: all.filter((line) => line.split(' ')[3] === 'ok').length };
   }
 
-  /** Adds to each difference the last operations on its path or on a directory above it. */
+  /** Adds to each difference the last operations on what is there, under the names that it had. */
   private explain(differences: readonly string[]): string[] {
     if (differences.length === 0) return [];
     const all = this.operations()
       .filter((line) => line.split(' ')[3] === 'ok')
-      .sort();
+      .sort()
+      .reverse();
     const explained = differences.slice(0, SHOWN_DIFFERENCES).map((difference) => {
       const path = /"([^"]*)"/.exec(difference)?.[1] ?? '';
-      const about = all.filter((line) =>
-        line
-          .split(' ')
-          .slice(4)
-          .some((name) => isAtOrAbove(name, path)),
-      );
-      return [difference, ...about.slice(-SHOWN_OPERATIONS).map((line) => `    ${line}`)].join('\n');
+      return [difference, ...historyOf(path, all).map((line) => `    ${line}`)].join('\n');
     });
     const more = differences.length - explained.length;
     return more > 0 ? [...explained, `and ${more} more`] : explained;
@@ -241,8 +236,23 @@ export class Storm {
   }
 }
 
+/** The last operations on a path, oldest first; goes back through moves. `operations` are sorted, newest first. */
+function historyOf(path: string, operations: readonly string[]): string[] {
+  const found: string[] = [];
+  let name = path;
+  for (const line of operations) {
+    const [, , operation, , ...paths] = line.split(' ');
+    const touched = paths.findLast((touch) => isAtOrAbove(touch, name));
+    if (touched === undefined || (name !== touched && /^(mkdir|chmod-dir)$/.test(operation))) continue;
+    found.push(line);
+    if (found.length === SHOWN_OPERATIONS) break;
+    if (operation.startsWith('move') && touched === paths[1]) name = paths[0] + name.slice(touched.length);
+  }
+  return found.reverse();
+}
+
 function isAtOrAbove(name: string, path: string): boolean {
-  return name !== '' && (path === name || path === `${name}~` || path.startsWith(`${name}/`));
+  return name !== '' && (path === name || path.startsWith(`${name}/`));
 }
 
 /** Times to the second: rsync leaves one alone that is right to the second. */

@@ -8,12 +8,12 @@ const SEED = Number(process.env.STORM_SEED ?? Date.now() % 1_000_000);
 const PLAN: StormPlan = {
   seed: SEED,
   processes: 4,
-  operations: 1500,
-  ms: 5000,
+  operations: 1000,
+  ms: 4000,
   options: ['-a', '--delete'],
   server: RSYNC,
   faults: [],
-  faultEvery: [600, 1200],
+  faultEvery: [500, 1000],
   equalWithin: 30_000,
   compare: { hardLinks: false },
 };

@@ -1,7 +1,10 @@
 import type { ByteString } from '../../protocol/options.js';
+import { Change } from '../watch/changes.js';
 
 /** A mark that concerns all that lies at and below a path, among the bits of Change. */
 export const TREE = 1 << 16;
+
+const GONE_DIRECTORY = Change.REMOVED | Change.DIRECTORY;
 
 /** One path that is to be looked at. */
 export interface Mark {
@@ -47,6 +50,8 @@ export class DirtySet {
 
   /** Notes a change. Marks below a directory that is stale as a whole say nothing new. */
   mark(path: ByteString, what: number, since: number): void {
+    // If another one has its name by now, that holds nothing of what the other side has below it.
+    if ((what & GONE_DIRECTORY) === GONE_DIRECTORY) what |= TREE;
     this.since = Math.min(this.since, since);
     const steps = path === '' ? [] : path.split('/');
     const way: Node[] = [this.root];

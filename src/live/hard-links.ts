@@ -17,6 +17,8 @@ interface LinkGroup {
  */
 export class HardLinks {
   private readonly groups = new Map<string, LinkGroup>();
+  /** Which file a name led to when it was looked at last; only of files with several names. */
+  private readonly ids = new Map<ByteString, string>();
   private readonly stat = new FileStat();
 
   constructor(
@@ -30,9 +32,13 @@ export class HardLinks {
   async namesBeside(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
     const given = new Set(paths);
     const wanted = new Map<string, number>();
+    const left: ByteString[] = [];
     const want = (path: ByteString) => {
+      const before = this.ids.get(path);
       const id = this.note(path);
       if (id !== null) wanted.set(id, this.stat.nlink);
+      // The other side may have joined the others with what has this name now: no event tells that they are apart.
+      if (before !== undefined && before !== id) left.push(...(this.groups.get(before)?.paths ?? []));
       given.add(path);
     };
     for (const path of paths) want(path);
@@ -43,7 +49,7 @@ export class HardLinks {
       if (this.stillThere(id, group) < links && group.searchedFor !== links) isUnknown = true;
     }
     if (isUnknown) await this.search(wanted);
-    const found: ByteString[] = [];
+    const found = left.filter((path) => !given.has(path));
     for (const id of wanted.keys()) {
       for (const path of this.groups.get(id)?.paths ?? []) if (!given.has(path)) found.push(path);
     }
@@ -53,12 +59,14 @@ export class HardLinks {
   /** Looks at an entry; its group when it is a file with several names. */
   private note(path: ByteString): string | null {
     const { stat } = this;
+    this.ids.delete(path);
     if (lstatInto(Buffer.from(below(this.root, path), 'latin1'), stat) !== 0) return null;
     if (stat.isDir || stat.nlink < 2) return null;
     const id = `${stat.dev}:${stat.ino}`;
     const group = this.groups.get(id);
     if (group === undefined) this.groups.set(id, { paths: new Set([path]), searchedFor: 0 });
     else group.paths.add(path);
+    this.ids.set(path, id);
     return id;
   }
 
@@ -75,6 +83,7 @@ export class HardLinks {
   /** Looks through the whole tree once for all groups. */
   private async search(wanted: ReadonlyMap<string, number>): Promise<void> {
     this.groups.clear();
+    this.ids.clear();
     await this.walk('', (path) => this.note(path));
     for (const [id, links] of wanted) {
       const group = this.groups.get(id);

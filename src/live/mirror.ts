@@ -116,8 +116,6 @@ class RunningMirror implements Mirror {
 
   private markAll(source: number, path: ByteString, what: number, since: number): void {
     const isDir = (what & Change.DIRECTORY) !== 0;
-    // One that was made anew meanwhile holds nothing of what the other side has below the name.
-    if (isDir && (what & Change.REMOVED) !== 0) what |= TREE;
     for (const target of this.targets) target.changed(source, path, what, since, isDir);
   }
 

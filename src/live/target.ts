@@ -243,9 +243,8 @@ export class Target {
       const started = Date.now();
       const outcome = await this.sessions.moved(this.setting.options.moved(below(place.path, to), ...ends));
       this.count(outcome, started, []);
-      if (outcome.code === Exit.OK) return;
     }
-    // Whatever the reason, the ordinary way is there for it.
+    // It deleted nothing, and may not have come to its end: the ordinary way finds what is left.
     this.pending.markTree(source, to);
   }
 

@@ -63,6 +63,14 @@ class Hand {
     return this.take(this.below(`f${this.random.int(FILES)}`));
   }
 
+  /**
+   * A name of a file that has several: never written in place, because no event tells of that under the other names,
+   * and the name that it was done through may be gone before anyone can ask what it led to.
+   */
+  linked(): string {
+    return this.take(this.below(`h${this.random.int(FILES)}`));
+  }
+
   /** A name that is a link, a directory and a file in turn. */
   changing(): string {
     return this.take(this.below(`x${this.random.int(4)}`));
@@ -79,8 +87,7 @@ function writeNew(path: string, content: Buffer): void {
 }
 
 /** As editors do it: a file beside it, and then its name. */
-function save(hand: Hand): void {
-  const path = hand.file();
+function save(hand: Hand, path: string): void {
   writeNew(`${path}~`, hand.content());
   if (hand.random.chance(50)) chmodSync(`${path}~`, hand.random.pick(FILE_MODES));
   renameSync(`${path}~`, path);
@@ -106,14 +113,17 @@ function setTime(hand: Hand): void {
 const OPERATIONS: readonly [name: string, weight: number, run: (hand: Hand) => void][] = [
   ['write', 24, (hand) => writeNew(hand.file(), hand.content())],
   ['append', 8, (hand) => appendFileSync(hand.file(), hand.content())],
-  ['save', 8, save],
+  ['save', 8, (hand) => save(hand, hand.file())],
   ['move', 10, (hand) => renameSync(hand.file(), hand.file())],
   ['move-dir', 5, (hand) => renameSync(hand.dir(), hand.dir())],
   ['remove', 9, (hand) => unlinkSync(hand.file())],
   ['remove-dir', 1, (hand) => rmdirSync(hand.dir())],
   ['rm-rf', 2, (hand) => rmSync(hand.dir(hand.random.chance(10) ? 1 : 2), { recursive: true })],
   ['mkdir', 6, (hand) => mkdirSync(hand.dir(), { recursive: true })],
-  ['link', 5, (hand) => linkSync(hand.file(), hand.file())],
+  ['save-linked', 5, (hand) => save(hand, hand.linked())],
+  ['link', 9, (hand) => linkSync(hand.linked(), hand.linked())],
+  ['move-linked', 3, (hand) => renameSync(hand.linked(), hand.linked())],
+  ['remove-linked', 4, (hand) => unlinkSync(hand.linked())],
   ['change-type', 5, changeType],
   ['chmod', 6, (hand) => chmodSync(hand.file(), hand.random.pick(FILE_MODES))],
   ['chmod-dir', 3, (hand) => chmodSync(hand.dir(), hand.random.pick(DIR_MODES))],

@@ -1,7 +1,7 @@
 /**
  * rsync for Node programs: the same jobs as the command, in this process.
  *
- *     import { push, pull, list, serve } from 'tsrsync';
+ *     import { push, pull, list, serve, watch } from 'tsrsync';
  *     await push('src/', 'user@host::module', { options: ['-az', '--delete'], password });
  */
 import type { RunOptions, RunResult } from './api/run.js';
@@ -10,6 +10,14 @@ import { parseRun, runTransfer } from './api/run.js';
 export { ProtocolError, RsyncError } from '../protocol/errors.js';
 export { type ListedFile, type ListedModule, list, listModules } from './api/list.js';
 export type { RunOptions, RunResult } from './api/run.js';
+export {
+  type MirrorStatus,
+  type TargetStatus,
+  type WatchBatch,
+  type Watching,
+  type WatchSettings,
+  watch,
+} from './api/watch.js';
 export { type DaemonConfigObject, type RunningDaemon, startDaemon as serve } from './daemon/server.js';
 export type { RunStats } from './report/stats.js';
 

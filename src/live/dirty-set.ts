@@ -117,10 +117,16 @@ export class DirtySet {
     return this.since;
   }
 
-  /** Takes all marks out, sorted so that a directory comes before what is in it. */
-  take(): Mark[] {
+  /** All marks, sorted so that a directory comes before what is in it. */
+  list(): Mark[] {
     const marks: Mark[] = [];
     collect(this.root, '', marks);
+    return marks;
+  }
+
+  /** Takes all marks out. */
+  take(): Mark[] {
+    const marks = this.list();
     this.root = newNode();
     this.since = Number.POSITIVE_INFINITY;
     return marks;

@@ -1,7 +1,9 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import { cleanPath } from '../../protocol/filter/parse.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
+import { planJob } from '../client/target.js';
 import { errnoText } from '../report/errno.js';
 import type { ClientLog } from '../report/log.js';
 import { Change, type TreeWatcher } from '../watch/changes.js';
@@ -10,7 +12,7 @@ import { TREE } from './dirty-set.js';
 import { HardLinks } from './hard-links.js';
 import { OpenFiles } from './open-files.js';
 import type { TargetSource } from './pending.js';
-import { locateSource, SourceNames, type SourcePlace } from './source-tree.js';
+import { below, locateSource, SourceNames, type SourcePlace } from './source-tree.js';
 import { isLasting, Target } from './target.js';
 import { checkMirrored, TargetOptions } from './target-options.js';
 import type {
@@ -44,11 +46,13 @@ class RunningMirror implements Mirror {
     output: ClientLog | null,
   ) {
     const cwd = Buffer.from(process.cwd()).toString('latin1');
+    const all = spec.targets.map((target) => new TargetOptions(target, spec.sources));
+    for (const options of all) checkMirrored(options.full());
     this.places = spec.sources.map((arg) => located(arg, cwd));
-    this.targets = spec.targets.map((target) => {
-      const options = new TargetOptions(target, spec.sources);
+    this.targets = spec.targets.map((target, i) => {
+      const options = all[i];
       const o = options.full();
-      checkMirrored(o);
+      checkOutside(o, this.places, cwd);
       const sources = this.places.map((place) => targetSource(place, o, cwd));
       this.sources.push(sources);
       const obstacle = () => this.obstacle();
@@ -206,6 +210,22 @@ function targetSource(place: SourcePlace, o: CommandOptions, cwd: ByteString): T
   const names = new SourceNames(place, o, cwd);
   const hasLinks = o.hardLinks && place.only === null;
   return { place, names, links: hasLinks ? new HardLinks(place.root, (dir) => names.excludesDirectory(dir)) : null };
+}
+
+/** A copy within its own source would be copied again with each change, for ever. */
+function checkOutside(o: CommandOptions, places: readonly SourcePlace[], cwd: ByteString): void {
+  const { dest } = planJob(o);
+  if (dest?.kind !== 'local') return;
+  const path = cleanPath(dest.path.startsWith('/') ? dest.path : below(cwd, dest.path));
+  for (const place of places) {
+    if (place.only !== null) continue;
+    const root = cleanPath(place.path);
+    const prefix = root === '/' ? root : `${root}/`;
+    const inside = path === root ? '' : path.startsWith(prefix) ? path.slice(prefix.length) : null;
+    if (inside === null) continue;
+    if (inside !== '' && new SourceNames(place, o, cwd).excludesTree(inside)) continue;
+    throw new RsyncError(Exit.SYNTAX, `--watch: the destination ${dest.path} is within the source ${place.arg}`);
+  }
 }
 
 /** Finds a source; one that is not there is told as rsync does (exit code 23). */

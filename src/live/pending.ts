@@ -108,6 +108,11 @@ export class Pending {
     this.settle();
   }
 
+  /** All marks that wait, without taking them. */
+  peek(): Taken {
+    return this.sets.map((set) => set.list());
+  }
+
   /** Takes all marks for a session of single entries, with the other names of files that have several. */
   async take(): Promise<Taken> {
     this.inFlightSince = this.oldestWaiting;

@@ -90,6 +90,14 @@ export class SourceNames {
     return this.hasRules && this.verdict(path, true) < 0;
   }
 
+  /** The same for a directory, or one that it lies in. */
+  excludesTree(path: ByteString): boolean {
+    for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+      if (this.excludesDirectory(path.slice(0, at))) return true;
+    }
+    return this.excludesDirectory(path);
+  }
+
   /** False for an entry that is not sent, as far as that is known without reading filter files. */
   accepts(path: ByteString, isDir: boolean): boolean {
     if (path === '') return true;

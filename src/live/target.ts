@@ -7,6 +7,7 @@ import { backOffDelay } from './back-off.js';
 import { toBatch } from './batch.js';
 import { FailingFiles } from './failing.js';
 import { Gather } from './gather.js';
+import { DeletionGuard } from './guard.js';
 import { allowsMoves, allowsNames, isWorthMoving, type Move } from './moves.js';
 import { Pending, type Taken, type TargetSource } from './pending.js';
 import { plainText } from './session-log.js';
@@ -44,6 +45,9 @@ export class Target {
   private readonly pending: Pending;
   private readonly sessions: Sessions;
   private readonly failing: FailingFiles;
+  private readonly guard: DeletionGuard;
+  /** Why deletions are held back. */
+  private guarded: string | null = null;
   private readonly gather = new Gather();
   private phase: TargetPhase = 'starting';
   private running: Promise<void> | null = null;
@@ -65,6 +69,8 @@ export class Target {
     const { mirror } = setting;
     this.pending = new Pending(setting.sources, mirror.maxPending, allowsMoves(setting.options.full()));
     this.sessions = new Sessions(setting.options, setting.output);
+    const deletes = setting.options.full().deleteMode !== 'none';
+    this.guard = new DeletionGuard(mirror.deleteGuard, setting.sources, deletes);
     this.failing = new FailingFiles(mirror.backOff, (source, path) =>
       this.mark(source, path, Change.WRITTEN, Date.now()),
     );
@@ -112,6 +118,8 @@ export class Target {
 
   resume(): void {
     this.isPaused = false;
+    if (this.guarded !== null) this.guard.lift();
+    this.guarded = null;
     if (this.running === null) this.setPhase(this.restingPhase());
     this.schedule();
   }
@@ -136,6 +144,14 @@ export class Target {
     this.isStopping = true;
     this.clearTimer();
     this.sessions.abort();
+  }
+
+  /** Stops sending until the user has looked at it. */
+  private holdBack(why: string): void {
+    this.guarded = why;
+    this.isPaused = true;
+    this.setting.events.log('error', `${this.spec.name}: ${why}; paused until it is resumed`);
+    this.tellStarted(null);
   }
 
   private clearTimer(): void {
@@ -196,21 +212,31 @@ export class Target {
       }
       this.setPhase('sending');
       const error = this.pending.needsFull ? await this.full() : await this.single();
-      if (error === null) this.succeeded();
-      else this.failed(error);
+      if (error !== null) this.failed(error);
+      else if (this.guarded === null) this.succeeded();
     } finally {
       release?.();
     }
   }
 
   private async full(): Promise<RsyncError | null> {
+    const empty = this.guard.checkSources();
+    if (empty !== null) {
+      this.holdBack(empty);
+      return null;
+    }
     const started = Date.now();
     const { fullOptions } = this.pending;
     this.pending.takeAll();
-    const outcome = await this.sessions.full(fullOptions);
-    if (outcome.error !== null) {
-      this.pending.restoreAll();
-    } else {
+    const { maxDelete } = this.guard;
+    const limit = maxDelete === null ? [] : [`--max-delete=${maxDelete}`];
+    const outcome = await this.sessions.full([...limit, ...fullOptions]);
+    const isLimited = outcome.code === Exit.DEL_LIMIT && maxDelete !== null;
+    if (outcome.error !== null || isLimited) this.pending.restoreAll();
+    if (isLimited) {
+      this.holdBack(this.guard.refusal(null));
+    } else if (outcome.error === null) {
+      this.guard.done(outcome.session?.stats.files.total ?? null);
       this.failing.clearAll();
       this.noteFailures(outcome, null);
     }
@@ -220,6 +246,11 @@ export class Target {
 
   private async single(): Promise<RsyncError | null> {
     for (const move of this.pending.moves.take()) await this.sendMoved(move);
+    const held = this.guard.check(this.pending.peek());
+    if (held !== null) {
+      this.holdBack(held);
+      return null;
+    }
     let started = Date.now();
     let taken: Taken = [];
     const outcome = await this.sessions.single(async () => {
@@ -229,7 +260,10 @@ export class Target {
     });
     this.gather.note(this.pending.inFlight, started, Date.now());
     if (outcome.error !== null) this.pending.restore(taken);
-    else this.noteFailures(outcome, taken);
+    else {
+      this.guard.done(null);
+      this.noteFailures(outcome, taken);
+    }
     this.count(outcome, started, taken);
     return outcome.error;
   }
@@ -342,7 +376,7 @@ export class Target {
       attempts: this.attempts,
       nextAttempt: this.nextAttempt,
       failing: this.failing.list(),
-      guard: null,
+      guard: this.guarded,
     };
   }
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { list, listModules, pull, push, RsyncError, serve } from '../../src/index.js';
+import { list, listModules, pull, push, RsyncError, serve, type WatchBatch, watch } from '../../src/index.js';
+import { waitFor } from '../lib/wait.js';
 
 /** A daemon of this process's program with one module behind a password. */
 async function daemonFor(t: Test, dir: string) {
@@ -86,4 +87,26 @@ t.test('a run can be aborted', async (t) => {
   );
   t.ok(error instanceof RsyncError);
   t.equal((error as RsyncError).exitCode, 20);
+});
+
+t.test('a mirror within a program', async (t) => {
+  const dir = t.testdir({ src: { 'a.txt': 'hello' } });
+  const url = await daemonFor(t, dir);
+  const batches: WatchBatch[] = [];
+  const settings = { options: ['-a', '--delete'], onBatch: (batch: WatchBatch) => batches.push(batch) };
+  const errorOf = (mirror: Promise<unknown>) => mirror.catch((error) => error);
+  const wrong = watch(`${join(dir, 'src')}/`, `${url}/m/`, { ...settings, password: 'wrong' });
+  t.match(await errorOf(wrong), { exitCode: 5, message: /auth failed/ });
+  t.match(await errorOf(watch(`${url}/m/`, dir, settings)), { exitCode: 1, message: /the source is remote/ });
+  const inside = watch(`${dir}/`, join(dir, 'src/copy'), settings);
+  t.match(await errorOf(inside), { exitCode: 1, message: /is within the source/ });
+  const mirror = await watch(`${join(dir, 'src')}/`, `${url}/m/`, { ...settings, password: 'pw' });
+  t.match(mirror.status().targets, [{ phase: 'in step', sessions: 1, files: 1 }]);
+  writeFileSync(join(dir, 'src/ü.txt'), 'more');
+  await waitFor(() => batches.some((batch) => batch.paths.includes('ü.txt')), 10_000, 'the batch');
+  t.equal(readFileSync(join(dir, 'module/ü.txt'), 'utf8'), 'more');
+  writeFileSync(join(dir, 'src/last'), 'x');
+  await waitFor(() => mirror.status().targets[0].pending > 0, 5000, 'a change to be seen').catch(() => {});
+  t.equal(await mirror.close(), 0);
+  t.equal(readFileSync(join(dir, 'module/last'), 'utf8'), 'x');
 });

@@ -184,3 +184,27 @@ t.test('a file that is appended to all the time arrives now and then', async (t)
   await becomesEqual(source, copy);
   t.ok(target().sessions - before < 10, `${target().sessions - before} sessions`);
 });
+
+t.test('a batch that would delete too much is held back until it is resumed', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  for (let i = 0; i < 40; i++) fs.writeFileSync(join(source, `file${i}`), 'x');
+  const deleteGuard = { maxPercent: 50, fromEntries: 5 };
+  const { mirror, target, lines } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])], { deleteGuard });
+  for (let i = 0; i < 4; i++) fs.unlinkSync(join(source, `file${i}`));
+  await becomesEqual(source, copy);
+  mirror.pause();
+  for (let i = 4; i < 36; i++) fs.unlinkSync(join(source, `file${i}`));
+  await waitFor(() => target().pending >= 32, 5000, 'the deletions to be seen');
+  mirror.resume();
+  await waitFor(() => target().guard !== null, 5000, 'the guard');
+  t.equal(fs.readdirSync(copy).length, 36);
+  t.match(target(), { phase: 'paused', guard: /3[23] of about 41 entries would be deleted, more than 50 %/ });
+  t.match(lines.at(-1), /paused until it is resumed/);
+  mirror.resume();
+  await becomesEqual(source, copy);
+  for (const name of fs.readdirSync(source)) fs.unlinkSync(join(source, name));
+  mirror.resync();
+  await waitFor(() => target().guard !== null, 5000, 'the guard of an empty source');
+  t.match(target().guard, /is empty/);
+  t.equal(fs.readdirSync(copy).length, 4);
+});

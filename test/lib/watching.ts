@@ -37,13 +37,13 @@ export function startWatching(t: Teardown, root: string, options: Partial<WatchO
     mirror,
   );
   t.teardown(() => watcher.close());
-  const equal = async (ms = 5000): Promise<void> => {
+  const equal = async (ms = 90_000): Promise<void> => {
     const isEqual = () => {
       mirror.sync();
       return mirror.differences().length === 0;
     };
     await waitFor(isEqual, ms, 'the mirror to equal the tree').catch((error: Error) => {
-      const lines = [...mirror.differences().slice(0, 10), 'told:', ...mirror.told.slice(-20)];
+      const lines = [...mirror.differences().slice(0, 10), 'told:', ...mirror.told.slice(-400)];
       throw new Error(`${error.message}\n${lines.join('\n')}`);
     });
   };

@@ -73,6 +73,11 @@ export class InotifyWatcher implements TreeWatcher {
     return this.#tree.limitMet;
   }
 
+  /** Has a directory, whose events are not all that happens, told to be stale every `pollMs`. */
+  alsoLookAt(path: ByteString, why: string): void {
+    this.#unwatched.add(path, why);
+  }
+
   rootIsSame(): boolean {
     return this.#identity.isSame();
   }

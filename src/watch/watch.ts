@@ -1,7 +1,10 @@
 import { realpathSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
+import { hasInotify } from '../libc/inotify.js';
 import type { ChangeSink, TreeWatcher, WatchOptions } from './changes.js';
 import { InotifyWatcher, reportWatchLimit } from './inotify-watcher.js';
+import { lacksEvents, mountOf, mountsBelow, readMounts } from './mounts.js';
+import { PollWatcher } from './poll-watcher.js';
 
 /** The same path without symbolic links; throws when there is nothing. */
 function resolved(root: ByteString): ByteString {
@@ -14,7 +17,28 @@ function resolved(root: ByteString): ByteString {
  */
 export function watchTree(options: WatchOptions, sink: ChangeSink): TreeWatcher {
   const at = { ...options, root: resolved(options.root) };
+  if (at.via === 'poll') return new PollWatcher(at, sink);
+  const mounts = readMounts();
+  if (at.via === 'auto') {
+    const why = whyPoll(at.root, mountOf(at.root, mounts)?.type);
+    if (why !== null) {
+      at.report('info', `${why}: it is looked through every ${at.pollMs / 1000} s instead`);
+      return new PollWatcher(at, sink);
+    }
+  }
   const watcher = new InotifyWatcher(at, sink);
+  for (const { path, type } of mountsBelow(at.root, mounts).filter((mount) => lacksEvents(mount.type))) {
+    const place = path.slice(at.root.length).replace(/^\//, '');
+    if (at.isExcluded(place)) continue;
+    at.report('info', `${path} is on ${type}: what others change there is found every ${at.pollMs / 1000} s`);
+    watcher.alsoLookAt(place, `on ${type}`);
+  }
   if (watcher.limitMet) reportWatchLimit(at, `what is not watched is compared every ${at.pollMs / 1000} s`);
   return watcher;
+}
+
+function whyPoll(root: ByteString, type: ByteString | undefined): string | null {
+  if (type !== undefined && lacksEvents(type)) return `${root} is on ${type}, where others change files without events`;
+  if (!hasInotify()) return `${root} cannot be watched, the optional package "koffi" cannot be loaded`;
+  return null;
 }

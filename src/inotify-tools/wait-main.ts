@@ -1,0 +1,4 @@
+import { runMain } from './main.js';
+import { runWait } from './wait.js';
+
+runMain(runWait);

@@ -1,0 +1,4 @@
+import { runCount } from './count.js';
+import { runMain } from './main.js';
+
+runMain(runCount);

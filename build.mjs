@@ -39,6 +39,8 @@ const dist = join(root, 'dist');
 const PROGRAMS = [
   { name: 'tsrsync', bundle: 'main', source: 'src/main.ts', late: true, cached: true },
   { name: 'tsrsync-live', bundle: 'live', source: 'src/live-service/main.ts', late: false, cached: false },
+  { name: 'tsinotifywait', bundle: 'wait', source: 'src/inotify-tools/wait-main.ts', late: false, cached: false },
+  { name: 'tsinotifywatch', bundle: 'watch', source: 'src/inotify-tools/watch-main.ts', late: false, cached: false },
   { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: false },
 ];
 

@@ -87,8 +87,8 @@ export async function runCount(args: readonly ByteString[]): Promise<number> {
 
 async function count(options: CountOptions): Promise<void> {
   const statistics = new Statistics();
-  const events = options.events === 0 ? IN.ALL_EVENTS | IN.UNMOUNT : options.events;
-  const listening = { ...options, program: PROGRAM, events, follow: options.recursive, warn };
+  const events = options.events === 0 ? IN.ALL_EVENTS : options.events;
+  const listening = { ...options, events, follow: options.recursive, warn };
   const listener = new Listener(listening, (event) => statistics.count(event.watched, event.mask & events));
   warn('Establishing watches...');
   const loud = (text: string) => (name: ByteString) => {

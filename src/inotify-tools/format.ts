@@ -15,7 +15,7 @@ const LONGEST = 4096;
 
 /** Writes an event after a format with `%w %f %e %Xe %T %c %0 %n %%`; anything else stands for itself. */
 export function formatEvent(format: ByteString, timeFormat: ByteString, event: ShownEvent): ByteString {
-  const text = format.replace(/%(?:([^wfecT0n%])e|([^]))/g, (whole, separator?: string, letter?: string) => {
+  const text = format.replace(/%(?:([^wfecT0n%])e|([\s\S]))/g, (whole, separator?: string, letter?: string) => {
     if (separator !== undefined) return eventText(event.mask, separator);
     switch (letter) {
       case 'w':

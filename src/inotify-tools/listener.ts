@@ -10,7 +10,6 @@ import { type Watched, WatchSet } from './watch-set.js';
 
 /** What both tools have in common: what is watched, and which events come through. */
 export interface ListenerOptions {
-  program: string;
   files: readonly ByteString[];
   /** A file with further names, '-' for standard input. */
   fromFile: ByteString | null;

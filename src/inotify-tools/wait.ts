@@ -1,11 +1,9 @@
 import { openSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { detach, isDetachedCopy, reportStart } from '../daemon/detach.js';
-import { errnoOf } from '../libc/errno.js';
 import { IN } from '../libc/inotify.js';
 import { sendDatagram } from '../libc/service.js';
 import { formatTime } from '../libc/time.js';
-import { strerror } from '../report/errno.js';
 import { csvLine, formatEvent, type ShownEvent } from './format.js';
 import { UsageError } from './getopt.js';
 import { Listener } from './listener.js';
@@ -52,8 +50,8 @@ function openOutput(outFile: ByteString | null): number {
   if (outFile === null) return 1;
   try {
     return openSync(Buffer.from(outFile, 'latin1'), 'a', 0o600);
-  } catch (error) {
-    throw new UsageError(`Failed to open output file ${outFile}: ${strerror(errnoOf(error))}`);
+  } catch {
+    throw new UsageError(`Failed to open output file ${outFile}`);
   }
 }
 
@@ -66,27 +64,28 @@ async function wait(options: WaitOptions, isCopy: boolean): Promise<number> {
   const show = shower(options, output);
   const asked = options.events === 0 ? IN.ALL_EVENTS : options.events;
   const follow = options.monitor && options.recursive;
-  let listener: Listener | undefined;
+  let timer: NodeJS.Timeout | null = null;
+  let isOver = false;
+  let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
-    const timer = timeoutOf(options.timeout, () => resolve(EXIT.timeout));
-    const listening = { ...options, program: WAIT_PROGRAM, events: asked, follow, warn: say };
-    let isOver = false;
-    listener = new Listener(listening, (event) => {
-      timer?.refresh();
-      if (isOver) return;
-      if ((event.mask & asked) !== 0) show(event);
-      if (options.monitor) return;
-      isOver = true;
-      resolve((event.mask & asked) !== 0 ? EXIT.event : EXIT.failure);
-    });
+    end = resolve;
+  });
+  const listener = new Listener({ ...options, events: asked, follow, warn: say }, (event) => {
+    timer?.refresh();
+    if (isOver) return;
+    if ((event.mask & asked) !== 0) show(event);
+    if (options.monitor) return;
+    isOver = true;
+    end((event.mask & asked) !== 0 ? EXIT.event : EXIT.failure);
   });
   sayLoud(`Setting up watches.${options.recursive ? '  Beware: since -r was given, this may take a while!' : ''}`);
-  listener!.watchAll("Couldn't watch");
+  listener.watchAll("Couldn't watch");
   sayLoud('Watches established.');
   if (options.timeout < 0) throw new UsageError('Negative timeout specified - abort!');
   if (isCopy) await reportStart({ kind: 'started' });
+  timer = timeoutOf(options.timeout, () => end(EXIT.timeout));
   const code = await ended;
-  listener!.close();
+  listener.close();
   return code;
 }
 

@@ -41,8 +41,9 @@ export class WatchSet {
   addRoot(name: ByteString): void {
     const isDir = isDirectory(name, this.options.noFollow);
     const path = isDir && !name.endsWith('/') ? `${name}/` : name;
-    const watched = this.#add(path);
-    if (isDir && this.options.recursive) this.#descend(watched, false);
+    const descend = isDir && this.options.recursive;
+    const watched = this.#add(path, descend ? this.#quietMask() : this.options.mask);
+    if (descend) this.#descend(watched, false);
   }
 
   /** Watches a directory that appeared, and what is below it; with `tell` its content is told of. */
@@ -76,8 +77,8 @@ export class WatchSet {
   }
 
   /** Adds one watch, or finds it when the kernel has it already. */
-  #add(path: ByteString, flags = 0): Watched {
-    const mask = this.options.mask | flags | (this.options.noFollow ? IN.DONT_FOLLOW : 0);
+  #add(path: ByteString, bits: number): Watched {
+    const mask = bits | (this.options.noFollow ? IN.DONT_FOLLOW : 0);
     const wd = this.inotify.add(Buffer.from(`${path}\0`, 'latin1'), mask);
     if (wd < 0) throw systemError(-wd, 'inotify_add_watch');
     const known = this.watched.get(wd);
@@ -90,9 +91,15 @@ export class WatchSet {
     return watched;
   }
 
-  /** Watches the directories below one that is watched, each before it is listed. */
+  /** Without what comes of our own listing. Some bit has to be there. */
+  #quietMask(): number {
+    return (this.options.mask & ~(IN.OPEN | IN.ACCESS | IN.CLOSE_NOWRITE)) | IN.ONLYDIR;
+  }
+
+  /** Watches the directories below one that is watched, each before it is listed; for all events at the end. */
   #descend(top: Watched, tell: boolean): void {
     const left = [top];
+    const all: Watched[] = [];
     for (let dir = left.pop(); dir !== undefined; dir = left.pop()) {
       for (const [name, type] of this.#list(dir.path)) {
         const path = `${dir.path}${name}/`;
@@ -101,7 +108,9 @@ export class WatchSet {
         if (watched !== null) left.push(watched);
         if (tell) this.#tell(dir, name, type);
       }
+      all.push(dir);
     }
+    for (const dir of all) this.#tryAdd(dir.path, this.options.mask);
   }
 
   #list(dir: ByteString): [ByteString, number][] {
@@ -111,9 +120,9 @@ export class WatchSet {
     return found;
   }
 
-  #tryAdd(path: ByteString): Watched | null {
+  #tryAdd(path: ByteString, bits = this.#quietMask() | IN.DONT_FOLLOW): Watched | null {
     try {
-      return this.#add(path, IN.DONT_FOLLOW);
+      return this.#add(path, bits);
     } catch (error) {
       if (SKIPPED.has(errnoOf(error))) return null;
       throw error;

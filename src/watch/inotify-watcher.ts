@@ -1,11 +1,10 @@
 import type { ByteString } from '../../protocol/options.js';
-import { FileStat } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { IN, Inotify } from '../libc/inotify.js';
 import { Change, type ChangeSink, type TreeWatcher, type WatchOptions } from './changes.js';
 import type { Directory } from './directories.js';
 import { countDirectories, instanceLimitText, watchLimitText } from './limits.js';
-import { isGone, joinPath, RootPaths } from './paths.js';
+import { joinPath, RootPaths } from './paths.js';
 import { type Departure, PendingMoves } from './pending-moves.js';
 import { RootIdentity } from './root-identity.js';
 import { Teller } from './teller.js';
@@ -30,7 +29,6 @@ export class InotifyWatcher implements TreeWatcher {
   readonly #tree: WatchedTree;
   readonly #moves: PendingMoves;
   readonly #young: YoungFiles;
-  readonly #stat = new FileStat();
   #repair: NodeJS.Timeout | null = null;
   #repairMs = FIRST_REPAIR_MS;
   #repairedAt = 0;
@@ -55,7 +53,7 @@ export class InotifyWatcher implements TreeWatcher {
       throw error;
     }
     this.#moves = new PendingMoves((departure) => this.#left(departure));
-    this.#young = new YoungFiles(this.#paths, this.#tree.directories, (path) => this.#tell.changed(path, Change.MADE));
+    this.#young = new YoungFiles(this.#paths, (path) => this.#tell.changed(path, Change.MADE));
     this.#tree.watchAll();
   }
 
@@ -106,15 +104,15 @@ export class InotifyWatcher implements TreeWatcher {
   #fileEvent(dir: Directory, name: ByteString, mask: number, cookie: number): void {
     const path = this.#pathOf(dir, name);
     if ((mask & IN.CLOSE_WRITE) !== 0) {
-      this.#young.remove(dir, name);
+      this.#young.remove(path);
       this.#tell.changed(path, Change.WRITTEN);
     } else if ((mask & IN.CREATE) !== 0) {
-      this.#fileMade(dir, name, path);
+      this.#fileMade(path);
     } else if ((mask & IN.DELETE) !== 0) {
-      this.#young.remove(dir, name);
+      this.#young.remove(path);
       this.#tell.changed(path, Change.REMOVED);
     } else if ((mask & IN.MOVED_FROM) !== 0) {
-      this.#young.remove(dir, name);
+      this.#young.remove(path);
       this.#moves.add(cookie, dir, name, path, false);
     } else if ((mask & IN.MOVED_TO) !== 0) {
       const from = this.#takeDeparture(cookie);
@@ -126,12 +124,9 @@ export class InotifyWatcher implements TreeWatcher {
   }
 
   /** Links and special files are whole from the start; a regular file is told of when it is closed. */
-  #fileMade(dir: Directory, name: ByteString, path: ByteString): void {
+  #fileMade(path: ByteString): void {
     if ((this.options.wanted & Change.MADE) === 0) return;
-    const errno = this.#paths.lstat(path, this.#stat);
-    if (isGone(errno)) return;
-    if (errno === 0 && this.#stat.isRegular && this.#stat.nlink === 1) this.#young.add(dir, name);
-    else this.#tell.changed(path, Change.MADE);
+    if (!this.#young.takes(path)) this.#tell.changed(path, Change.MADE);
   }
 
   #directoryEvent(dir: Directory, name: ByteString, mask: number, cookie: number): void {

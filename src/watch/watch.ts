@@ -2,8 +2,9 @@ import { realpathSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { hasInotify } from '../libc/inotify.js';
 import type { ChangeSink, TreeWatcher, WatchOptions } from './changes.js';
+import { FanotifyWatcher } from './fanotify-watcher.js';
 import { InotifyWatcher, reportWatchLimit } from './inotify-watcher.js';
-import { lacksEvents, mountOf, mountsBelow, readMounts } from './mounts.js';
+import { lacksEvents, type Mount, mountOf, mountsBelow, readMounts } from './mounts.js';
 import { PollWatcher } from './poll-watcher.js';
 
 /** The same path without symbolic links; throws when there is nothing. */
@@ -26,7 +27,19 @@ export function watchTree(options: WatchOptions, sink: ChangeSink): TreeWatcher 
       return new PollWatcher(at, sink);
     }
   }
+  if (at.via === 'fanotify') {
+    const marked = tryFanotify(at, sink, mounts);
+    if (marked !== null) return marked;
+  }
   const watcher = new InotifyWatcher(at, sink);
+  if (watcher.limitMet && at.via === 'auto') {
+    const marked = tryFanotify(at, sink, mounts);
+    if (marked !== null) {
+      reportWatchLimit(at, 'fanotify watches the whole file system instead');
+      watcher.close();
+      return marked;
+    }
+  }
   for (const { path, type } of mountsBelow(at.root, mounts).filter((mount) => lacksEvents(mount.type))) {
     const place = path.slice(at.root.length).replace(/^\//, '');
     if (at.isExcluded(place)) continue;
@@ -35,6 +48,19 @@ export function watchTree(options: WatchOptions, sink: ChangeSink): TreeWatcher 
   }
   if (watcher.limitMet) reportWatchLimit(at, `what is not watched is compared every ${at.pollMs / 1000} s`);
   return watcher;
+}
+
+/** A mark on each file system of the tree; null, with the reason reported, when that cannot be had. */
+function tryFanotify(options: WatchOptions, sink: ChangeSink, mounts: readonly Mount[]): TreeWatcher | null {
+  const within = mountsBelow(options.root, mounts).filter((mount) => !lacksEvents(mount.type));
+  const paths = [options.root, ...within.map((mount) => mount.path)];
+  try {
+    return new FanotifyWatcher(options, sink, paths);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    options.report('warning', `fanotify cannot be used (it needs root's rights and Linux 5.17): ${why}`);
+    return null;
+  }
 }
 
 function whyPoll(root: ByteString, type: ByteString | undefined): string | null {

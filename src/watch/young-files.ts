@@ -1,7 +1,6 @@
 import type { ByteString } from '../../protocol/options.js';
 import { FileStat } from '../files/stat.js';
-import type { Directories, Directory } from './directories.js';
-import { joinPath, type RootPaths } from './paths.js';
+import { isGone, type RootPaths } from './paths.js';
 
 const TICK_MS = 250;
 /** A file that nobody wrote to for so long is told of although it was not closed. */
@@ -12,36 +11,34 @@ const PATIENCE_MS = 5000;
 /**
  * Regular files that were made and not closed yet. Most are closed after their content was written, and only then there
  * is something to send. Those that stay open, and those that appeared without having been opened (mknod, O_TMPFILE), are
- * told of a moment later.
+ * told of a moment later. Where a directory is moved, all of its new place is told to be stale.
  */
 export class YoungFiles {
-  readonly #files = new Map<Directory, Map<ByteString, number>>();
+  readonly #since = new Map<ByteString, number>();
   readonly #stat = new FileStat();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly paths: RootPaths,
-    private readonly directories: Directories,
     private readonly onOld: (path: ByteString) => void,
   ) {}
 
-  add(dir: Directory, name: ByteString): void {
-    let names = this.#files.get(dir);
-    if (names === undefined) {
-      names = new Map();
-      this.#files.set(dir, names);
-    }
-    names.set(name, performance.now());
+  /** Takes an entry that was made when it is a regular file with this one name, or gone again; false otherwise. */
+  takes(path: ByteString): boolean {
+    const errno = this.paths.lstat(path, this.#stat);
+    if (errno !== 0) return isGone(errno);
+    if (!this.#stat.isRegular || this.#stat.nlink !== 1) return false;
+    this.#since.set(path, performance.now());
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
+    return true;
   }
 
-  remove(dir: Directory, name: ByteString): void {
-    const names = this.#files.get(dir);
-    if (names?.delete(name) && names.size === 0) this.#files.delete(dir);
+  remove(path: ByteString): void {
+    this.#since.delete(path);
   }
 
   clear(): void {
-    this.#files.clear();
+    this.#since.clear();
   }
 
   close(): void {
@@ -51,22 +48,18 @@ export class YoungFiles {
 
   #tick(): void {
     const now = performance.now();
-    for (const [dir, names] of this.#files) {
-      if (!this.directories.has(dir)) this.#files.delete(dir);
-      else for (const [name, since] of names) this.#check(dir, name, now - since);
-    }
-    this.#timer = this.#files.size > 0 ? setTimeout(() => this.#tick(), TICK_MS) : null;
+    for (const [path, since] of this.#since) this.#check(path, now - since);
+    this.#timer = this.#since.size > 0 ? setTimeout(() => this.#tick(), TICK_MS) : null;
   }
 
-  #check(dir: Directory, name: ByteString, age: number): void {
+  #check(path: ByteString, age: number): void {
     if (age < TICK_MS) return;
-    const path = joinPath(this.directories.pathOf(dir), name);
     // What went away, or another file that came by a move, has events of its own.
     const isThere = this.paths.lstat(path, this.#stat) === 0;
     const { mtime, nsec } = this.#stat;
     const quiet = Date.now() - (mtime * 1000 + nsec / 1e6);
     if (isThere && age < PATIENCE_MS && quiet >= 0 && quiet < QUIET_MS) return;
-    this.remove(dir, name);
+    this.#since.delete(path);
     if (isThere) this.onOld(path);
   }
 }

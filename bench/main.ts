@@ -4,6 +4,8 @@
  * 1 is faster than rsync), the seconds, and the CPU seconds of both sides. The pairs take turns, so that a slow moment
  * of the machine hits all of them.
  *
+ * `growth` and `memory` are tables of their own, see scale.ts; they are printed only when they are named.
+ *
  * BENCH_RUNS (5) turns; BENCH_SCALE (1) shrinks counts and sizes; BENCH_DIR (/dev/shm) is where it happens.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { type Program, RSYNC, TSRSYNC } from '../test/lib/project.js';
 import { run } from '../test/lib/run.js';
 import { measure, median, type Sample } from './measure.js';
 import { ROWS, type Row } from './rows.js';
+import { SCALE_TABLES } from './scale.js';
 
 interface Pair {
   client: Program;
@@ -89,11 +92,22 @@ function printRow(row: Row, samples: Map<Pair, Sample[]>): void {
 }
 
 function chosenRows(names: readonly string[]): Row[] {
-  const unknown = names.filter((name) => !ROWS.some((row) => row.name === name));
+  const unknown = names.filter((name) => !ROWS.some((row) => row.name === name) && !(name in SCALE_TABLES));
   if (unknown.length > 0) {
-    throw new Error(`no such row: ${unknown.join(' ')} (there are ${ROWS.map((row) => row.name).join(' ')})`);
+    const known = [...ROWS.map((row) => row.name), ...Object.keys(SCALE_TABLES)];
+    throw new Error(`no such row: ${unknown.join(' ')} (there are ${known.join(' ')})`);
   }
   return ROWS.filter((row) => names.length === 0 || names.includes(row.name));
+}
+
+async function printRows(rows: readonly Row[], dir: string, daemons: Map<Program, RunningDaemon>): Promise<void> {
+  const heads = PAIRS.map(({ client, server }) => `${client.name} to ${server.name}d`.padEnd(27));
+  console.log(`median of ${RUNS}, scale ${SCALE}; times of rsync to rsync divided by the pair's`);
+  console.log(`${''.padEnd(15)}${heads.join('')}`);
+  for (const row of rows) {
+    printRow(row, await measureRow(row, dir, daemons));
+    for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });
+  }
 }
 
 async function main(names: readonly string[]): Promise<void> {
@@ -107,13 +121,13 @@ async function main(names: readonly string[]): Promise<void> {
       const setup = { dir: join(dir, program.name), modules: { w: { path: join(dir, 'w'), 'read only': 'no' } } };
       daemons.set(program, await startDaemon({ teardown: (fn) => after.push(fn) }, program, setup));
     }
-    const heads = PAIRS.map(({ client, server }) => `${client.name} to ${server.name}d`.padEnd(27));
-    console.log(`median of ${RUNS}, scale ${SCALE}; times of rsync to rsync divided by the pair's`);
-    console.log(`${''.padEnd(15)}${heads.join('')}`);
-    for (const row of rows) {
-      printRow(row, await measureRow(row, join(dir, 'w'), daemons));
-      for (const name of readdirSync(join(dir, 'w'))) rmSync(join(dir, 'w', name), { recursive: true, force: true });
-    }
+    if (rows.length > 0) await printRows(rows, join(dir, 'w'), daemons);
+    const sides = [TSRSYNC, RSYNC].map((program) => ({
+      program,
+      daemon: daemons.get(program) as RunningDaemon,
+      dir: join(dir, 'w'),
+    }));
+    for (const name of names) await SCALE_TABLES[name]?.(sides, SCALE);
   } finally {
     for (const fn of after.reverse()) await fn();
     rmSync(dir, { recursive: true, force: true });

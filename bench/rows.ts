@@ -61,7 +61,7 @@ function smallFiles(dir: string, scale: number): void {
 }
 
 /** A file of random bytes; the same seed gives the same bytes. */
-function large(path: string, scale: number, seed: number): void {
+export function large(path: string, scale: number, seed: number): void {
   const random = new Random(seed);
   const piece = random.bytes(MIB);
   const fd = openSync(path, 'w');
@@ -134,7 +134,7 @@ function sourceTree(dir: string): void {
   }
 }
 
-function emptyFiles(dir: string, scale: number): void {
+export function emptyFiles(dir: string, scale: number): void {
   files(dir, Math.max(FILES_PER_DIR, Math.round(300_000 * scale)), () => Buffer.alloc(0));
 }
 

@@ -64,7 +64,7 @@ export class FileList {
   arenaUsed = 0;
 
   /** Last component of the name: offset and length in the arena. */
-  nameOffset = new Float64Array(FIRST_ROWS);
+  nameOffset = new Uint32Array(FIRST_ROWS);
   nameLength = new Uint16Array(FIRST_ROWS);
   /** Directory part: id of a path in `dirPaths`; 0 is the empty path. */
   dir = new Int32Array(FIRST_ROWS);
@@ -142,7 +142,7 @@ export class FileList {
       to.set(from);
       return to;
     };
-    this.nameOffset = wider(new Float64Array(n), this.nameOffset);
+    this.nameOffset = wider(new Uint32Array(n), this.nameOffset);
     this.nameLength = wider(new Uint16Array(n), this.nameLength);
     this.dir = wider(new Int32Array(n), this.dir);
     this.mode = wider(new Uint32Array(n), this.mode);

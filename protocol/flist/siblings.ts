@@ -2,7 +2,7 @@
 export interface Names {
   readonly arena: Uint8Array;
   /** Last component of a row's name: where it is in the arena, and its length. */
-  readonly nameOffset: Float64Array;
+  readonly nameOffset: Uint32Array;
   readonly nameLength: Uint16Array;
   isDir(row: number): boolean;
 }

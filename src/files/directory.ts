@@ -34,7 +34,7 @@ class NodeEntries implements DirectoryEntries {
   readonly sorter = new SiblingSorter(this);
   count = 0;
   arena: Buffer = Buffer.alloc(0);
-  nameOffset = new Float64Array(0);
+  nameOffset = new Uint32Array(0);
   nameLength = new Uint16Array(0);
   private prefix: Buffer = Buffer.alloc(0);
 
@@ -43,7 +43,7 @@ class NodeEntries implements DirectoryEntries {
     this.prefix = path;
     this.count = names.length;
     this.arena = Buffer.from(names.join(''), 'latin1');
-    this.nameOffset = new Float64Array(names.length);
+    this.nameOffset = new Uint32Array(names.length);
     this.nameLength = new Uint16Array(names.length);
     let at = 0;
     for (let i = 0; i < names.length; i++) {

@@ -61,7 +61,7 @@ export class RawDirectory {
   /** Number of entries, without `.` and `..`. */
   count = 0;
   arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA);
-  nameOffset = new Float64Array(512);
+  nameOffset = new Uint32Array(512);
   nameLength = new Uint16Array(512);
   private readonly calls = calls as Calls;
   private address = addressOf(this.arena);
@@ -122,7 +122,7 @@ export class RawDirectory {
 
   private growIndex(): void {
     const { nameOffset, nameLength } = this;
-    this.nameOffset = new Float64Array(nameOffset.length * 2);
+    this.nameOffset = new Uint32Array(nameOffset.length * 2);
     this.nameOffset.set(nameOffset);
     this.nameLength = new Uint16Array(nameLength.length * 2);
     this.nameLength.set(nameLength);

@@ -3,7 +3,7 @@ import { IoError, Item, Msg, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
-import { makeHardLink, makeSpecial, makeSymlink } from '../files/special.js';
+import { makeSpecial, makeSymlink } from '../files/special.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -11,11 +11,12 @@ import { errnoText } from '../report/errno.js';
 import { ignoringUnsafeLink, isUptodate, skippingContents } from '../report/messages.js';
 import type { BasisDirs } from './basis.js';
 import type { Deleter } from './delete.js';
-import type { HardLinks, WaitingMember } from './hard-links.js';
+import type { HardLinks } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
+import { LinkMaker } from './link-maker.js';
 import type { Receiving } from './receiving.js';
 
-/** Makes everything that needs no data: directories, symbolic links, devices, specials and hard links. */
+/** Makes everything that needs no data: directories, symbolic links, devices and specials. */
 export class EntryMaker {
   private readonly stat = new FileStat();
   private readonly basis = new FileStat();
@@ -23,6 +24,8 @@ export class EntryMaker {
   private failedDir: ByteString | null = null;
   /** A dry run would have made this directory: nothing is below it. */
   private missingInDryRun: ByteString | null = null;
+  /** Links members of hard-link groups to those that are there. */
+  readonly linked: LinkMaker;
   /** Set when there are --compare-dest directories or the like. */
   basisDirs: BasisDirs | null = null;
 
@@ -30,8 +33,10 @@ export class EntryMaker {
     private readonly receiving: Receiving,
     private readonly itemizer: Itemizer,
     private readonly deleter: Deleter,
-    private readonly links: HardLinks,
-  ) {}
+    links: HardLinks,
+  ) {
+    this.linked = new LinkMaker(receiving, itemizer, this, links);
+  }
 
   /** True when a row lies below a directory that could not be made. */
   isBelowFailed(path: ByteString): boolean {
@@ -334,67 +339,10 @@ export class EntryMaker {
   /** An item is in place: members of its hard-link group follow, and the sender may remove it. */
   finished(ndx: number, row: number): void {
     const { session } = this.receiving;
-    if (session.list.flags[row] & EntryFlag.HLINKED && session.options.hardLinks) this.linkOthers(row);
+    if (session.list.flags[row] & EntryFlag.HLINKED && session.options.hardLinks) this.linked.others(row);
     if (session.options.removeSourceFiles && (session.list.mode[row] & S_IFMT) !== S_IFDIR && !session.options.dryRun) {
       session.sendNumber(Msg.SUCCESS, ndx);
     }
-  }
-
-  private linkOthers(row: number): void {
-    const path = this.receiving.relativePath(row);
-    for (const member of this.links.finish(row, path)) {
-      this.linkMember(member, path, true);
-      this.receiving.progressOf(member.ndx).inProgress--;
-    }
-  }
-
-  /** Links one member of a group to a finished one. `late`: it had to wait for that, and basis directories play no part. */
-  linkMember(member: WaitingMember, to: ByteString, late: boolean): void {
-    const { receiving, itemizer } = this;
-    const { session, parts } = receiving;
-    const { ndx, row } = member;
-    const st = new FileStat();
-    this.look(row, st);
-    const leader = this.stat;
-    const path = receiving.relativePath(row);
-    lstatInto(parts.root.path(to), leader);
-    if (st.exists && leader.exists && st.ino === leader.ino && st.dev === leader.dev) {
-      itemizer.announce(ndx, row, st, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, Buffer.alloc(0));
-      this.tellUptodate(row);
-      this.reportSuccess(ndx);
-      return;
-    }
-    const { exists } = st;
-    const inBasis = !exists && !late && (this.basisDirs?.hasMember(row, leader, this.basis) ?? false);
-    if (exists && st.isDir && !this.makeRoom(row, st)) return;
-    if (!session.options.dryRun) {
-      try {
-        if (st.exists && parts.backup !== null) parts.backup.keep(path);
-        makeHardLink(parts.root, to, path, st.exists);
-      } catch (error) {
-        const shown = receiving.fullName(path);
-        session.log.xferError(`rsync: [generator] link ${shown} => ${to} failed: ${errnoText(error)}\n`);
-        return;
-      }
-    }
-    st.exists = exists;
-    const unsaid =
-      inBasis &&
-      session.options.basisKind === 'link' &&
-      !(receiving.printsItems && ((session.options.info.name ?? 0) >= 2 || itemizer.itemizesAll));
-    if (unsaid) {
-      this.tellUptodate(row);
-    } else {
-      const compared = inBasis ? this.basis : exists ? st : null;
-      const xname = Buffer.from(to, 'latin1');
-      itemizer.announce(ndx, row, compared, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname);
-    }
-    this.reportSuccess(ndx);
-  }
-
-  private reportSuccess(ndx: number): void {
-    const { session } = this.receiving;
-    if (session.options.removeSourceFiles && !session.options.dryRun) session.sendNumber(Msg.SUCCESS, ndx);
   }
 }
 

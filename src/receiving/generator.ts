@@ -28,19 +28,19 @@ import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
 import { HardLinks } from './hard-links.js';
 import { Itemizer } from './itemize.js';
+import { LinkQueue } from './link-queue.js';
 import type { Receiving } from './receiving.js';
 import { Requests } from './requests.js';
 import { Sweep } from './sweep.js';
-
-/** Entries beyond the oldest open list that are awaited with -H. */
-const LINK_LOOKAHEAD = 500;
+import { TouchUp } from './touch-up.js';
 
 /** Walks the file list, makes what needs no data, asks for the rest, and closes lists and phases (8.5, 9, 13.1). */
 export class Generator {
   readonly deleter: Deleter;
   readonly itemizer: Itemizer;
   readonly entries: EntryMaker;
-  private readonly links: HardLinks;
+  readonly links: LinkQueue;
+  private readonly touchUp: TouchUp;
   private readonly requests: Requests;
   private readonly sweep: Sweep;
   private readonly stat = new FileStat();
@@ -49,25 +49,33 @@ export class Generator {
   private worked = 0;
   /** Lists that were said to be finished; `list.live` follows when the sender has answered. */
   private closed = 0;
-  private touchLate: number[] = [];
-  /** Members of hard-link groups that the receiver is done with. */
-  private readonly ended: { ndx: number; row: number; ok: boolean }[] = [];
 
   constructor(
     private readonly receiving: Receiving,
     blockDigest: BlockDigest,
     isLocal: boolean,
   ) {
-    this.links = new HardLinks(receiving.session.list);
+    const groups = new HardLinks(receiving.session.list);
     this.deleter = new Deleter(receiving);
     this.itemizer = new Itemizer(receiving);
-    this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, this.links);
-    this.requests = new Requests(receiving, this.itemizer, this.entries, this.links, blockDigest, isLocal);
-    this.requests.skipLink = (row) => this.skipLink(row);
+    this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, groups);
+    this.requests = new Requests(receiving, this.itemizer, this.entries, groups, blockDigest, isLocal);
+    const make = this.make.bind(this);
+    this.links = new LinkQueue(receiving, groups, this.entries, this.requests, make);
+    this.touchUp = new TouchUp(receiving, this.entries);
+    this.requests.skipLink = (row) => this.links.skip(row);
     this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
   }
 
   async run(): Promise<void> {
+    try {
+      await this.allPhases();
+    } finally {
+      this.sweep.close();
+    }
+  }
+
+  private async allPhases(): Promise<void> {
     const { receiving } = this;
     const { session } = receiving;
     const { list, options: o, incremental } = session;
@@ -110,24 +118,12 @@ export class Generator {
     if (this.receiving.failure !== null) throw this.receiving.failure;
   }
 
-  /**
-   * A file is not asked for while another name of it may lie at the destination already: so many entries are awaited,
-   * as rsync does, before a list is worked on.
-   */
-  private async lookAhead(): Promise<void> {
-    const { receiving } = this;
-    const { list, incremental } = receiving.session;
-    const isEnough = () => list.count - (list.segments[list.live]?.start ?? list.count) >= LINK_LOOKAHEAD;
-    while (incremental && !receiving.lists.complete && !isEnough()) await this.waitForReceiver();
-    this.links.update();
-  }
-
   // --- lists -------------------------------------------------------------------------------------------------------
 
   private async segment(segment: Segment): Promise<void> {
     const { session } = this.receiving;
     const { connection, incremental } = session;
-    if (session.options.hardLinks) await this.lookAhead();
+    if (session.options.hardLinks) await this.links.lookAhead(() => this.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
       const row = FileList.rowAt(segment, i);
@@ -136,7 +132,7 @@ export class Generator {
         if (this.requests.hasPending) await this.requests.sendSums();
         if (connection.congested) await connection.drain();
       }
-      if (this.ended.length > 0) await this.settleLinks();
+      if (this.links.hasEnded) await this.links.settle();
       if (this.pace.due()) {
         connection.flush();
         await this.pace.rest();
@@ -170,7 +166,7 @@ export class Generator {
       session.log.error(skippingContents());
       this.entries.leaveOutBelow(row);
     } else {
-      this.skipLink(row);
+      this.links.skip(row);
     }
     return true;
   }
@@ -202,7 +198,7 @@ export class Generator {
     const isDir = list.isDir(row);
     const early = isDir && session.incremental && path !== '.';
     if (entries.isBelowFailed(path)) {
-      if (!isDir) this.skipLink(row);
+      if (!isDir) this.links.skip(row);
       return;
     }
     if (list.mode[row] === 0) {
@@ -225,7 +221,7 @@ export class Generator {
       if (!entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
       return;
     }
-    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.goes(ndx, row)) return;
+    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.links.goes(ndx, row)) return;
     this.make(ndx, row, stat, errno);
   }
 
@@ -271,12 +267,12 @@ export class Generator {
     if (o.existing && errno === Errno.ENOENT) {
       if (o.info.skip >= 1) log.info(notCreating(this.receiving.shownName(row), isDir));
       if (isDir) this.entries.leaveOutBelow(row);
-      else this.skipLink(row);
+      else this.links.skip(row);
       return true;
     }
     if (o.ignoreExisting && stat.exists && !(isDir && stat.isDir)) {
       if (o.info.skip >= 1) log.info(exists(this.receiving.shownName(row), this.existsDetail(row, stat)));
-      if (!isDir) this.skipLink(row);
+      if (!isDir) this.links.skip(row);
       return true;
     }
     return false;
@@ -292,59 +288,12 @@ export class Generator {
     return (flags & SIGNIFICANT_ITEM_FLAGS) === 0 ? 'uptodate' : 'attr change';
   }
 
-  /** Hard links: true when this member is to be dealt with like a file of its own. */
-  private goes(ndx: number, row: number): boolean {
-    const verdict = this.links.judge(row, ndx);
-    if (verdict.kind === 'go') return true;
-    if (verdict.kind === 'link') this.entries.linkMember({ ndx, row }, verdict.to, false);
-    else this.receiving.progressOf(ndx).inProgress++;
-    return false;
-  }
-
-  /** A member of a hard-link group is left out; one that waits may have to be dealt with now. */
-  private skipLink(row: number): void {
-    const { list, options: o } = this.receiving.session;
-    if ((list.flags[row] & EntryFlag.HLINKED) === 0 || !o.hardLinks) return;
-    const member = this.links.skip(row);
-    if (member === null) return;
-    this.receiving.progressOf(member.ndx).inProgress--;
-    const errno = this.entries.look(member.row, this.stat);
-    this.make(member.ndx, member.row, this.stat, errno);
-  }
-
-  /**
-   * Called by the receiver for every file that came to an end. Members of its hard-link group wait until the request
-   * stream is between two items, which only this role knows.
-   */
-  fileDone(ndx: number, row: number, ok: boolean): void {
-    const { list, options: o } = this.receiving.session;
-    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.ended.push({ ndx, row, ok });
-    else if (ok) this.entries.finished(ndx, row);
-  }
-
-  /** Goes on with the hard-link groups whose leading member has come to an end. */
-  private async settleLinks(): Promise<void> {
-    for (let file = this.ended.shift(); file !== undefined; file = this.ended.shift()) {
-      if (file.ok) {
-        this.entries.finished(file.ndx, file.row);
-        continue;
-      }
-      const next = this.links.fail(file.row);
-      if (next === null) continue;
-      // The next member takes the lead; it was counted as in progress already.
-      this.receiving.progressOf(next.ndx).inProgress--;
-      const errno = this.entries.look(next.row, this.stat);
-      this.requests.file(next.ndx, next.row, this.stat, errno);
-      await this.requests.sendSums();
-    }
-  }
-
   /** Says that lists are finished, oldest first, once all their files have arrived (8.5). */
   private async closeLists(): Promise<void> {
     const { receiving } = this;
     const { session } = receiving;
     const { list } = session;
-    await this.settleLinks();
+    await this.links.settle();
     await this.redoWaiting();
     if (!session.incremental) return;
     while (this.closed < this.worked) {
@@ -352,7 +301,7 @@ export class Generator {
       if (this.closed === list.segments.length - 1 && !receiving.lists.complete) return;
       const progress = receiving.lists.progress[this.closed];
       if (progress.inProgress > 0 || progress.toRedo > 0) return;
-      this.touchUp(list.segments[this.closed++]);
+      this.touchUp.list(list.segments[this.closed++]);
       this.sendDone();
     }
   }
@@ -375,19 +324,19 @@ export class Generator {
     const { session } = receiving;
     const { options: o, protocol } = session;
     await this.phase(1);
-    await this.settleLinks();
+    await this.links.settle();
     const again = receiving.redo.length > 0;
     await this.redoWaiting();
     this.sendDone();
     if (protocol < 29) {
       await this.phase(2);
-      await this.settleLinks();
+      await this.links.settle();
       this.finishLate();
       return;
     }
     const lateDelete = o.deleteMode === 'delay' || o.deleteMode === 'after';
     if (o.delayUpdates || again) await this.phase(2);
-    await this.settleLinks();
+    await this.links.settle();
     this.sendDone();
     if (protocol >= 31 && !lateDelete) this.closeDeletions();
     await this.phase(3);
@@ -416,38 +365,8 @@ export class Generator {
     const { session } = this.receiving;
     if (session.options.deleteMode !== 'before') this.deleter.reportSkipped();
     if (!session.isServer || !session.stats.deleted.total) this.deleter.applyToStats();
-    if (!session.incremental) for (const segment of session.list.segments) this.touchUp(segment);
-    for (const row of this.touchLate) this.touchOne(row);
-  }
-
-  /** Sets the times of directories again, which making their contents has changed. */
-  private touchUp(segment: Segment): void {
-    const { session } = this.receiving;
-    const { list, incremental, options: o } = session;
-    if (o.dryRun) return;
-    const late = o.deleteMode === 'delay' || o.deleteMode === 'after' || o.delayUpdates;
-    const touch = (row: number) => {
-      if ((list.flags[row] & EntryFlag.TOUCH_UP) === 0 || list.isInactive(row)) return;
-      if (late && incremental) this.touchLate.push(row);
-      else this.touchOne(row);
-    };
-    if (incremental && segment.parentRow >= 0) {
-      touch(segment.parentRow);
-      return;
-    }
-    // Deepest first: a directory's own change would otherwise show in its parent.
-    for (let i = segment.count - 1; i >= 0; i--) {
-      const row = FileList.rowAt(segment, i);
-      if (list.isDir(row) && (!incremental || list.path(row) === '.')) touch(row);
-    }
-  }
-
-  private touchOne(row: number): void {
-    const { receiving, stat, entries } = this;
-    entries.look(row, stat);
-    if (!stat.exists || !stat.isDir) return;
-    const { session, parts } = receiving;
-    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, { isNew: false });
+    if (!session.incremental) for (const segment of session.list.segments) this.touchUp.list(segment);
+    this.touchUp.late();
   }
 }
 

@@ -175,7 +175,7 @@ async function runTransfer(receiving: Receiving, input: ReceivingInput): Promise
     itemLog.change({ list: session.list, row, iflags, xname: xname === null ? null : Buffer.from(xname) });
   const landing = new Landing(receiving);
   const receiver = new Receiver(receiving, lists, landing, itemLog, input.progress, (ndx, row, ok) =>
-    generator.fileDone(ndx, row, ok),
+    generator.links.fileDone(ndx, row, ok),
   );
   await receiver.prepare();
   const { connection } = session;

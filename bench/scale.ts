@@ -48,14 +48,24 @@ const growth: Table = async (sides, scale) => {
     emptyFiles(join(dir, 'source'), (scale * count) / 300_000);
     cpSync(join(dir, 'source'), join(dir, 'target'), { recursive: true, preserveTimestamps: true });
     const times = await timeEach(sides, ['-a'], join(dir, 'source'), 'target');
-    line(`${Math.round(count * scale)} files`, sides, times.map((time) => time.toFixed(3)), ' s');
+    line(
+      `${Math.round(count * scale)} files`,
+      sides,
+      times.map((time) => time.toFixed(3)),
+      ' s',
+    );
     clear(dir);
   }
   for (const mib of [128, 256, 512, 1024]) {
     mkdirSync(join(dir, 'source'));
     large(join(dir, 'source', 'large'), (scale * mib) / 1024, 2);
     const times = await timeEach(sides, ['-aIW'], join(dir, 'source'), 'target');
-    line(`${Math.round(mib * scale)} MiB`, sides, times.map((time) => time.toFixed(3)), ' s');
+    line(
+      `${Math.round(mib * scale)} MiB`,
+      sides,
+      times.map((time) => time.toFixed(3)),
+      ' s',
+    );
     clear(dir);
   }
 };

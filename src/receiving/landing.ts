@@ -1,11 +1,10 @@
 import fs from 'node:fs';
-import { Exit, IoError } from '../../protocol/constants.js';
+import { Exit } from '../../protocol/constants.js';
 import type { SumHead } from '../../protocol/delta/blocks.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
 import type { AttributeKind } from '../files/attrs.js';
-import { makeDirectories } from '../files/directories.js';
 import { FileWriter } from '../files/output.js';
 import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
@@ -16,6 +15,7 @@ import { failedVerification } from '../report/messages.js';
 import { basisPath, partialName } from './basis.js';
 import { join } from './delete.js';
 import type { FileTarget } from './file-receiver.js';
+import { KeptFiles } from './kept-files.js';
 import type { Receiving } from './receiving.js';
 
 /** One file on its way in. */
@@ -36,11 +36,12 @@ export type Outcome = 'ok' | 'redo' | 'failed';
 export class Landing {
   private readonly writer: FileWriter;
   private readonly st = new FileStat();
-  private readonly before = new FileStat();
   private readonly writtenKind: AttributeKind = { isNew: true, exactTimes: true, fd: -1 };
-  private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
+
+  private readonly kept: KeptFiles;
 
   constructor(private readonly receiving: Receiving) {
+    this.kept = new KeptFiles(receiving);
     this.writer = new FileWriter(receiving.session.options);
   }
 
@@ -177,7 +178,7 @@ export class Landing {
         receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
       }
       if (kept === null) this.moveTo(temp, place.row, null);
-      else this.moveToPartial(temp, kept);
+      else this.kept.take(temp, kept);
     } catch (error) {
       this.complain('rename', this.nameOf(place), error);
       temp.discard();
@@ -188,21 +189,6 @@ export class Landing {
   private moveTo(temp: TempFile, row: number, again: ((path: Buffer) => void) | null): void {
     this.locate(row);
     temp.moveTo(this.dir, this.nameBytes, this.nameFrom, this.nameTo, again);
-  }
-
-  private moveToPartial(temp: TempFile, kept: ByteString): void {
-    const { dir, name } = splitPath(kept);
-    const { parts } = this.receiving;
-    this.clearPartialDir(dir);
-    makeDirectories(parts.root, dir, 0o700);
-    temp.moveTo(parts.root.dir(dir), name, 0, name.length, null);
-  }
-
-  /** A relative --partial-dir lies where a sender has names, too: a link in its place is not followed but removed. */
-  private clearPartialDir(dir: ByteString): void {
-    const { root } = this.receiving.parts;
-    if (dir.startsWith('/') || lstatInto(root.path(dir), this.before) !== 0 || this.before.isDir) return;
-    fs.unlinkSync(root.path(dir));
   }
 
   /** All of a file was read. `matches` says whether its sum is right. */
@@ -221,7 +207,7 @@ export class Landing {
     if (!matches) return this.mismatch(place, isRedo);
     if (place.basis >= 0) fs.closeSync(place.basis);
     const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
-    if (done && receiving.session.options.partialDir !== '') this.removePartial(place);
+    if (done && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
     return done ? 'ok' : 'failed';
   }
 
@@ -262,11 +248,11 @@ export class Landing {
         temp.close();
         const name = this.nameOf(place);
         const kept = partialName(this.receiving, name)!;
-        this.moveToPartial(temp, kept);
-        this.delayed.push({ row, name, kept });
+        this.kept.take(temp, kept);
+        this.kept.delay(row, name, kept);
         return true;
       }
-      if (parts.backup !== null) this.backUp(this.nameOf(place));
+      if (parts.backup !== null) this.kept.backUp(this.nameOf(place));
       this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
       return true;
     } catch (error) {
@@ -282,46 +268,8 @@ export class Landing {
     this.receiving.parts.attrs.apply(path, this.receiving.session.list, row, this.st, this.writtenKind);
   }
 
-  private backUp(name: ByteString): void {
-    const { parts } = this.receiving;
-    if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) parts.backup!.keep(name);
-  }
-
-  /** A file is whole: what an earlier run left of it goes. */
-  private removePartial(place: Place): void {
-    const { receiving } = this;
-    if (receiving.session.options.delayUpdates) return;
-    const kept = partialName(receiving, this.nameOf(place))!;
-    this.removeKept(kept);
-  }
-
-  private removeKept(kept: ByteString): void {
-    const { parts } = this.receiving;
-    const path = (p: ByteString) => parts.root.path(p);
-    try {
-      if (lstatInto(path(kept), this.before) === 0 && this.before.exists) fs.unlinkSync(path(kept));
-      else return;
-      fs.rmdirSync(path(splitPath(kept).dir));
-    } catch {
-      // Others may still have unfinished files in it.
-    }
-  }
-
   /** --delay-updates: everything that was kept aside takes its place (9.10). */
   releaseDelayed(): void {
-    const { parts, session } = this.receiving;
-    for (const { row, name, kept } of this.delayed) {
-      try {
-        if (parts.backup !== null) this.backUp(name);
-        fs.renameSync(parts.root.path(kept), this.receiving.destPath(row));
-        fs.rmdirSync(parts.root.path(splitPath(kept).dir));
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOTEMPTY' || code === 'EEXIST') continue;
-        this.complain('rename', name, error);
-        session.ioError |= IoError.GENERAL;
-      }
-    }
-    this.delayed.length = 0;
+    this.kept.releaseDelayed();
   }
 }

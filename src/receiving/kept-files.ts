@@ -1,0 +1,81 @@
+import fs from 'node:fs';
+import { IoError } from '../../protocol/constants.js';
+import type { ByteString } from '../../protocol/options.js';
+import { makeDirectories } from '../files/directories.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { splitPath, type TempFile } from '../files/temp.js';
+import { errnoText } from '../report/errno.js';
+import { partialName } from './basis.js';
+import type { Receiving } from './receiving.js';
+
+/** Files that stay aside: unfinished ones in the --partial-dir, whole ones that wait for --delay-updates (9.9, 9.10). */
+export class KeptFiles {
+  private readonly before = new FileStat();
+  private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
+
+  constructor(private readonly receiving: Receiving) {}
+
+  /** Moves an unfinished or a waiting file to where it is kept. Throws an errno error. */
+  take(temp: TempFile, kept: ByteString): void {
+    const { dir, name } = splitPath(kept);
+    const { parts } = this.receiving;
+    this.clearPartialDir(dir);
+    makeDirectories(parts.root, dir, 0o700);
+    temp.moveTo(parts.root.dir(dir), name, 0, name.length, null);
+  }
+
+  /** A relative --partial-dir lies where a sender has names, too: a link in its place is not followed but removed. */
+  private clearPartialDir(dir: ByteString): void {
+    const { root } = this.receiving.parts;
+    if (dir.startsWith('/') || lstatInto(root.path(dir), this.before) !== 0 || this.before.isDir) return;
+    fs.unlinkSync(root.path(dir));
+  }
+
+  /** The file `name` is whole: what an earlier run left of it goes. */
+  remove(name: ByteString): void {
+    if (this.receiving.session.options.delayUpdates) return;
+    this.removeKept(partialName(this.receiving, name)!);
+  }
+
+  /** The file `name` waits, as `kept`, for the end of the transfer. */
+  delay(row: number, name: ByteString, kept: ByteString): void {
+    this.delayed.push({ row, name, kept });
+  }
+
+  /** Keeps what is about to be replaced, if there is anything. */
+  backUp(name: ByteString): void {
+    const { parts } = this.receiving;
+    if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) parts.backup!.keep(name);
+  }
+
+  private removeKept(kept: ByteString): void {
+    const { parts } = this.receiving;
+    const path = (p: ByteString) => parts.root.path(p);
+    try {
+      if (lstatInto(path(kept), this.before) === 0 && this.before.exists) fs.unlinkSync(path(kept));
+      else return;
+      fs.rmdirSync(path(splitPath(kept).dir));
+    } catch {
+      // Others may still have unfinished files in it.
+    }
+  }
+
+  /** --delay-updates: everything that was kept aside takes its place (9.10). */
+  releaseDelayed(): void {
+    const { parts, session } = this.receiving;
+    for (const { row, name, kept } of this.delayed) {
+      try {
+        if (parts.backup !== null) this.backUp(name);
+        fs.renameSync(parts.root.path(kept), this.receiving.destPath(row));
+        fs.rmdirSync(parts.root.path(splitPath(kept).dir));
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') continue;
+        const shown = this.receiving.fullName(name);
+        session.log.xferError(`rsync: [receiver] rename ${shown} failed: ${errnoText(error)}\n`);
+        session.ioError |= IoError.GENERAL;
+      }
+    }
+    this.delayed.length = 0;
+  }
+}

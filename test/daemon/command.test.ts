@@ -116,7 +116,7 @@ t.test('behind a remote shell it talks over its standard input and output', asyn
   t.match(accepted.stdout, /\n@RSYNCD: OK\n/);
   const real = await run(
     'rsync',
-    ['-e', shell, `--rsync-path=${process.execPath} ${MAIN} --config=${conf}`, 'host::m/conf', dir + '/copy'],
+    ['-e', shell, `--rsync-path=${process.execPath} ${MAIN} --config=${conf}`, 'host::m/conf', `${dir}/copy`],
     { timeout: 60_000 },
   );
   t.same(real, { ...real, code: 0, stdout: '', stderr: '' });

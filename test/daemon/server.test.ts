@@ -85,7 +85,7 @@ t.test('refusals read as those of the real daemon', async (t) => {
     t.same(mine, theirs, path || 'listing');
   }
   const [theirs, mine] = await both('auth/', 'wrong');
-  t.equal(mine.stderr, '@ERROR: auth failed on module auth\n' + theirs.stderr.split('\n')[1] + '\n');
+  t.equal(mine.stderr, `@ERROR: auth failed on module auth\n${theirs.stderr.split('\n')[1]}\n`);
   t.same(mine, theirs, 'wrong password');
   const logged = (text: string) =>
     text

@@ -88,7 +88,10 @@ export class Listener {
     if ((mask & (IN.DELETE | IN.MOVED_FROM)) !== 0) this.set.wasTold(watched, name);
     if (!toldBefore) this.#pass(event);
     if ((mask & IN.IGNORED) !== 0) this.set.watched.delete(wd);
-    if (this.options.follow && (mask & IN.ISDIR) !== 0) this.#followDirectory(watched, name, mask, cookie);
+    // A directory that was told of before its event came is watched and listed already.
+    if (this.options.follow && (mask & IN.ISDIR) !== 0 && !toldBefore) {
+      this.#followDirectory(watched, name, mask, cookie);
+    }
   }
 
   #pass(event: ShownEvent): void {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { formatEvent } from '../../src/inotify-tools/format.js';
@@ -60,27 +60,27 @@ t.test('in the background', async (t) => {
   const dir = tempDir(t);
   await sh('mkdir d', dir);
   const args = ['-d', '-o', 'log', '-e', 'create', '--format', '%w%f', 'd'];
+  t.teardown(() => {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isIn(name, dir))) {
+      process.kill(Number(pid));
+    }
+  });
   const child = spawn(process.execPath, [WAIT, ...args], { cwd: dir, stdio: 'ignore' });
   const [code] = await once(child, 'close');
   t.equal(code, 0);
   await sh('touch d/x', dir);
   const log = join(dir, 'log');
   await waitFor(() => existsSync(log) && readFileSync(log, 'latin1') === 'd/x\n', 10_000, 'the event');
-  const marked = (pid: string) => {
-    try {
-      return (
-        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(WAIT) &&
-        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('\0log\0')
-      );
-    } catch {
-      return false;
-    }
-  };
-  const { readdirSync, readlinkSync } = await import('node:fs');
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && marked(name))) {
-    if (readlinkSync(`/proc/${pid}/cwd`) === dir) process.kill(Number(pid));
-  }
 });
+
+/** True for a process whose working directory is `dir`. */
+function isIn(pid: string, dir: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === dir;
+  } catch {
+    return false;
+  }
+}
 
 t.test('directives of a format', async (t) => {
   const event = { watched: 'd/', name: 'f', mask: 0x40000100, cookie: 0xabc };

@@ -4,7 +4,8 @@ import { Change } from '../watch/changes.js';
 /** A mark that concerns all that lies at and below a path, among the bits of Change. */
 export const TREE = 1 << 16;
 
-const GONE_DIRECTORY = Change.REMOVED | Change.DIRECTORY;
+/** What a directory has to be, beside being one, for all that the other side has in it to be in doubt. */
+const IN_DOUBT = Change.REMOVED | Change.MADE;
 
 /** One path that is to be looked at. */
 export interface Mark {
@@ -50,8 +51,9 @@ export class DirtySet {
 
   /** Notes a change. Marks below a directory that is stale as a whole say nothing new. */
   mark(path: ByteString, what: number, since: number): void {
-    // If another one has its name by now, that holds nothing of what the other side has below it.
-    if ((what & GONE_DIRECTORY) === GONE_DIRECTORY) what |= TREE;
+    // One that was removed may have a successor by now, which holds nothing of what the other side has below it. In one
+    // that was made, something may have been sent before it was watched, and have gone again without an event.
+    if ((what & Change.DIRECTORY) !== 0 && (what & IN_DOUBT) !== 0) what |= TREE;
     this.since = Math.min(this.since, since);
     const steps = path === '' ? [] : path.split('/');
     const way: Node[] = [this.root];
@@ -87,10 +89,12 @@ export class DirtySet {
     this.root = { what: TREE, since: this.since, count: 1, children: null };
   }
 
-  /** An entry moved: what was to be told of the old place, and below it, holds for the new one. */
+  /**
+   * An entry moved: what was to be told of the old place, and below it, holds for the new one. What was to be told of
+   * the new one stays: the other side still has what was there.
+   */
   move(from: ByteString, to: ByteString): void {
     const marks: Mark[] = [];
-    this.detach(to, []);
     this.detach(from, marks);
     for (const { path, what, since } of marks) this.mark(path === '' ? to : `${to}/${path}`, what, since);
   }

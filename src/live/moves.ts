@@ -21,8 +21,8 @@ const MOST_LOOKS = 2000;
 export class Moves {
   private list: Move[] = [];
 
-  /** Notes a move. False: it is not remembered, and all of `to` is to be compared. */
-  add(move: Move): boolean {
+  /** Notes a move, unless there are too many. */
+  add(move: Move): void {
     const { source, from, to } = move;
     // What moved again, with or within another directory, is found under its latest name.
     let isKnown = false;
@@ -31,10 +31,7 @@ export class Moves {
       if (old.to === from) isKnown = true;
       old.to = to + old.to.slice(from.length);
     }
-    if (isKnown) return true;
-    if (this.list.length >= MOST_MOVES) return false;
-    this.list.push({ ...move });
-    return true;
+    if (!isKnown && this.list.length < MOST_MOVES) this.list.push({ ...move });
   }
 
   take(): Move[] {

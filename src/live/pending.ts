@@ -51,8 +51,8 @@ export class Pending {
     const kind = isDir ? Change.DIRECTORY : 0;
     set.move(from, to);
     set.mark(from, Change.REMOVED | kind, since);
-    const isKept = isDir && this.keepsMoves && this.moves.add(move);
-    set.mark(to, Change.MADE | kind | (isDir && !isKept ? TREE : 0), since);
+    set.mark(to, Change.MADE | kind, since);
+    if (isDir && this.keepsMoves) this.moves.add(move);
   }
 
   /** All of a directory is to be compared. */
@@ -117,6 +117,8 @@ export class Pending {
   async take(): Promise<Taken> {
     this.inFlightSince = this.oldestWaiting;
     const taken = this.sets.map((set) => set.take());
+    // Directories that moved a moment ago are sent whole: this session removes their old places.
+    this.moves.take();
     for (let source = 0; source < taken.length; source++) {
       const { links } = this.sources[source];
       if (links !== null && taken[source].length > 0) taken[source] = await withLinks(taken[source], links);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { DirtySet, type Mark, TREE } from '../../src/live/dirty-set.js';
+import { Change } from '../../src/watch/changes.js';
 import { Random } from '../lib/random.js';
 
 const A = 1;
@@ -27,7 +28,7 @@ class Model {
 
   move(from: string, to: string): void {
     const all = [...this.marks.values()];
-    for (const { path } of all) if (isBelow(path, from) || isBelow(path, to)) this.marks.delete(path);
+    for (const { path } of all) if (isBelow(path, from)) this.marks.delete(path);
     for (const { path, what, since } of all) {
       if (isBelow(path, from)) this.mark(to + path.slice(from.length), what, since);
     }
@@ -73,6 +74,30 @@ t.test('a stale directory swallows what lies below it, before and after', async 
     { path: 'd', what: TREE, since: 5 },
     { path: 'g', what: A, since: 6 },
   ]);
+});
+
+t.test('all of a directory that was made or removed is in doubt, of another entry nothing', async (t) => {
+  const set = new DirtySet(NO_LIMIT);
+  const { MADE, REMOVED, ATTRIBUTES, DIRECTORY } = Change;
+  set.mark('made/x', A, 1);
+  set.mark('made', MADE | DIRECTORY, 2);
+  set.mark('removed', REMOVED | DIRECTORY, 3);
+  set.mark('changed', ATTRIBUTES | DIRECTORY, 4);
+  set.mark('file', MADE, 5);
+  t.same(set.take(), [
+    { path: 'changed', what: ATTRIBUTES | DIRECTORY, since: 4 },
+    { path: 'file', what: MADE, since: 5 },
+    { path: 'made', what: MADE | DIRECTORY | TREE, since: 1 },
+    { path: 'removed', what: REMOVED | DIRECTORY | TREE, since: 3 },
+  ]);
+});
+
+t.test('a file that moves onto the name of a directory does not hide that all of it is in doubt', async (t) => {
+  const set = new DirtySet(NO_LIMIT);
+  set.mark('d', Change.REMOVED | Change.DIRECTORY, 1);
+  set.move('f', 'd');
+  set.mark('d', Change.MADE, 2);
+  t.equal(set.take()[0].what & TREE, TREE);
 });
 
 t.test('beyond its limit it knows only that everything is stale', async (t) => {

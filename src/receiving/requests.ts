@@ -236,7 +236,10 @@ export class Requests {
       while (pending.sent < pending.head.count) {
         this.sumSlice(pending);
         if (connection.congested) await connection.drain();
-        if (this.pace.dueNow()) await this.pace.rest();
+        if (this.pace.dueNow()) {
+          connection.flush();
+          await this.pace.rest();
+        }
       }
     } finally {
       fs.closeSync(pending.fd);

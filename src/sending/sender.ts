@@ -99,6 +99,8 @@ export class Sender {
         await this.files.prepareSearch();
         break;
       default:
+        // The numbers of matched blocks are few bytes for much data: the receiver goes to work on what is known so far.
+        connection.flush();
         await this.pace.rest();
     }
   }

@@ -1,9 +1,9 @@
 /** The names of the numbers that both ends of an rsync connection know. Source: the protocol description, by section. */
 
-/** Highest protocol version spoken here, and the lowest one that is accepted from a peer. */
+/** Highest protocol version spoken here, and the lowest one: before it (rsync 2.6.0) checksums were others. */
 export const PROTOCOL_VERSION = 32;
-export const MIN_PROTOCOL_VERSION = 20;
-export const OLD_PROTOCOL_VERSION = 25;
+export const MIN_PROTOCOL_VERSION = 27;
+/** A peer that claims more than this is not an rsync. */
 export const MAX_PROTOCOL_VERSION = 40;
 
 /** TCP port of the daemon. */

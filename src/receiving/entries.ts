@@ -1,5 +1,16 @@
 import fs from 'node:fs';
-import { IoError, Item, Msg, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import {
+  IoError,
+  Item,
+  Msg,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SIGNIFICANT_ITEM_FLAGS,
+} from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
@@ -169,12 +180,16 @@ export class EntryMaker {
     const verdict = isNew && this.basisDirs !== null ? this.basisDirs.other(ndx, row, this.basis) : 'none';
     const compared = verdict === 'none' ? (isNew ? null : st) : this.basis;
     const flags = isNew ? Item.LOCAL_CHANGE : 0;
-    if (verdict === 'none' || verdict === 'alike') itemizer.announce(ndx, row, compared, flags, 0, null);
-    if (o.dryRun) return;
+    let iflags = flags;
+    if (verdict === 'none' || verdict === 'alike') iflags = itemizer.announce(ndx, row, compared, flags, 0, null);
+    if (o.dryRun) {
+      if (iflags & SIGNIFICANT_ITEM_FLAGS) itemizer.made(row);
+      return;
+    }
     if (!st.exists && !this.mkdir(row)) return;
     const path = receiving.destPath(row);
     if (isNew) lstatInto(path, st);
-    parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true });
+    if (parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true })) itemizer.made(row);
     if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode[row], parts.isRoot)) {
       list.flags[row] |= EntryFlag.TOUCH_UP;
     }
@@ -283,7 +298,14 @@ export class EntryMaker {
       st.exists = exists;
       itemizer.announce(ndx, row, exists && !isNew ? st : null, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
     }
+    this.tellMade(row);
     this.finished(ndx, row);
+  }
+
+  private tellMade(row: number): void {
+    const { list } = this.receiving.session;
+    if (list.isLink(row)) this.itemizer.made(row, ' -> ', list.targets[list.extra[row]].toString('latin1'));
+    else this.itemizer.made(row);
   }
 
   private makeEntry(row: number, exists: boolean, make: (path: ByteString, exists: boolean) => void): boolean {
@@ -314,8 +336,11 @@ export class EntryMaker {
     const { session, parts } = receiving;
     receiving.settleMode(row, st);
     itemizer.announce(ndx, row, st, 0, 0, null);
+    // What was compared by its sum gets its whole time, whatever counts as the same time otherwise.
+    const exactTimes = session.options.checksum && session.list.isRegular(row);
     const changed =
-      !session.options.dryRun && parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false });
+      !session.options.dryRun &&
+      parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false, exactTimes });
     this.tellUnchanged(row, changed);
     this.finished(ndx, row);
   }

@@ -80,10 +80,7 @@ export class Generator {
     const { session } = receiving;
     const { list, options: o, incremental } = session;
     if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
-    if (o.deleteMode === 'before' && this.deletes) {
-      this.deleter.everything();
-      this.deleter.reportSkipped();
-    }
+    if (o.deleteMode === 'before') this.deleter.everything();
     for (let i = 0; ; i++) {
       while (i >= list.segments.length && !receiving.lists.complete) await this.waitForReceiver();
       if (i >= list.segments.length) break;
@@ -328,23 +325,18 @@ export class Generator {
     const again = receiving.redo.length > 0;
     await this.redoWaiting();
     this.sendDone();
-    if (protocol < 29) {
-      await this.phase(2);
-      await this.links.settle();
-      this.finishLate();
-      return;
-    }
     const lateDelete = o.deleteMode === 'delay' || o.deleteMode === 'after';
-    if (o.delayUpdates || again) await this.phase(2);
+    if (o.delayUpdates || again || protocol < 29) await this.phase(2);
     await this.links.settle();
-    this.sendDone();
-    if (protocol >= 31 && !lateDelete) this.closeDeletions();
-    await this.phase(3);
+    // Below protocol 29 there is no phase for --delay-updates.
+    if (protocol >= 29) {
+      this.sendDone();
+      if (protocol >= 31 && !lateDelete) this.closeDeletions();
+      await this.phase(3);
+    }
     if (o.deleteMode === 'delay') this.deleter.finishDelayed();
     if (o.deleteMode === 'after') this.deleter.everything();
-    if (lateDelete) {
-      if (protocol >= 31) this.closeDeletions();
-    }
+    if (lateDelete && protocol >= 31) this.closeDeletions();
     this.finishLate();
   }
 
@@ -363,7 +355,7 @@ export class Generator {
 
   private finishLate(): void {
     const { session } = this.receiving;
-    if (session.options.deleteMode !== 'before') this.deleter.reportSkipped();
+    this.deleter.reportSkipped();
     if (!session.isServer || !session.stats.deleted.total) this.deleter.applyToStats();
     if (!session.incremental) for (const segment of session.list.segments) this.touchUp.list(segment);
     this.touchUp.late();

@@ -1,6 +1,6 @@
 import { Basis, Item, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
-import type { Options } from '../../protocol/options.js';
+import type { ByteString, Options } from '../../protocol/options.js';
 import { writeItem } from '../../protocol/request.js';
 import type { FileStat } from '../files/stat.js';
 import type { Receiving } from './receiving.js';
@@ -80,7 +80,9 @@ export class Itemizer {
       writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basis, xname);
     } else if (isTransfer) {
       session.ndxOut.write(session.connection.writer, ndx);
-    } else {
+      if (basisType !== Basis.FNAME) this.receiving.untoldBasis.set(ndx, basisType);
+      else this.receiving.untoldBasis.delete(ndx);
+    } else if (!session.isServer && this.receiving.printsItems) {
       this.localItem?.(row, iflags, xname);
     }
     return iflags;
@@ -88,6 +90,17 @@ export class Itemizer {
 
   /** Below protocol 29 unsent items are logged where they happen. */
   localItem: ((row: number, iflags: number, xname: Uint8Array | null) => void) | null = null;
+
+  /**
+   * Below protocol 29 the receiving side itself prints the names of what needs no data: `target` is that of a link.
+   * A client with -i has printed the item instead.
+   */
+  made(row: number, arrow = '', target: ByteString = ''): void {
+    const { session, printsItems } = this.receiving;
+    const { options: o, list } = session;
+    if (session.protocol >= 29 || (o.info.name ?? 0) < 1 || (!session.isServer && printsItems)) return;
+    session.log.info(`${this.receiving.shownName(row)}${list.isDir(row) ? '/' : ''}${arrow}${target}\n`);
+  }
 
   /** -ii: items that are equal are announced as well. */
   get itemizesAll(): boolean {

@@ -53,6 +53,7 @@ export class LinkMaker {
       const compared = inBasis ? this.basis : exists ? st : null;
       const xname = Buffer.from(to, 'latin1');
       itemizer.announce(ndx, row, compared, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname);
+      itemizer.made(row, ' => ', to);
     }
     this.reportSuccess(ndx);
   }

@@ -1,4 +1,4 @@
-import { Item, NDX_DONE } from '../../protocol/constants.js';
+import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
@@ -163,6 +163,7 @@ export class Receiver {
       throw new ProtocolError('transfer', `index ${ndx} is no regular file`);
     }
     this.answered(ndx, row);
+    if (session.protocol < 29) item.basisType = this.receiving.untoldBasis.get(ndx) ?? Basis.FNAME;
     session.stats.transferredFiles++;
     session.stats.transferredSize += list.size[row];
     this.began = connection.reader.decoded;

@@ -36,6 +36,8 @@ export class Receiving {
   phasesDone = 0;
   /** NDX_DONEs that were sent and not answered: the sender may not end what this side has not ended. */
   donesOpen = 0;
+  /** Below protocol 29 a sender does not repeat which basis (9.5) was used for an index: those that are not the file itself. */
+  readonly untoldBasis = new Map<number, number>();
   /** Why one of the roles ended early; the other one must not wait for it. */
   failure: Error | null = null;
 

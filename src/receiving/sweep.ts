@@ -62,6 +62,8 @@ export class Sweep {
     if (!stat.isRegular || stat.size !== list.size[row]) return false;
     const isOld = timesDiffer(o, list.mtime[row], list.nsec[row], stat.mtime, stat.nsec);
     if (isOld && (o.times || !(o.checksum || o.sizeOnly))) return false;
+    // With -c the fraction of a time is put right as well.
+    if (o.checksum && o.times && list.nsec[row] !== stat.nsec) return false;
     return this.hasAttributes(row) && (!o.checksum || this.check.same(row, this.receiving.destPath(row), stat));
   }
 

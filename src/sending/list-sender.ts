@@ -42,28 +42,9 @@ export class ListSender {
 
   /** Sends the first list: the arguments, and everything below them without incremental recursion. */
   async sendFirst(what: WhatToList): Promise<void> {
-    const { sources, names, wanted } = what;
     const { session, scanner } = this;
     const started = performance.now();
-    let row = 0;
-    if (wanted !== undefined) {
-      for (const entry of wanted) {
-        scanner.addWanted(entry);
-        row = await this.encodeFrom(row);
-      }
-    } else if (names !== null) {
-      scanner.startNames(sources[0] ?? '.');
-      for await (const name of names) {
-        scanner.addName(name);
-        row = await this.encodeFrom(row);
-      }
-    } else {
-      for (const source of sources) {
-        scanner.addArgument(source);
-        row = await this.encodeFrom(row);
-      }
-    }
-    while (!session.incremental && scanner.step()) row = await this.encodeFrom(row);
+    await this.listAll(what);
     const segment = this.closeSegment(0, -1);
     session.stats.listBuildMs = Math.max(1, Math.round(performance.now() - started));
     if (session.incremental) {
@@ -76,6 +57,37 @@ export class ListSender {
       session.listsComplete = true;
     }
     session.stats.listSize = session.connection.writer.total + session.connection.writer.unflushed;
+  }
+
+  /** Lists one argument after the other, each with what is below it: of equal names the first one counts. */
+  private async listAll(what: WhatToList): Promise<void> {
+    const { sources, names, wanted } = what;
+    const { scanner } = this;
+    let row = 0;
+    if (wanted !== undefined) {
+      for (const entry of wanted) {
+        scanner.addWanted(entry);
+        row = await this.encodeTree(row);
+      }
+    } else if (names !== null) {
+      scanner.startNames(sources[0] ?? '.');
+      for await (const name of names) {
+        scanner.addName(name);
+        row = await this.encodeTree(row);
+      }
+    } else {
+      for (const source of sources) {
+        scanner.addArgument(source);
+        row = await this.encodeTree(row);
+      }
+    }
+  }
+
+  /** Encodes the rows from `from` on and, without incremental recursion, lists and encodes what is below them. */
+  private async encodeTree(from: number): Promise<number> {
+    let row = await this.encodeFrom(from);
+    while (!this.session.incremental && this.scanner.step()) row = await this.encodeFrom(row);
+    return row;
   }
 
   private async encodeFrom(from: number): Promise<number> {

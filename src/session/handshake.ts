@@ -38,6 +38,17 @@ function mayCompress(o: Options): boolean {
   return o.compress || o.compressChoice !== '' || o.compressLevel !== null;
 }
 
+/** Refuses what a peer below protocol 29 cannot do, which would go wrong in silence. */
+function checkOldPeer(o: Options, protocol: number): void {
+  const needsNewer = (what: string): never => {
+    throw new RsyncError(Exit.PROTOCOL, `${what} protocol 29 or higher (negotiated ${protocol}).`);
+  };
+  const basis = `--${o.basisKind ?? ''}-dest`;
+  if (o.basisDirs.length > 0 && o.inplace) needsNewer(`${basis} with --inplace requires`);
+  if (o.basisDirs.length > 1) needsNewer(`Using more than one ${basis} option requires`);
+  if (o.pruneEmptyDirs) needsNewer('--prune-empty-dirs requires');
+}
+
 /**
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
  * Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
@@ -52,6 +63,7 @@ export async function agree(
   const { reader, writer } = connection;
   // What a plain --delete means depends on the version (3.1).
   if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
+  if (protocol < 29) checkOldPeer(o, protocol);
   let compatFlags = 0;
   if (protocol >= 30) {
     if (isServer) {

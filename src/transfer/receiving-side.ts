@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { NDX_DONE } from '../../protocol/constants.js';
+import { NDX_DONE, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
@@ -16,7 +16,7 @@ import type { ListGuard } from '../receiving/list-guard.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
 import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
-import type { ItemContext } from '../report/item.js';
+import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
 import { backedUp } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
@@ -51,6 +51,7 @@ export interface ReceivingInput {
 /** Runs the whole receiving side of a session, from the first list to the goodbye. */
 export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {
   const { list, options: o, connection } = session;
+  if (session.isServer && session.protocol < 29) tellDeletions(session, input.itemContext);
   const decoder = new EntryDecoder(listWire(session), list);
   const umask = process.umask();
   const chmod = session.isServer ? [] : o.chmod.flatMap((text) => parseChmod(text, umask));
@@ -78,6 +79,18 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   }
   session.ndxOut.write(connection.writer, NDX_DONE);
   connection.flush();
+}
+
+/** Below protocol 29 a client is not told of deletions by a message of its own: the server prints the line for it. */
+function tellDeletions(session: Session, context: ItemContext): void {
+  const { options: o, log, onDeleted } = session;
+  const format = o.serverLogFormat === '' ? null : new ItemFormat(o.serverLogFormat, context);
+  session.onDeleted = (path) => {
+    onDeleted?.(path);
+    const isDir = path.endsWith('\0');
+    const line = deletedLine(isDir ? path.slice(0, -1) : path, isDir ? S_IFDIR : S_IFREG, o, format);
+    if (line !== '') log.client(line);
+  };
 }
 
 /** A list of one entry says too little: the one that follows is waited for before the destination is judged (8.3). */

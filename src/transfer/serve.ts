@@ -256,6 +256,11 @@ function hidesOf(module: ServedModule | null): ((path: ByteString, isDir: boolea
   return (path, isDir) => excludedByParents(scope, path, isDir);
 }
 
+/** Whether the receiving side is known to set the times of links: from protocol 30 on it says so itself. */
+function knowsLinkTimes({ isSender, protocol, compatFlags }: Session): boolean {
+  return isSender ? (compatFlags & Compat.SYMLINK_TIMES) !== 0 : protocol >= 29;
+}
+
 export function itemContextOf(session: Session, module: ServedModule | null): ItemContext {
   const { options: o, algorithms } = session;
   return {
@@ -269,7 +274,7 @@ export function itemContextOf(session: Session, module: ServedModule | null): It
     now: () => new Date(),
     protocol: session.protocol,
     isServer: session.isServer,
-    symlinkTimes: (session.compatFlags & Compat.SYMLINK_TIMES) !== 0,
+    symlinkTimes: knowsLinkTimes(session),
     transferSumLength: DIGEST_LENGTH[algorithms.transferSum],
     listSum: algorithms.listSum,
     transferSum: algorithms.transferSum,

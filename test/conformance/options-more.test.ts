@@ -31,6 +31,8 @@ const CASES: readonly OptionCase[] = [
   c('-av --force'),
   c('-ani --force --delete'),
   c('-ai --delete --max-delete=0'),
+  c('-ai --delete-before --max-delete=2'),
+  c('-ai --no-i-r', { from: 'src/ ref/' }),
   c('-ai --delete-after --max-delete=3'),
   v('-avv --existing --delete'),
   c('-a --info=skip2 --ignore-existing'),

@@ -85,7 +85,8 @@ export class OptionRunner {
   private async remoteCommand(route: Route, option: OptionCase, place: string) {
     const from = (option.from ?? 'src/').split(' ');
     const to = option.to ?? 'dst/';
-    const args = words(option);
+    const version = route.protocol === null ? [] : [`--protocol=${route.protocol}`];
+    const args = [...version, ...words(option)];
     let far = (name: string): string => `host:${this.world.path(place)}/${name}`;
     if (route.way === 'daemon') {
       const daemon = await this.world.daemon(route.server);

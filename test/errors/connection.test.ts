@@ -97,8 +97,8 @@ t.test('places that cannot be reached', async (t) => {
 
 t.test('versions that this program does not speak', async (t) => {
   const last = 'rsync error: protocol incompatibility (code 2) at * [sender=3.5.0]\n';
-  const [low, high] = ['at least 20', 'no more than 32'].map((text) => `--protocol must be ${text} on the Client.\n`);
-  await endsWith(t, TSRSYNC, ['--protocol=19', src, dst], 2, low + last);
+  const [low, high] = ['at least 27', 'no more than 32'].map((text) => `--protocol must be ${text} on the Client.\n`);
+  await endsWith(t, TSRSYNC, ['--protocol=26', src, dst], 2, low + last);
   await endsWith(t, TSRSYNC, ['--protocol=33', src, dst], 2, high + last);
 });
 

@@ -117,6 +117,7 @@ export function normalize(text: string): string {
     .replace(/^opening connection using: .*$/gm, 'opening connection')
     .replace(/ at [\w./-]+(\(\d+\))? \[/g, ' at * [')
     .replace(/hash_hits=\d+/g, 'hash_hits')
+    .replace(/closed \(\d+ bytes received so far\)/g, 'closed (bytes received so far)')
     .replace(/\[\d+\]/g, '[pid]')
     .replace(/ +[\d.,]+(kB|MB|GB|B)\/s +\d+:\d\d:\d\d/g, ' rate');
 }

@@ -4,7 +4,7 @@ import type { MirrorSpec } from './types.js';
 
 /** Settings of a mirror that nobody has said anything about. */
 export const MIRROR_DEFAULTS = {
-  settleMs: 2,
+  settleMs: 0,
   watchVia: 'auto',
   pollMs: 10_000,
   backOff: { firstMs: 1000, mostMs: 60_000 },

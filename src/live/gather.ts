@@ -2,6 +2,8 @@
 const STORM_PATHS = 3;
 const FIRST_GAP_MS = 10;
 const MOST_GAP_MS = 200;
+/** A storm is over when nothing has changed for so long. */
+const LULL_MS = 20;
 /** Sessions that may follow each other at once, and how many a second come back. */
 const BURST = 100;
 const PER_SECOND = 20;
@@ -9,7 +11,7 @@ const PER_SECOND = 20;
 /**
  * Decides how long changes gather after a session before the next one takes them. A change that comes alone goes at
  * once. In a storm the pause doubles with each session, so that many files share one; it is at least as long as the
- * last session took. A steady trickle gets a bounded number of sessions a second.
+ * last session took, and ends with the storm. A steady trickle gets a bounded number of sessions a second.
  */
 export class Gather {
   private gap = 0;
@@ -29,10 +31,11 @@ export class Gather {
     this.lastMs = ended - started;
   }
 
-  /** The time before which no session should start. */
-  get next(): number {
+  /** The time before which no session should start, as far as is known when the last change was at `lastChange`. */
+  next(lastChange: number): number {
     const pause = this.gap === 0 ? 0 : Math.max(this.gap, Math.min(this.lastMs, MOST_GAP_MS));
+    const lull = Math.max(lastChange + LULL_MS, this.ended + FIRST_GAP_MS);
     const owed = this.tokens >= 1 ? 0 : ((1 - this.tokens) / PER_SECOND) * 1000;
-    return this.ended + Math.max(pause, Math.min(owed, MOST_GAP_MS));
+    return Math.max(Math.min(this.ended + pause, lull), this.ended + Math.min(owed, MOST_GAP_MS));
   }
 }

@@ -6,6 +6,7 @@ import type { HardLinks } from './hard-links.js';
 import { type Move, Moves } from './moves.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
 
+const NAMES = Change.MADE | Change.REMOVED;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** One source of a mirror, as one target sees it. */
@@ -28,6 +29,10 @@ export class Pending {
   private fullSince = Date.now();
   private inFlightSince = NEVER;
   readonly moves = new Moves();
+  /** Time of the last change, in milliseconds since 1970. */
+  newest = 0;
+  /** Names have come or gone among what waits. */
+  hasNewNames = false;
   /** Number of marks that a session has taken. */
   inFlight = 0;
 
@@ -42,6 +47,8 @@ export class Pending {
 
   mark(source: number, path: ByteString, what: number, since: number): void {
     this.sets[source].mark(path, what, since);
+    this.newest = since;
+    if ((what & NAMES) !== 0) this.hasNewNames = true;
   }
 
   /** Notes a move within a source: what was to be told of the old place, and below it, holds for the new one. */
@@ -50,6 +57,8 @@ export class Pending {
     const set = this.sets[source];
     const kind = isDir ? Change.DIRECTORY : 0;
     set.move(from, to);
+    this.newest = since;
+    this.hasNewNames = true;
     set.mark(from, Change.REMOVED | kind, since);
     set.mark(to, Change.MADE | kind, since);
     if (isDir && this.keepsMoves) this.moves.add(move);
@@ -98,6 +107,7 @@ export class Pending {
     // From here on changes count again: the scan may have passed them already.
     for (const set of this.sets) set.take();
     this.moves.take();
+    this.hasNewNames = false;
     this.fullOwed = false;
   }
 
@@ -119,6 +129,7 @@ export class Pending {
     const taken = this.sets.map((set) => set.take());
     // Directories that moved a moment ago are sent whole: this session removes their old places.
     this.moves.take();
+    this.hasNewNames = false;
     for (let source = 0; source < taken.length; source++) {
       const { links } = this.sources[source];
       if (links !== null && taken[source].length > 0) taken[source] = await withLinks(taken[source], links);

@@ -22,6 +22,9 @@ const LASTING = new Set<number>([Exit.SYNTAX, Exit.PROTOCOL, Exit.UNSUPPORTED, E
 /** Messages with such a code that pass: a daemon that is full, or that ended while it was being spoken to. */
 const PASSING = /max connections|didn't get server startup line|did not see server greeting/;
 
+/** Milliseconds for which names that come or go wait for those that belong to them: a temporary name goes at once. */
+const NAMES_SETTLE_MS = 2;
+
 /** True for an error that trying again will not mend. */
 export function isLasting(error: RsyncError): boolean {
   return LASTING.has(error.exitCode) && !PASSING.test(error.message);
@@ -180,8 +183,9 @@ export class Target {
     const oldest = pending.oldestWaiting;
     if (oldest === Number.POSITIVE_INFINITY) return;
     const now = Date.now();
-    const settled = pending.fullOwed ? 0 : oldest + this.setting.mirror.settleMs;
-    const due = Math.max(settled, this.gather.next, this.nextAttempt ?? 0);
+    const settleMs = Math.max(this.setting.mirror.settleMs, pending.hasNewNames ? NAMES_SETTLE_MS : 0);
+    const settled = pending.fullOwed ? 0 : oldest + settleMs;
+    const due = Math.max(settled, this.gather.next(pending.newest), this.nextAttempt ?? 0);
     if (due <= now) {
       this.begin();
       return;

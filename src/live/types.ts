@@ -38,7 +38,10 @@ export interface MirrorSpec {
   targets: readonly TargetSpec[];
   /** Change bits that count. */
   wanted: Change;
-  /** Milliseconds that a change waits for more of its kind before the first session takes it. */
+  /**
+   * Milliseconds that a change waits for more of its kind before the first session takes it. Names that come and go
+   * wait at least two, because a program that saves a file makes, moves and removes several.
+   */
   settleMs: number;
   watchVia: 'auto' | 'inotify' | 'fanotify' | 'poll';
   pollMs: number;

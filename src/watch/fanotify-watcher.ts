@@ -92,8 +92,8 @@ export class FanotifyWatcher implements TreeWatcher {
       return;
     }
     const isYoung = (mask & (FAN.CREATE | FAN.CLOSE_WRITE | FAN.DELETE)) === FAN.CREATE && this.#young.takes(path);
-    if (!isYoung) this.#young.remove(path);
-    this.#tell.changed(path, isYoung ? changes & ~Change.MADE : changes);
+    const isNew = !isYoung && this.#young.remove(path);
+    this.#tell.changed(path, isYoung ? changes & ~Change.MADE : isNew ? changes | Change.MADE : changes);
   }
 
   #renamed(entry: FanEntry, to: FanEntry, isDir: boolean): void {

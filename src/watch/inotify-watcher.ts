@@ -104,8 +104,8 @@ export class InotifyWatcher implements TreeWatcher {
   #fileEvent(dir: Directory, name: ByteString, mask: number, cookie: number): void {
     const path = this.#pathOf(dir, name);
     if ((mask & IN.CLOSE_WRITE) !== 0) {
-      this.#young.remove(path);
-      this.#tell.changed(path, Change.WRITTEN);
+      const isNew = this.#young.remove(path);
+      this.#tell.changed(path, isNew ? Change.WRITTEN | Change.MADE : Change.WRITTEN);
     } else if ((mask & IN.CREATE) !== 0) {
       this.#fileMade(path);
     } else if ((mask & IN.DELETE) !== 0) {

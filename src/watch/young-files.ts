@@ -33,8 +33,9 @@ export class YoungFiles {
     return true;
   }
 
-  remove(path: ByteString): void {
-    this.#since.delete(path);
+  /** True when the file was among them. */
+  remove(path: ByteString): boolean {
+    return this.#since.delete(path);
   }
 
   clear(): void {

@@ -22,7 +22,7 @@ export class Gather {
 
   /** A session of `paths` paths ran from `started` to `ended` (milliseconds). */
   note(paths: number, started: number, ended: number): void {
-    const close = started - this.ended <= this.gap + FIRST_GAP_MS;
+    const close = started - this.ended <= this.pause + FIRST_GAP_MS;
     if (close && paths >= STORM_PATHS) this.gap = Math.min(MOST_GAP_MS, Math.max(FIRST_GAP_MS, 2 * this.gap));
     else if (paths < STORM_PATHS) this.gap = 0;
     this.tokens = Math.min(BURST, this.tokens + ((started - this.refilled) / 1000) * PER_SECOND) - 1;
@@ -31,11 +31,14 @@ export class Gather {
     this.lastMs = ended - started;
   }
 
+  private get pause(): number {
+    return this.gap === 0 ? 0 : Math.max(this.gap, Math.min(this.lastMs, MOST_GAP_MS));
+  }
+
   /** The time before which no session should start, as far as is known when the last change was at `lastChange`. */
   next(lastChange: number): number {
-    const pause = this.gap === 0 ? 0 : Math.max(this.gap, Math.min(this.lastMs, MOST_GAP_MS));
     const lull = Math.max(lastChange + LULL_MS, this.ended + FIRST_GAP_MS);
     const owed = this.tokens >= 1 ? 0 : ((1 - this.tokens) / PER_SECOND) * 1000;
-    return Math.max(Math.min(this.ended + pause, lull), this.ended + Math.min(owed, MOST_GAP_MS));
+    return Math.max(Math.min(this.ended + this.pause, lull), this.ended + Math.min(owed, MOST_GAP_MS));
   }
 }

@@ -208,8 +208,8 @@ class RunningMirror implements Mirror {
 
 function targetSource(place: SourcePlace, o: CommandOptions, cwd: ByteString): TargetSource {
   const names = new SourceNames(place, o, cwd);
-  const hasLinks = o.hardLinks && place.only === null;
-  return { place, names, links: hasLinks ? new HardLinks(place.root, (dir) => names.excludesDirectory(dir)) : null };
+  const links = place.only === null ? new HardLinks(place.root, (dir) => names.excludesDirectory(dir)) : null;
+  return { place, names, links, joinsLinks: o.hardLinks };
 }
 
 /** A copy within its own source would be copied again with each change, for ever. */

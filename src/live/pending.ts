@@ -7,14 +7,17 @@ import { type Move, Moves } from './moves.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
 
 const NAMES = Change.MADE | Change.REMOVED;
+const CONTENT = Change.WRITTEN | Change.MODIFIED;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** One source of a mirror, as one target sees it. */
 export interface TargetSource {
   place: SourcePlace;
   names: SourceNames;
-  /** Null without -H. */
+  /** Null for a source that is one file. */
   links: HardLinks | null;
+  /** -H: names of one file travel together. Otherwise only content that was written through one of them matters. */
+  joinsLinks: boolean;
 }
 
 /** Marks that a session has taken, by source. */
@@ -131,8 +134,10 @@ export class Pending {
     this.moves.take();
     this.hasNewNames = false;
     for (let source = 0; source < taken.length; source++) {
-      const { links } = this.sources[source];
-      if (links !== null && taken[source].length > 0) taken[source] = await withLinks(taken[source], links);
+      const { links, joinsLinks } = this.sources[source];
+      if (links !== null && taken[source].length > 0) {
+        taken[source] = await (joinsLinks ? withLinks(taken[source], links) : withWritten(taken[source], links));
+      }
     }
     this.inFlight = taken.reduce((sum, marks) => sum + marks.length, 0);
     return taken;
@@ -171,9 +176,24 @@ async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {
   const isTree = ({ what }: Mark) => (what & TREE) !== 0;
   const paths = (which: Mark[]) => which.map((mark) => mark.path);
   const beside = await links.namesBeside(paths(marks), paths(marks.filter(isTree)));
-  if (beside.length === 0) return marks;
+  return withNames(marks, beside, Change.ATTRIBUTES);
+}
+
+/** Adds the other names of files that were written to: no event tells that their content changed. */
+async function withWritten(marks: Mark[], links: HardLinks): Promise<Mark[]> {
+  const written = marks.filter(({ what }) => (what & CONTENT) !== 0 && (what & (Change.MADE | TREE)) === 0);
+  if (written.length === 0) return marks;
+  const beside = await links.namesBeside(
+    written.map((mark) => mark.path),
+    [],
+  );
+  return withNames(marks, beside, Change.WRITTEN);
+}
+
+function withNames(marks: Mark[], names: readonly ByteString[], what: Change): Mark[] {
+  if (names.length === 0) return marks;
   const set = new DirtySet(NEVER);
   set.restore(marks);
-  for (const path of beside) set.mark(path, Change.ATTRIBUTES, Date.now());
+  for (const path of names) set.mark(path, what, Date.now());
   return set.take();
 }

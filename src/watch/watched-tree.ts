@@ -184,9 +184,7 @@ export class WatchedTree {
       return undefined;
     }
     this.move(owner, parent, name);
-    for (const end of [oldPath, path]) {
-      this.#whenDone.push(() => this.tell.stale(end, 'moved while it was looked at'));
-    }
+    this.#whenDone.push(() => this.tell.moved(oldPath, path, true));
     this.#place(oldParent, oldName, true);
     return this.directories.has(owner) ? owner : undefined;
   }

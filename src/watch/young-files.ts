@@ -26,8 +26,8 @@ export class YoungFiles {
   /** Takes an entry that was made when it is a regular file with this one name, or gone again; false otherwise. */
   takes(path: ByteString): boolean {
     const errno = this.paths.lstat(path, this.#stat);
-    if (errno !== 0) return isGone(errno);
-    if (!this.#stat.isRegular || this.#stat.nlink !== 1) return false;
+    if (errno !== 0 && !isGone(errno)) return false;
+    if (errno === 0 && (!this.#stat.isRegular || this.#stat.nlink !== 1)) return false;
     this.#since.set(path, performance.now());
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
     return true;

@@ -70,6 +70,10 @@ for (const program of [RSYNC, TSRSYNC]) {
     await becomesEqual(source, copy);
     fs.renameSync(join(source, 'other/new'), join(source, 'deep/er/newer'));
     await becomesEqual(source, copy);
+    // A directory that is made and moved into at once is not watched yet when that happens.
+    fs.mkdirSync(join(source, 'archive/of'), { recursive: true });
+    fs.renameSync(join(source, 'deep/er/newer'), join(source, 'archive/of/old'));
+    await becomesEqual(source, copy);
     t.ok(target().sentBytes - before < MIB / 4, `${target().sentBytes - before} bytes`);
   });
 
@@ -113,6 +117,20 @@ async function restart(t: Test, program: Program, daemon: RunningDaemon): Promis
   t.pass(`${program.name} runs again`);
   return child;
 }
+
+t.test('without -H, what is written through one name arrives under the others', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  fs.mkdirSync(join(source, 'sub'));
+  fs.writeFileSync(join(source, 'one'), 'before');
+  fs.linkSync(join(source, 'one'), join(source, 'sub/two'));
+  await running(t, source, [targetOf(daemon, ['-a', '--delete'])]);
+  for (const content of ['a', 'a new one']) {
+    fs.writeFileSync(join(source, 'one'), content);
+    const holds = () => fs.readFileSync(join(copy, 'sub/two'), 'latin1') === content;
+    await waitFor(holds, 5000, 'the other name to be written');
+  }
+  await becomesEqual(source, copy, { hardLinks: false });
+});
 
 t.test('one target down does not hold up the other, and catches up by itself', async (t) => {
   const { source, copy, daemon } = await place(t, RSYNC);

@@ -24,12 +24,12 @@ t.test('what is told of single changes', async (t) => {
   await step('mkfifo dir/fifo', 'changed dir/fifo made');
   await step(
     'echo z > dir/.new.swp; mv dir/.new.swp dir/file',
-    'changed dir/.new.swp written',
+    'changed dir/.new.swp written made',
     'moved dir/.new.swp dir/file',
   );
   await step('mkdir dir/sub', 'changed dir/sub made directory');
   await step('mv dir/sub sub', 'moved dir/sub sub dir');
-  await step('echo x > sub/f', 'changed sub/f written');
+  await step('echo x > sub/f', 'changed sub/f written made');
   await step('mv dir/file sub/g', 'moved dir/file sub/g');
   await step('rm sub/f', 'changed sub/f removed');
   await step('rm -r sub', 'changed sub/g removed', 'changed sub removed directory');
@@ -93,7 +93,7 @@ t.test('excluded directories have no watch, and get one when they no longer are 
   const { watcher, mirror, told } = startWatching(t, root, { isExcluded: (path) => /^(keep|x)\/cache$/.test(path) });
   t.equal(watcher.watches, 3);
   await sh('echo x > keep/cache/deep/f; mkdir keep/cache/new; echo x > keep/f', root);
-  await told(/^changed keep\/f written$/);
+  await told(/^changed keep\/f written made$/);
   t.notOk(
     mirror.told.some((line) => line.includes('cache')),
     'nothing is told of what is in it',
@@ -102,7 +102,7 @@ t.test('excluded directories have no watch, and get one when they no longer are 
   await told(/^changed kept\/cache made directory$/);
   await waitFor(() => watcher.watches === 6, 5000, 'watches on the whole directory');
   await sh('echo y > kept/cache/new/g', root);
-  await told(/^changed kept\/cache\/new\/g written$/);
+  await told(/^changed kept\/cache\/new\/g written made$/);
   await sh('mv kept x', root);
   await waitFor(() => watcher.watches === 3, 5000, 'the watches to go');
 });
@@ -139,5 +139,5 @@ t.test('more events than the queue holds', async (t) => {
   await equal();
   t.equal(watcher.watches, 121, 'directories whose events were lost are watched');
   await sh('echo x > d39/new/deep/last', root);
-  await told(/^changed d39\/new\/deep\/last written$/);
+  await told(/^changed d39\/new\/deep\/last written made$/);
 });

@@ -109,19 +109,9 @@ export function daemonPath(path: ByteString, module: string, o: Pick<Options, 'o
   return whole.startsWith('-') ? `./${whole}` : whole;
 }
 
-/** 1.2: the arguments a client gives its server, `--server` first, without the final "." and paths. */
-export function serverArgs(
-  o: Options & GivenOptions,
-  clientIsSender: boolean,
-  extra: ServerArgsExtra = {},
-): ByteString[] {
-  const { open, rest } = serverArgParts(o, clientIsSender, extra);
-  return [...open, ...rest];
-}
-
 /**
- * The same in two parts: with secluded arguments (1.5) only `open` goes on the command line, and `rest` follows on the
- * connection.
+ * 1.2: the arguments a client gives its server, `--server` first, without the final "." and paths. In two parts: with
+ * secluded arguments (1.5) only `open` goes on the command line, and `rest` follows on the connection.
  */
 export function serverArgParts(
   o: Options & GivenOptions,

@@ -9,6 +9,7 @@ import { ListGuard } from '../receiving/list-guard.js';
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
+import { STOPPING } from '../report/messages.js';
 import { Progress } from '../report/progress.js';
 import { logTotals, writeSummary } from '../report/stats.js';
 import type { WhatToList } from '../sending/list-sender.js';
@@ -76,6 +77,7 @@ async function begin(
     session.startFrames();
     if (o.timeout > 0) connection.setTimeout(o.timeout);
     if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
+    if (o.stopAt !== null) stopAt(connection, o.stopAt);
     const filters = buildFilters({
       options: o,
       protocol: session.protocol,
@@ -89,6 +91,16 @@ async function begin(
     if (!isLocal) await exchangeFilters(session, filters);
     return { session, job, inputs, log, filters, server };
   });
+}
+
+/** --stop-at and --stop-after: ends the run at a time in seconds. */
+function stopAt(connection: Connection, seconds: number): void {
+  const timer = setInterval(() => {
+    const isTime = Date.now() >= seconds * 1000;
+    if (isTime || !connection.isOpen) clearInterval(timer);
+    if (isTime && connection.isOpen) connection.fail(new RsyncError(Exit.TIMEOUT, STOPPING));
+  }, 1000);
+  timer.unref();
 }
 
 /** Runs a part of a session; the peer is told about an error that ends it, and the caller about the role it had. */

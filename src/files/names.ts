@@ -86,11 +86,3 @@ export function userId(name: ByteString): number | null {
 export function groupId(name: ByteString): number | null {
   return byName('group', name)?.id ?? null;
 }
-
-/** Forgets what was read; a long-running daemon calls it when it reads its configuration again. */
-export function forgetNames(): void {
-  for (const kind of ['passwd', 'group'] as const) {
-    delete tables[kind];
-    unknownIds[kind].clear();
-  }
-}

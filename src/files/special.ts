@@ -5,8 +5,7 @@ import type { Root } from './root.js';
 import { createAtomically } from './temp.js';
 
 /** What a daemon with "munge symlinks" puts before every link target that it stores, so that the link leads nowhere. */
-export const MUNGE_PREFIX: ByteString = '/rsyncd-munged/';
-const PREFIX = Buffer.from(MUNGE_PREFIX, 'latin1');
+const PREFIX = Buffer.from('/rsyncd-munged/', 'latin1');
 
 export function mungeTarget(target: Uint8Array): Buffer {
   return Buffer.concat([PREFIX, target]);

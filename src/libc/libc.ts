@@ -100,10 +100,6 @@ export function mknod(path: Uint8Array, mode: number, major: number, minor: numb
   check(c, c.mknod(cString(path, 'mknod'), mode, makeDevice(major, minor)), 'mknod');
 }
 
-export function mkfifo(path: Uint8Array, mode: number): void {
-  mknod(path, 0o010000 | (mode & 0o7777), 0, 0);
-}
-
 /** atime and mtime as two struct timespec: seconds and nanoseconds of 64 bits, low half first. */
 const times = new Int32Array(8);
 

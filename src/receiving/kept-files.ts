@@ -5,6 +5,7 @@ import { makeDirectories } from '../files/directories.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { splitPath, type TempFile } from '../files/temp.js';
 import { errnoText } from '../report/errno.js';
+import { noPartialDir } from '../report/messages.js';
 import { partialName } from './basis.js';
 import type { Receiving } from './receiving.js';
 
@@ -15,13 +16,23 @@ export class KeptFiles {
 
   constructor(private readonly receiving: Receiving) {}
 
-  /** Moves an unfinished or a waiting file to where it is kept. Throws an errno error. */
-  take(temp: TempFile, kept: ByteString): void {
+  /**
+   * Moves an unfinished or a waiting file of a row to where it is kept. False, after a message, when there is no such
+   * place; other things that go wrong are thrown as errno errors.
+   */
+  take(temp: TempFile, row: number, kept: ByteString, isWhole: boolean): boolean {
     const { dir, name } = splitPath(kept);
-    const { parts } = this.receiving;
-    this.clearPartialDir(dir);
-    makeDirectories(parts.root, dir, 0o700);
+    const { parts, session } = this.receiving;
+    try {
+      this.clearPartialDir(dir);
+      makeDirectories(parts.root, dir, 0o700);
+    } catch {
+      session.log.xferError(noPartialDir(this.receiving.shownName(row), isWhole));
+      temp.discard();
+      return false;
+    }
     temp.moveTo(parts.root.dir(dir), name, 0, name.length, null);
+    return true;
   }
 
   /** A relative --partial-dir lies where a sender has names, too: a link in its place is not followed but removed. */

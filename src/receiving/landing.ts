@@ -178,7 +178,7 @@ export class Landing {
         receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
       }
       if (kept === null) this.moveTo(temp, place.row, null);
-      else this.kept.take(temp, kept);
+      else this.kept.take(temp, place.row, kept, false);
     } catch (error) {
       this.complain('rename', this.nameOf(place), error);
       temp.discard();
@@ -248,7 +248,7 @@ export class Landing {
         temp.close();
         const name = this.nameOf(place);
         const kept = partialName(this.receiving, name)!;
-        this.kept.take(temp, kept);
+        if (!this.kept.take(temp, row, kept, true)) return false;
         this.kept.delay(row, name, kept);
         return true;
       }

@@ -1,22 +1,15 @@
-import {
-  Exit,
-  NDX_DEL_STATS,
-  NDX_DONE,
-  NDX_FLIST_EOF,
-  NDX_FLIST_OFFSET,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFMT,
-} from '../../protocol/constants.js';
+import { Exit, IoError, NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import { readDelStats } from '../../protocol/stats.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
+import { duplicateName } from '../report/messages.js';
 import { Signal } from '../session/pace.js';
-import { applyDelStats } from '../session/run-stats.js';
+import { applyDelStats, countType } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
+import { decode, decodeWhole } from '../transport/decode.js';
 import type { ListGuard } from './list-guard.js';
 
 /** What a list still waits for, before the generator may say that it is finished (8.5). */
@@ -58,14 +51,8 @@ export class ListReceiver {
         while (!this.decoder.readIdLists(connection.reader)) await connection.fill();
       }
       if (session.protocol < 30) {
-        let ioError = 0;
-        for (;;) {
-          connection.reader.begin();
-          ioError = connection.reader.i32();
-          if (connection.reader.done()) break;
-          await connection.fill();
-        }
-        session.ioError |= ioError & 7;
+        const ioError = await decode(connection, (reader) => reader.i32());
+        if (!o.ignoreErrors) session.ioError |= ioError & IoError.MASK;
       }
     }
     this.prepare(segment);
@@ -81,12 +68,7 @@ export class ListReceiver {
   async nextIndex(): Promise<number> {
     const { connection, ndxIn } = this.session;
     for (;;) {
-      connection.reader.begin();
-      const ndx = ndxIn.read(connection.reader);
-      if (!connection.reader.done()) {
-        await connection.fill();
-        continue;
-      }
+      const ndx = await decode(connection, (reader) => ndxIn.read(reader));
       if (ndx >= NDX_DONE) return ndx;
       await this.take(ndx);
       if (ndx !== NDX_DEL_STATS) return ndx;
@@ -109,12 +91,7 @@ export class ListReceiver {
 
   private async readDeletions(): Promise<void> {
     const { connection, stats } = this.session;
-    let counts = readDelStats(connection.reader);
-    while (counts === null) {
-      await connection.fill();
-      counts = readDelStats(connection.reader);
-    }
-    applyDelStats(stats, counts);
+    applyDelStats(stats, await decodeWhole(connection, readDelStats));
   }
 
   /** Reads the list of the directory that `ndx` announces (8.2). */
@@ -145,7 +122,7 @@ export class ListReceiver {
       if (state === 0) await connection.fill();
       else if (this.onEntry !== null) this.onEntry(list.count);
     }
-    session.ioError |= decoder.ioError & 7;
+    session.ioError |= decoder.ioError & IoError.MASK;
     this.guard.check(list, start);
     return {
       firstNdx: list.nextNdx(session.incremental),
@@ -187,8 +164,17 @@ export class ListReceiver {
       incremental: session.incremental,
       pruneEmptyDirs: o.pruneEmptyDirs,
     });
+    if ((o.debug.dup ?? 0) >= 1) this.tellDuplicates(segment);
     if (!session.incremental) this.checkParents(segment);
     this.count(segment);
+  }
+
+  private tellDuplicates(segment: Segment): void {
+    const { list, log } = this.session;
+    for (let i = 0; i < segment.count; i++) {
+      const row = FileList.rowAt(segment, i);
+      if (list.flags[row] & EntryFlag.DUPLICATE) log.info(duplicateName(list.path(row), segment.firstNdx + i));
+    }
   }
 
   /** Without incremental recursion the directory of each entry must be a directory of the list itself (section 15). */
@@ -215,13 +201,7 @@ export class ListReceiver {
     const { files } = stats;
     for (let row = segment.start; row < segment.start + segment.count; row++) {
       if (list.isInactive(row)) continue;
-      const type = list.mode[row] & S_IFMT;
-      files.total++;
-      if (list.isRegular(row)) files.reg++;
-      else if (list.isDir(row)) files.dir++;
-      else if (list.isLink(row)) files.link++;
-      else if (type === S_IFCHR || type === S_IFBLK) files.dev++;
-      else files.special++;
+      countType(files, list.mode[row]);
       if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size[row];
     }
   }

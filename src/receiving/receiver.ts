@@ -154,7 +154,7 @@ export class Receiver {
     const row = this.rowOf(ndx);
     this.row = row;
     if (list.isInactive(row)) throw new ProtocolError('file index', `${ndx} is not in use`);
-    countCreated(session.stats, list.mode[row], item.iflags);
+    if ((list.flags[row] & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode[row], item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change(this.report());
       return false;

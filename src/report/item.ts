@@ -89,10 +89,6 @@ function accessLetter(iflags: number): string {
 }
 
 /** The eleven characters of %i (`YXcstpoguax`) of an item. */
-export function itemizeString(item: ReportItem, ctx: ItemContext): string {
-  return itemizeFlags(item.iflags, item.list.mode[item.row], ctx);
-}
-
 function itemizeFlags(iflags: number, mode: number, ctx: ItemContext): string {
   if (iflags & Item.DELETED) return DELETING;
   const update = updateLetter(iflags, ctx);

@@ -125,11 +125,6 @@ export function openingTcp(host: string, port: number): string {
   return `opening tcp connection to ${host} port ${port}\n`;
 }
 
-/** --debug=connect2 (-vvv). */
-export function connectedTo(host: string, address: string): string {
-  return `Connected to ${host} (${address})\n`;
-}
-
 // --- the destination -----------------------------------------------------------------------------------------------
 
 /** --info=name1 or -i: the destination was made. */
@@ -215,7 +210,7 @@ export function failedVerification(name: ByteString, kept: Kept, again: boolean)
   return `${head}: ${name} failed verification -- update ${kept}${again ? ' (will try again)' : ''}.\n`;
 }
 
-/** error(). */
+/** xferError(): no --partial-dir can be made for a file. */
 export function noPartialDir(name: ByteString, complete: boolean): ByteString {
   const what = complete ? 'completed file' : 'partial file';
   return `Unable to create partial-dir for ${name} -- discarding ${what}.\n`;
@@ -234,11 +229,6 @@ export function senderRemoved(name: ByteString): ByteString {
 /** With --remove-source-files; xferError(). */
 export function skippedRemove(name: ByteString): ByteString {
   return `ERROR: Skipping sender remove for changed file: ${name}\n`;
-}
-
-/** --debug=fuzzy1 (-vvv) with --fuzzy. */
-export function fuzzyBasis(name: ByteString, basis: ByteString): ByteString {
-  return `fuzzy basis selected for ${name}: ${basis}\n`;
 }
 
 /** --info=misc2: the server's I/O timeout was taken over. */
@@ -273,19 +263,7 @@ export function deletingIn(dir: ByteString): ByteString {
   return `deleting in ${dir}\n`;
 }
 
-// --- the end of a connection ---------------------------------------------------------------------------------------
+// --- the end -------------------------------------------------------------------------------------------------------
 
-/** error(), exit code 12. */
-export function connectionClosed(received: number, role: Role): string {
-  return `rsync: connection unexpectedly closed (${received} bytes received so far) [${role}]\n`;
-}
-
-/** error(), exit code 30. */
-export function ioTimeout(seconds: number, role: Role): string {
-  return `[${role}] io timeout after ${seconds} seconds -- exiting\n`;
-}
-
-/** --stop-after and --stop-at; error(), exit code 30. */
-export function stoppingAtLimit(): string {
-  return 'stopping at requested limit\n';
-}
+/** --stop-after and --stop-at, exit code 30. */
+export const STOPPING = 'stopping at requested limit';

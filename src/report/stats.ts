@@ -50,7 +50,7 @@ function countsLine(title: string, counts: FileCounts, level: number): string {
 }
 
 /** The lines of --stats, the blank one in front included. */
-function statsLines(s: RunStats, o: Options, protocol: number): string[] {
+export function statsLines(s: RunStats, o: Options, protocol: number): string[] {
   const level = o.humanReadable;
   const human = (n: number) => humanNumber(n, level);
   const seconds = (ms: number) => commaNumber(ms / 1000, level, 3);
@@ -76,7 +76,7 @@ function statsLines(s: RunStats, o: Options, protocol: number): string[] {
 }
 
 /** The closing lines, the blank one in front included. */
-function summaryLines(s: RunStats, o: Options, kind: RunKind): string[] {
+export function summaryLines(s: RunStats, o: Options, kind: RunKind): string[] {
   const level = o.humanReadable;
   const traffic = s.sent + s.received;
   // Whole seconds and half a one: rates of short runs are the same on every machine.
@@ -88,16 +88,6 @@ function summaryLines(s: RunStats, o: Options, kind: RunKind): string[] {
       `${humanNumber(rate, level, 2)} bytes/sec\n`,
     `total size is ${humanNumber(s.totalSize, level)}  speedup is ${commaNumber(s.totalSize / traffic, level, 2)}${mark}\n`,
   ];
-}
-
-/** The --stats block as one text. It has several lines: a `Log` takes them one by one, see `writeSummary`. */
-export function statsText(s: RunStats, o: Options, protocol: number): string {
-  return statsLines(s, o, protocol).join('');
-}
-
-/** The closing `sent ... received ...` lines as one text. */
-export function summaryText(s: RunStats, o: Options, dryRun: boolean = o.dryRun): string {
-  return summaryLines(s, o, dryRun ? 'dry run' : 'real').join('');
 }
 
 /** Prints what the options want to be told at the end of a run (--info=stats1 and stats2). */

@@ -67,7 +67,7 @@ export class Answer {
     const { list } = session;
     item.ndx = ndx;
     this.row = row;
-    countCreated(session.stats, list.mode[row], item.iflags);
+    if ((list.flags[row] & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode[row], item.iflags);
     const isTransfer = (item.iflags & Item.TRANSFER) !== 0;
     if (isTransfer && !(mayTransfer && list.isRegular(row))) {
       throw new ProtocolError('request', `index ${ndx} cannot be transferred`);

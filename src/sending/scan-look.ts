@@ -1,14 +1,12 @@
 import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { DirectoryEntries } from '../files/directory.js';
-import { MUNGE_PREFIX } from '../files/special.js';
+import { unmungeTarget } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyingUnsafeLink } from '../report/messages.js';
 import type { SourceBase } from './scan-base.js';
-
-const MUNGE = Buffer.from(MUNGE_PREFIX, 'latin1');
 
 /** Looks at single files as the link options say (-L, -k, --copy-unsafe-links, munged links). */
 export class Looker {
@@ -95,7 +93,6 @@ export class Looker {
   }
 
   private unmunged(target: Buffer): Buffer {
-    const isMunged = target.length > MUNGE.length && target.subarray(0, MUNGE.length).equals(MUNGE);
-    return this.options.mungeLinks && isMunged ? target.subarray(MUNGE.length) : target;
+    return this.options.mungeLinks ? unmungeTarget(target) : target;
   }
 }

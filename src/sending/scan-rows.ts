@@ -4,6 +4,7 @@ import type { Options } from '../../protocol/options.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import type { FileStat } from '../files/stat.js';
 import type { RunStats } from '../report/stats.js';
+import { countType } from '../session/run-stats.js';
 
 /** Inode numbers are kept apart per device: a device's number and its table of first members. */
 type LinkTable = Map<number, number>;
@@ -56,19 +57,9 @@ export class RowMaker {
     if (target !== null) list.extra[row] = list.targets.push(target) - 1;
     if (st.isDevice) list.extra[row] = list.rdevs.push({ major: st.rdevMajor, minor: st.rdevMinor }) - 1;
     if (this.options.hardLinks) this.noteLink(row, st);
-    this.count(type, list.size[row], st.isDevice);
+    countType(this.counts, st.mode);
+    if (type === S_IFREG || type === S_IFLNK) this.totalSize += st.size;
     return row;
-  }
-
-  private count(type: number, size: number, isDevice: boolean): void {
-    const { counts } = this;
-    counts.total++;
-    if (type === S_IFREG) counts.reg++;
-    else if (type === S_IFDIR) counts.dir++;
-    else if (type === S_IFLNK) counts.link++;
-    else if (isDevice) counts.dev++;
-    else if (type !== 0) counts.special++;
-    if (type === S_IFREG || type === S_IFLNK) this.totalSize += size;
   }
 
   /** Hard links: a group number from protocol 30 on, device and inode below (7.6). */

@@ -3,7 +3,6 @@ import { readVarint, writeVarint } from '../../protocol/bytes/varint.js';
 import { Compat, Exit, MAX_PROTOCOL_VERSION, MIN_PROTOCOL_VERSION } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import {
-  type Algorithms,
   allowIncRecurse,
   checksumList,
   compressList,
@@ -15,21 +14,15 @@ import {
 import type { Options } from '../../protocol/options.js';
 import { availableCompressions } from '../codec/index.js';
 import type { Connection } from '../transport/connection.js';
+import { decode, decodeWhole } from '../transport/decode.js';
 import type { Agreement } from './session.js';
 
 const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
 
 /** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. */
 export async function exchangeVersions(connection: Connection, own: number): Promise<number> {
-  const { reader, writer } = connection;
-  writer.i32(own);
-  let theirs = 0;
-  for (;;) {
-    reader.begin();
-    theirs = reader.i32();
-    if (reader.done()) break;
-    await connection.fill();
-  }
+  connection.writer.i32(own);
+  const theirs = await decode(connection, (reader) => reader.i32());
   if (theirs < MIN_PROTOCOL_VERSION || theirs > MAX_PROTOCOL_VERSION) throw new RsyncError(Exit.PROTOCOL, MISMATCH);
   return Math.min(own, theirs);
 }
@@ -60,7 +53,7 @@ export async function agree(
   isSender: boolean,
   protocol: number,
 ): Promise<Agreement> {
-  const { reader, writer } = connection;
+  const { writer } = connection;
   // What a plain --delete means depends on the version (3.1).
   if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
   if (protocol < 29) checkOldPeer(o, protocol);
@@ -70,12 +63,7 @@ export async function agree(
       compatFlags = decideCompatFlags(o, protocol);
       writeVarint(writer, compatFlags);
     } else {
-      for (;;) {
-        reader.begin();
-        compatFlags = readVarint(reader);
-        if (reader.done()) break;
-        await connection.fill();
-      }
+      compatFlags = await decode(connection, readVarint);
       if (compatFlags & Compat.INC_RECURSE && !allowIncRecurse(o, !isSender)) {
         throw new RsyncError(Exit.SYNTAX, 'Incompatible options specified for inc-recursive connection.');
       }
@@ -93,11 +81,7 @@ export async function agree(
       : [],
   };
   writeNegotiation(writer, input);
-  let algorithms: Algorithms | null = readNegotiation(reader, input);
-  while (algorithms === null) {
-    await connection.fill();
-    algorithms = readNegotiation(reader, input);
-  }
+  const algorithms = await decodeWhole(connection, (reader) => readNegotiation(reader, input));
   if (!isServer) return { protocol, compatFlags, algorithms, seed: null };
   const seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
   writer.i32(seed);

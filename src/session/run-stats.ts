@@ -1,5 +1,5 @@
 import { Item, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
-import type { RunStats } from '../report/stats.js';
+import type { FileCounts, RunStats } from '../report/stats.js';
 
 export function emptyStats(): RunStats {
   const counts = () => ({ total: 0, reg: 0, dir: 0, link: 0, dev: 0, special: 0 });
@@ -21,28 +21,33 @@ export function emptyStats(): RunStats {
   };
 }
 
-/** Statistics of what the receiving side says it makes. */
-export function countCreated(stats: RunStats, mode: number, iflags: number): void {
-  if ((iflags & Item.IS_NEW) === 0) return;
-  const { created } = stats;
-  created.total++;
+/** Adds an entry to the counts by its type; mode 0 is that of a missing argument, which is only in the total. */
+export function countType(counts: FileCounts, mode: number): void {
+  counts.total++;
   switch (mode & S_IFMT) {
     case S_IFREG:
-      created.reg++;
+      counts.reg++;
       break;
     case S_IFDIR:
-      created.dir++;
+      counts.dir++;
       break;
     case S_IFLNK:
-      created.link++;
+      counts.link++;
       break;
     case S_IFCHR:
     case S_IFBLK:
-      created.dev++;
+      counts.dev++;
+      break;
+    case 0:
       break;
     default:
-      created.special++;
+      counts.special++;
   }
+}
+
+/** Statistics of what the receiving side says it makes. */
+export function countCreated(stats: RunStats, mode: number, iflags: number): void {
+  if (iflags & Item.IS_NEW) countType(stats.created, mode);
 }
 
 /** Adds the deletion counts of the peer to the statistics (13.2): files, directories, links, devices, specials. */

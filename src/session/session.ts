@@ -6,6 +6,7 @@ import type { Algorithms } from '../../protocol/handshake/negotiate.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { Log } from '../report/log.js';
+import { timeoutAdopted } from '../report/messages.js';
 import type { RunStats } from '../report/stats.js';
 import type { Connection } from '../transport/connection.js';
 import { emptyStats } from './run-stats.js';
@@ -185,7 +186,9 @@ export class Session {
   private adoptTimeout(seconds: number): void {
     if (this.isServer || seconds < 1 || seconds > 86400) return;
     const own = this.connection.timeoutSeconds;
-    if (own === 0 || seconds < own) this.connection.setTimeout(seconds);
+    if (own !== 0 && seconds >= own) return;
+    if ((this.options.info.misc ?? 0) >= 2) this.log.info(timeoutAdopted(seconds));
+    this.connection.setTimeout(seconds);
   }
 
   private peerExit(code: number | null): void {

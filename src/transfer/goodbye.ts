@@ -6,6 +6,7 @@ import type { ListReceiver } from '../receiving/list-receiver.js';
 import { errnoText, exitLine } from '../report/log.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
+import { decode, decodeWhole } from '../transport/decode.js';
 
 /** The end of a run (13.1 to 13.3), after the sender's loop and the receiver's loop have ended. */
 
@@ -27,11 +28,7 @@ export function sendStatistics(session: Session): void {
 /** A client that pulled reads them: what the server read is what this side sent. */
 export async function receiveStatistics(session: Session): Promise<void> {
   const { connection, stats, protocol } = session;
-  let theirs = readStats(connection.reader, protocol);
-  while (theirs === null) {
-    await connection.fill();
-    theirs = readStats(connection.reader, protocol);
-  }
+  const theirs = await decodeWhole(connection, (reader) => readStats(reader, protocol));
   stats.totalSize = theirs.totalSize;
   stats.listBuildMs = theirs.listBuildMs;
   stats.listTransferMs = theirs.listTransferMs;
@@ -46,11 +43,7 @@ export async function senderGoodbye(session: Session): Promise<void> {
   if (protocol >= 31) {
     for (let ndx = await readIndex(session); ndx !== NDX_DONE; ndx = await readIndex(session)) {
       if (ndx !== NDX_DEL_STATS) throw new ProtocolError('file index', `${ndx} in the goodbye`);
-      let counts = readDelStats(connection.reader);
-      while (counts === null) {
-        await connection.fill();
-        counts = readDelStats(connection.reader);
-      }
+      const counts = await decodeWhole(connection, readDelStats);
       applyDelStats(session.stats, counts);
       if (session.isServer) writeDelStats(connection.writer, session.ndxOut, counts);
     }
@@ -63,14 +56,8 @@ export async function senderGoodbye(session: Session): Promise<void> {
   }
 }
 
-async function readIndex(session: Session): Promise<number> {
-  const { connection } = session;
-  for (;;) {
-    connection.reader.begin();
-    const ndx = session.ndxIn.read(connection.reader);
-    if (connection.reader.done()) return ndx;
-    await connection.fill();
-  }
+function readIndex({ connection, ndxIn }: Session): Promise<number> {
+  return decode(connection, (reader) => ndxIn.read(reader));
 }
 
 /** Receiving side: waits for the answer to the end of the deletions; the goodbye itself is sent by the caller. */

@@ -33,6 +33,7 @@ const CASES: readonly OptionCase[] = [
   c('-ai --delete --max-delete=0'),
   c('-ai --delete-before --max-delete=2'),
   c('-ai --no-i-r', { from: 'src/ ref/' }),
+  c('-a --debug=dup --no-i-r', { from: 'src/ ref/' }),
   c('-ai --delete-after --max-delete=3'),
   v('-avv --existing --delete'),
   c('-a --info=skip2 --ignore-existing'),

@@ -20,7 +20,7 @@ import { parseChmod } from '../../src/files/chmod.js';
 import { IdMap } from '../../src/files/ids.js';
 import { chmodNoFollow } from '../../src/files/set.js';
 import { FileStat, lstatInto } from '../../src/files/stat.js';
-import { mkfifo, utimensat } from '../../src/libc/libc.js';
+import { mknod, utimensat } from '../../src/libc/libc.js';
 import { cleanEnv } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 
@@ -73,7 +73,7 @@ t.test('a file, a directory, a link and a fifo get all attributes', needsRoot, (
     writeFileSync(join(dir, side, 'file'), '');
     mkdirSync(join(dir, side, 'dir'));
     symlinkSync('t', join(dir, side, 'link'));
-    mkfifo(Buffer.from(join(dir, side, 'fifo')), 0o600);
+    mknod(Buffer.from(join(dir, side, 'fifo')), 0o010600, 0, 0);
   };
   make('a');
   make('b');

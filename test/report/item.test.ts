@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Item, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from '../../protocol/constants.js';
 import { FileList } from '../../protocol/flist/list.js';
-import { deletedLine, digestHex, ItemFormat, itemizeString, type ReportItem } from '../../src/report/item.js';
+import { deletedLine, digestHex, ItemFormat, type ReportItem } from '../../src/report/item.js';
 import { tempDir } from '../lib/temp.js';
 import { addFile, context, oneEntry, options, realRsync } from './support.js';
 
@@ -188,7 +188,7 @@ t.test('the itemized letters', async (t) => {
   ];
   for (const [mode, iflags, changes, expected] of cases) {
     const { list, row } = oneEntry(mode);
-    t.equal(itemizeString({ list, row, iflags, xname: null }, context(changes)), expected);
+    t.equal(new ItemFormat('%i', context(changes)).format({ list, row, iflags, xname: null }), `${expected}\n`);
   }
 });
 

@@ -8,8 +8,8 @@ import {
   type FileCounts,
   logTotals,
   type RunStats,
-  statsText,
-  summaryText,
+  statsLines,
+  summaryLines,
   writeSummary,
 } from '../../src/report/stats.js';
 import { tempDir } from '../lib/temp.js';
@@ -77,12 +77,16 @@ t.test('the statistics have the words of rsync', async (t) => {
     const protocol = Number(flags[0]?.match(/=(.*)/)?.[1] ?? 32);
     const printed = realRsync(['-a', '--delete', '--stats', '--no-h', ...flags, `${src}/`, `${dir}/dst/`]);
     const run = parse(printed);
-    t.equal(statsText(run, o, protocol) + summaryText(run, o, flags[0] === '-n'), printed, flags.join(' '));
+    t.equal(
+      [...statsLines(run, o, protocol), ...summaryLines(run, o, flags[0] === '-n' ? 'dry run' : 'real')].join(''),
+      printed,
+      flags.join(' '),
+    );
   }
 });
 
 t.test('numbers in every form of -h', async (t) => {
-  const lines = (humanReadable: number) => statsText(RUN, options({ humanReadable }), 32).split('\n');
+  const lines = (humanReadable: number) => statsLines(RUN, options({ humanReadable }), 32).join('').split('\n');
   t.same(lines(1), [
     '',
     'Number of files: 12,345 (reg: 12,000, dir: 300, link: 40, dev: 3, special: 2)',
@@ -103,7 +107,7 @@ t.test('numbers in every form of -h', async (t) => {
   t.equal(lines(2)[4], 'Number of regular files transferred: 1,500');
   t.equal(lines(2)[7], 'Literal data: 1.05M bytes');
   t.equal(lines(3)[7], 'Literal data: 1.00M bytes');
-  const summary = (humanReadable: number) => summaryText(RUN, options({ humanReadable }), true);
+  const summary = (humanReadable: number) => summaryLines(RUN, options({ humanReadable }), 'dry run').join('');
   t.equal(
     summary(1),
     '\nsent 1,234,567 bytes  received 8,901 bytes  497,387.20 bytes/sec\n' +
@@ -117,10 +121,10 @@ t.test('numbers in every form of -h', async (t) => {
 });
 
 t.test('old protocols do not count creations and deletions, an unknown list time is left out', async (t) => {
-  t.notMatch(statsText(RUN, options(), 30), 'deleted files');
-  t.match(statsText(RUN, options(), 30), 'created files');
-  t.notMatch(statsText(RUN, options(), 28), 'created files');
-  t.notMatch(statsText({ ...RUN, listBuildMs: 0 }, options(), 32), 'File list generation');
+  t.notMatch(statsLines(RUN, options(), 30).join(''), 'deleted files');
+  t.match(statsLines(RUN, options(), 30).join(''), 'created files');
+  t.notMatch(statsLines(RUN, options(), 28).join(''), 'created files');
+  t.notMatch(statsLines({ ...RUN, listBuildMs: 0 }, options(), 32).join(''), 'File list generation');
 });
 
 t.test('what is printed at the end depends on --info=stats', async (t) => {

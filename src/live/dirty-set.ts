@@ -128,12 +128,27 @@ export class DirtySet {
     return marks;
   }
 
-  /** Takes all marks out. */
-  take(): Mark[] {
+  /** Takes all marks out, but for those that concern what one of `busy` concerns. */
+  take(busy: readonly DirtySet[] = []): Mark[] {
     const marks = this.list();
     this.root = newNode();
     this.since = Number.POSITIVE_INFINITY;
-    return marks;
+    if (busy.length === 0) return marks;
+    const isFree = ({ path }: Mark) => !busy.some((other) => other.concerns(path));
+    this.restore(marks.filter((mark) => !isFree(mark)));
+    return marks.filter(isFree);
+  }
+
+  /** True when there is a mark at a path, below it, or on a directory that it lies in. */
+  concerns(path: ByteString): boolean {
+    let node = this.root;
+    for (const step of path === '' ? [] : path.split('/')) {
+      if (node.what !== 0) return true;
+      const next = node.children?.get(step);
+      if (next === undefined) return false;
+      node = next;
+    }
+    return node.count > 0;
   }
 
   /** Puts marks back that a session could not bring to the other side. */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { Change } from '../watch/changes.js';
 import { TREE } from './dirty-set.js';
-import type { Taken, TargetSource } from './pending.js';
+import type { Marks, TargetSource } from './pending.js';
 import { below } from './source-tree.js';
 import type { DeleteGuard } from './types.js';
 
@@ -58,10 +58,10 @@ export class DeletionGuard {
   }
 
   /** Why single entries must not be sent, or null. */
-  check(taken: Taken): string | null {
+  check(waiting: Marks): string | null {
     if (!this.isOn || this.known === null) return null;
     let gone = 0;
-    taken.forEach((marks, source) => {
+    waiting.forEach((marks, source) => {
       const { path: root } = this.sources[source].place;
       for (const { path, what } of marks) {
         if ((what & (Change.REMOVED | TREE)) === 0) continue;

@@ -20,6 +20,8 @@ export class HardLinks {
   /** Which file a name led to when it was looked at last; only of files with several names. */
   private readonly ids = new Map<ByteString, string>();
   private readonly stat = new FileStat();
+  /** Ends with the last question: one at a time is answered. */
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly root: ByteString,
@@ -29,7 +31,13 @@ export class HardLinks {
   /**
    * The other names of the files at `paths`, and of those anywhere in the directories `trees`; all relative to the root.
    */
-  async namesBeside(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
+  namesBeside(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
+    const found = this.last.then(() => this.find(paths, trees));
+    this.last = found.catch(() => {});
+    return found;
+  }
+
+  private async find(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
     const given = new Set(paths);
     const wanted = new Map<string, number>();
     const left: ByteString[] = [];

@@ -34,6 +34,10 @@ export class Moves {
     if (!isKnown && this.list.length < MOST_MOVES) this.list.push({ ...move });
   }
 
+  get any(): boolean {
+    return this.list.length > 0;
+  }
+
   take(): Move[] {
     const { list } = this;
     this.list = [];

@@ -20,24 +20,59 @@ export interface TargetSource {
   joinsLinks: boolean;
 }
 
-/** Marks that a session has taken, by source. */
-export type Taken = readonly Mark[][];
+/** Marks by source. */
+export type Marks = readonly Mark[][];
 
-/** Everything that one target does not have yet, and what of it a session is bringing there. */
+/** What one session is bringing to the other side. */
+export class Flight {
+  private sets: readonly DirtySet[] | null = null;
+
+  constructor(
+    /** Null: everything. */
+    private all: Marks | null,
+    /** Time of the oldest change in it, in milliseconds since 1970. */
+    readonly since: number,
+  ) {}
+
+  get marks(): Marks | null {
+    return this.all;
+  }
+
+  /** Marks are found to belong to it. */
+  extend(marks: Marks): void {
+    this.all = marks;
+    this.sets = null;
+  }
+
+  /** Number of marks. */
+  get count(): number {
+    return this.all === null ? 0 : this.all.reduce((sum, marks) => sum + marks.length, 0);
+  }
+
+  /** The marks of one source, for looking up what they concern. */
+  of(source: number): DirtySet {
+    this.sets ??= (this.all ?? []).map((marks) => {
+      const set = new DirtySet(NEVER);
+      set.restore(marks);
+      return set;
+    });
+    return this.sets[source];
+  }
+}
+
+/** Everything that one target does not have yet, and what of it sessions are bringing there. */
 export class Pending {
   private readonly sets: DirtySet[];
   /** A comparison of everything is owed, with options of its own. */
   fullOwed = true;
   fullOptions: readonly ByteString[] = [];
   private fullSince = Date.now();
-  private inFlightSince = NEVER;
+  private readonly flights = new Set<Flight>();
   readonly moves = new Moves();
   /** Time of the last change, in milliseconds since 1970. */
   newest = 0;
   /** Names have come or gone among what waits. */
   hasNewNames = false;
-  /** Number of marks that a session has taken. */
-  inFlight = 0;
 
   constructor(
     private readonly sources: readonly TargetSource[],
@@ -85,7 +120,9 @@ export class Pending {
 
   /** Number of paths that wait or are on their way. */
   get count(): number {
-    return this.sets.reduce((sum, set) => sum + set.count, 0) + this.inFlight;
+    let count = this.sets.reduce((sum, set) => sum + set.count, 0);
+    for (const flight of this.flights) count += flight.count;
+    return count;
   }
 
   /** What is left to do, a comparison of everything counted as one thing. */
@@ -100,62 +137,80 @@ export class Pending {
 
   /** The same with those on their way. */
   get oldest(): number {
-    return Math.min(this.oldestWaiting, this.inFlightSince);
+    let oldest = this.oldestWaiting;
+    for (const { since } of this.flights) oldest = Math.min(oldest, since);
+    return oldest;
   }
 
   /** Takes all that a comparison of everything brings over. */
-  takeAll(): void {
-    this.inFlightSince = this.oldestWaiting;
-    this.inFlight = 0;
+  takeAll(): Flight {
+    const flight = new Flight(null, this.oldestWaiting);
+    this.flights.add(flight);
     // From here on changes count again: the scan may have passed them already.
     for (const set of this.sets) set.take();
     this.moves.take();
     this.hasNewNames = false;
     this.fullOwed = false;
-  }
-
-  /** Puts it back after a failure. */
-  restoreAll(): void {
-    this.fullOwed = true;
-    this.fullSince = this.inFlightSince;
-    this.settle();
+    return flight;
   }
 
   /** All marks that wait, without taking them. */
-  peek(): Taken {
+  peek(): Marks {
     return this.sets.map((set) => set.list());
   }
 
-  /** Takes all marks for a session of single entries, with the other names of files that have several. */
-  async take(): Promise<Taken> {
-    this.inFlightSince = this.oldestWaiting;
-    const taken = this.sets.map((set) => set.take());
+  /** True when something waits that no session is busy with. */
+  get hasFree(): boolean {
+    return this.sets.some((set, source) =>
+      set.list().some(({ path }) => !this.busyWith(source).some((busy) => busy.concerns(path))),
+    );
+  }
+
+  private busyWith(source: number): DirtySet[] {
+    return [...this.flights].map((flight) => flight.of(source));
+  }
+
+  /**
+   * Takes the marks for a session of single entries, with the other names of files that have several. What concerns the
+   * same entries as a session that is still on its way waits for that.
+   */
+  async take(): Promise<Flight> {
+    const since = this.oldestWaiting;
+    const marks = this.sets.map((set, source) => set.take(this.busyWith(source)));
     // Directories that moved a moment ago are sent whole: this session removes their old places.
     this.moves.take();
     this.hasNewNames = false;
-    for (let source = 0; source < taken.length; source++) {
-      const { links, joinsLinks } = this.sources[source];
-      if (links !== null && taken[source].length > 0) {
-        taken[source] = await (joinsLinks ? withLinks(taken[source], links) : withWritten(taken[source], links));
-      }
+    const flight = new Flight(marks, since);
+    this.flights.add(flight);
+    flight.extend(await Promise.all(marks.map((some, source) => this.withOtherNames(some, source))));
+    return flight;
+  }
+
+  private withOtherNames(marks: Mark[], source: number): Mark[] | Promise<Mark[]> {
+    const { links, joinsLinks } = this.sources[source];
+    if (links === null || marks.length === 0) return marks;
+    return joinsLinks ? withLinks(marks, links) : withWritten(marks, links);
+  }
+
+  /** A session has brought it over. */
+  landed(flight: Flight): void {
+    this.flights.delete(flight);
+  }
+
+  /** A session failed: all of it waits again. */
+  giveBack(flight: Flight): void {
+    this.flights.delete(flight);
+    if (flight.marks === null) {
+      this.fullOwed = true;
+      this.fullSince = Math.min(flight.since, Date.now());
     }
-    this.inFlight = taken.reduce((sum, marks) => sum + marks.length, 0);
-    return taken;
+    flight.marks?.forEach((marks, source) => {
+      this.sets[source].restore(marks);
+    });
   }
 
-  restore(taken: Taken): void {
-    for (let source = 0; source < taken.length; source++) this.sets[source].restore(taken[source]);
-    this.settle();
-  }
-
-  /** Nothing is on its way any more. */
-  settle(): void {
-    this.inFlightSince = NEVER;
-    this.inFlight = 0;
-  }
-
-  wanted(taken: Taken): WantedEntry[] {
-    return taken.flatMap((marks, source) =>
+  wanted({ marks: all }: Flight): WantedEntry[] {
+    return (all ?? []).flatMap((marks, source) =>
       marks.map(({ path, what }) => this.sources[source].names.wanted(path, (what & TREE) !== 0)),
     );
   }

@@ -1,20 +1,17 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import type { ClientLog } from '../report/log.js';
 import { Change } from '../watch/changes.js';
-import { backOffDelay } from './back-off.js';
-import { toBatch } from './batch.js';
-import { FailingFiles } from './failing.js';
 import { Gather } from './gather.js';
 import { DeletionGuard } from './guard.js';
+import { Health } from './health.js';
 import { allowsMoves, allowsNames, isWorthMoving, type Move } from './moves.js';
-import { Pending, type Taken, type TargetSource } from './pending.js';
-import { plainText } from './session-log.js';
+import { type Flight, Pending, type TargetSource } from './pending.js';
+import { type ResultSetting, Results } from './results.js';
 import { type Outcome, Sessions } from './sessions.js';
 import { below } from './source-tree.js';
 import type { TargetOptions } from './target-options.js';
-import type { MirrorEvents, MirrorSpec, SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
+import type { SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
 
 /** Nothing that time would mend: the user has to change something. */
 const LASTING = new Set<number>([Exit.SYNTAX, Exit.PROTOCOL, Exit.UNSUPPORTED, Exit.STARTCLIENT]);
@@ -24,6 +21,8 @@ const PASSING = /max connections|didn't get server startup line|did not see serv
 
 /** Milliseconds for which names that come or go wait for those that belong to them: a temporary name goes at once. */
 const NAMES_SETTLE_MS = 2;
+/** Milliseconds after which a running session is a long one, beside which another may run. */
+const LONG_MS = 200;
 
 /** True for an error that trying again will not mend. */
 export function isLasting(error: RsyncError): boolean {
@@ -31,14 +30,10 @@ export function isLasting(error: RsyncError): boolean {
 }
 
 /** What a target has from its mirror. */
-export interface TargetSetting {
-  mirror: MirrorSpec;
+export interface TargetSetting extends ResultSetting {
   options: TargetOptions;
   sources: readonly TargetSource[];
-  events: MirrorEvents;
   slots: SessionSlots | null;
-  /** Where the output of sessions goes. */
-  output: ClientLog | null;
   /** Why nothing may be sent now: the root of a source is not what it was. */
   obstacle(): string | null;
 }
@@ -46,24 +41,24 @@ export interface TargetSetting {
 /** Keeps one destination equal to the sources: decides when a session runs, and what comes of how it went. */
 export class Target {
   private readonly pending: Pending;
-  private readonly sessions: Sessions;
-  private readonly failing: FailingFiles;
+  /** As many as sessions may run at once. The connection of the first one is kept ready. */
+  private readonly lanes: Sessions[];
+  private readonly results: Results;
   private readonly guard: DeletionGuard;
   /** Why deletions are held back. */
   private guarded: string | null = null;
   private readonly gather = new Gather();
   private phase: TargetPhase = 'starting';
-  private running: Promise<void> | null = null;
+  private readonly running = new Map<Sessions, Promise<void>>();
+  /** When the latest one of the running sessions began. */
+  private begun = 0;
+  /** A session runs that no other may run beside. */
+  private isAlone = false;
   private timer: NodeJS.Timeout | null = null;
   private isStopping = false;
   private isPaused = false;
   private started: ((error: RsyncError | null) => void) | null = null;
-  private readonly counts = { sessions: 0, failedSessions: 0, files: 0, deleted: 0, sentBytes: 0, literalBytes: 0 };
-  private lastSuccess: number | null = null;
-  private lastError: TargetStatus['lastError'] = null;
-  private attempts = 0;
-  private nextAttempt: number | null = null;
-  private downSince = 0;
+  private readonly health: Health;
 
   constructor(
     readonly spec: TargetSpec,
@@ -71,10 +66,13 @@ export class Target {
   ) {
     const { mirror } = setting;
     this.pending = new Pending(setting.sources, mirror.maxPending, allowsMoves(setting.options.full()));
-    this.sessions = new Sessions(setting.options, setting.output);
+    // Names of one file that travel in different sessions would not be joined.
+    const lanes = setting.options.full().hardLinks ? 1 : Math.max(1, spec.maxSessions);
+    this.lanes = Array.from({ length: lanes }, () => new Sessions(setting.options, setting.output));
+    this.health = new Health(mirror.backOff);
     const deletes = setting.options.full().deleteMode !== 'none';
     this.guard = new DeletionGuard(mirror.deleteGuard, setting.sources, deletes);
-    this.failing = new FailingFiles(mirror.backOff, (source, path) =>
+    this.results = new Results(spec, setting, this.pending, (source, path) =>
       this.mark(source, path, Change.WRITTEN, Date.now()),
     );
   }
@@ -98,7 +96,7 @@ export class Target {
 
   resync(extra: readonly ByteString[]): void {
     this.pending.oweFull(extra);
-    this.nextAttempt = null;
+    this.health.hurry();
     this.clearTimer();
     this.schedule();
   }
@@ -116,37 +114,36 @@ export class Target {
   pause(): void {
     this.isPaused = true;
     this.clearTimer();
-    if (this.running === null) this.setPhase('paused');
+    if (this.running.size === 0) this.setPhase('paused');
   }
 
   resume(): void {
     this.isPaused = false;
     if (this.guarded !== null) this.guard.lift();
     this.guarded = null;
-    if (this.running === null) this.setPhase(this.restingPhase());
+    if (this.running.size === 0) this.setPhase(this.restingPhase());
     this.schedule();
   }
 
-  /** Ends it after the running session, or with `drain` after everything that is pending; returns what is left. */
+  /** Ends it after the running sessions, or with `drain` after everything that is pending; returns what is left. */
   async stop(drain: boolean): Promise<number> {
     this.isStopping = true;
     this.clearTimer();
-    await this.running;
-    while (drain && this.pending.left > 0 && this.attempts === 0 && !this.isPaused) {
-      await this.round();
-      this.pending.settle();
+    await Promise.all(this.running.values());
+    while (drain && this.pending.left > 0 && this.health.attempts === 0 && !this.isPaused) {
+      await this.round(this.lanes[0]);
     }
     this.setPhase('stopped');
-    this.failing.close();
-    await this.sessions.close();
+    this.results.close();
+    await Promise.all(this.lanes.map((lane) => lane.close()));
     return this.pending.left;
   }
 
-  /** Ends the running session at once. */
+  /** Ends the running sessions at once. */
   abort(): void {
     this.isStopping = true;
     this.clearTimer();
-    this.sessions.abort();
+    for (const lane of this.lanes) lane.abort();
   }
 
   /** Stops sending until the user has looked at it. */
@@ -170,24 +167,27 @@ export class Target {
 
   private restingPhase(): TargetPhase {
     if (this.isPaused) return 'paused';
-    if (this.attempts > 0) return 'waiting to retry';
-    return this.lastSuccess === null ? 'starting' : 'in step';
+    if (this.health.attempts > 0) return 'waiting to retry';
+    return this.health.lastSuccess === null ? 'starting' : 'in step';
   }
 
   // --- when ----------------------------------------------------------------------------------------------------------
 
   /** Starts a session if one is due, or sets the timer for it. */
   private schedule(): void {
-    if (this.running !== null || this.isStopping || this.isPaused || this.timer !== null) return;
-    const { pending } = this;
+    if (this.isStopping || this.isPaused || this.timer !== null) return;
+    const { pending, health } = this;
     const oldest = pending.oldestWaiting;
     if (oldest === Number.POSITIVE_INFINITY) return;
+    const lane = this.lanes.find((one) => !this.running.has(one));
+    if (lane === undefined || (this.running.size > 0 && !this.mayRunBeside())) return;
     const now = Date.now();
     const settleMs = Math.max(this.setting.mirror.settleMs, pending.hasNewNames ? NAMES_SETTLE_MS : 0);
     const settled = pending.fullOwed ? 0 : oldest + settleMs;
-    const due = Math.max(settled, this.gather.next(pending.newest), this.nextAttempt ?? 0);
+    const others = this.running.size === 0 ? 0 : this.begun + LONG_MS;
+    const due = Math.max(settled, this.gather.next(pending.newest), health.nextAttempt ?? 0, others);
     if (due <= now) {
-      this.begin();
+      this.begin(lane);
       return;
     }
     this.timer = setTimeout(() => {
@@ -196,17 +196,25 @@ export class Target {
     }, due - now);
   }
 
-  private begin(): void {
-    this.running = this.round().finally(() => {
-      this.running = null;
-      this.pending.settle();
-      this.setPhase(this.restingPhase());
+  /** True when a session may start although others run; whatever else happens, their end asks again. */
+  private mayRunBeside(): boolean {
+    const { pending } = this;
+    return !this.isAlone && !pending.needsFull && !pending.moves.any && this.health.attempts === 0 && pending.hasFree;
+  }
+
+  private begin(lane: Sessions): void {
+    this.begun = Date.now();
+    const work = this.round(lane).finally(() => {
+      this.running.delete(lane);
+      if (this.running.size === 0) this.setPhase(this.restingPhase());
+      this.clearTimer();
       this.schedule();
     });
+    this.running.set(lane, work);
   }
 
   /** One session, with what comes of it. Never rejects for what a user or a peer does. */
-  private async round(): Promise<void> {
+  private async round(lane: Sessions): Promise<void> {
     const release = (await this.setting.slots?.take()) ?? null;
     try {
       const obstacle = this.setting.obstacle();
@@ -215,7 +223,7 @@ export class Target {
         return;
       }
       this.setPhase('sending');
-      const error = this.pending.needsFull ? await this.full() : await this.single();
+      const error = await this.session(lane);
       if (error !== null) this.failed(error);
       else if (this.guarded === null) this.succeeded();
     } finally {
@@ -223,7 +231,22 @@ export class Target {
     }
   }
 
-  private async full(): Promise<RsyncError | null> {
+  private async session(lane: Sessions): Promise<RsyncError | null> {
+    const { pending } = this;
+    // What came since this one was planned may want to run alone, and then waits for the others.
+    const hasCompany = [...this.running.keys()].some((other) => other !== lane);
+    if (hasCompany) return pending.needsFull ? null : this.single(lane);
+    this.isAlone = true;
+    try {
+      if (pending.needsFull) return await this.full(lane);
+      for (const move of pending.moves.take()) await this.sendMoved(lane, move);
+    } finally {
+      this.isAlone = false;
+    }
+    return this.single(lane);
+  }
+
+  private async full(lane: Sessions): Promise<RsyncError | null> {
     const empty = this.guard.checkSources();
     if (empty !== null) {
       this.holdBack(empty);
@@ -231,56 +254,63 @@ export class Target {
     }
     const started = Date.now();
     const { fullOptions } = this.pending;
-    this.pending.takeAll();
+    const flight = this.pending.takeAll();
     const { maxDelete } = this.guard;
     const limit = maxDelete === null ? [] : [`--max-delete=${maxDelete}`];
-    const outcome = await this.sessions.full([...limit, ...fullOptions]);
+    const outcome = await lane.full([...limit, ...fullOptions]);
     const isLimited = outcome.code === Exit.DEL_LIMIT && maxDelete !== null;
-    if (outcome.error !== null || isLimited) this.pending.restoreAll();
+    if (outcome.error !== null || isLimited) this.pending.giveBack(flight);
+    else this.pending.landed(flight);
     if (isLimited) {
       this.holdBack(this.guard.refusal(null));
     } else if (outcome.error === null) {
       this.guard.done(outcome.session?.stats.files.total ?? null);
-      this.failing.clearAll();
-      this.noteFailures(outcome, null);
+      this.results.noteFailures(outcome, flight);
     }
-    this.count(outcome, started, null);
+    this.results.count(outcome, started, true);
     return outcome.error;
   }
 
-  private async single(): Promise<RsyncError | null> {
-    for (const move of this.pending.moves.take()) await this.sendMoved(move);
+  private async single(lane: Sessions): Promise<RsyncError | null> {
     const held = this.guard.check(this.pending.peek());
     if (held !== null) {
       this.holdBack(held);
       return null;
     }
     let started = Date.now();
-    let taken: Taken = [];
-    const outcome = await this.sessions.single(async () => {
+    let flight: Flight | null = null;
+    const outcome = await lane.single(async () => {
       started = Date.now();
-      taken = await this.pending.take();
-      return this.pending.wanted(taken);
+      flight = await this.pending.take();
+      return this.pending.wanted(flight);
     });
-    this.gather.note(this.pending.inFlight, started, Date.now());
-    if (outcome.error !== null) this.pending.restore(taken);
-    else {
-      this.guard.done(null);
-      this.noteFailures(outcome, taken);
-    }
-    this.count(outcome, started, taken);
+    this.ended(flight, outcome, started);
+    this.results.count(outcome, started, false);
     return outcome.error;
   }
 
+  /** `flight`: null when there was no connection, so that nothing was taken. */
+  private ended(flight: Flight | null, outcome: Outcome, started: number): void {
+    this.gather.note(flight?.count ?? 0, started, Date.now());
+    if (outcome.error !== null) {
+      if (flight !== null) this.pending.giveBack(flight);
+      return;
+    }
+    this.guard.done(null);
+    if (flight === null) return;
+    this.pending.landed(flight);
+    this.results.noteFailures(outcome, flight);
+  }
+
   /** Has a directory that moved built from its old place over there, before that is deleted. */
-  private async sendMoved(move: Move): Promise<void> {
+  private async sendMoved(lane: Sessions, move: Move): Promise<void> {
     const { source, from, to } = move;
     const { place, names } = this.setting.sources[source];
     const ends = [names.nameOf(from), names.nameOf(to)] as const;
     if (allowsNames(...ends) && names.accepts(to, true) && isWorthMoving(place.path, move)) {
       const started = Date.now();
-      const outcome = await this.sessions.moved(this.setting.options.moved(below(place.path, to), ...ends));
-      this.count(outcome, started, []);
+      const outcome = await lane.moved(this.setting.options.moved(below(place.path, to), ...ends));
+      this.results.count(outcome, started, false);
     }
     // It deleted nothing, and may not have come to its end: the ordinary way finds what is left.
     this.pending.markTree(source, to);
@@ -289,29 +319,15 @@ export class Target {
   // --- results -------------------------------------------------------------------------------------------------------
 
   private succeeded(): void {
-    this.lastSuccess = Date.now();
-    if (this.attempts > 0) {
-      const seconds = Math.round((Date.now() - this.downSince) / 1000);
-      const { events } = this.setting;
-      events.log('info', `${this.spec.name}: in step again after ${seconds} s (${this.attempts} attempts failed)`);
-    }
-    this.attempts = 0;
-    this.nextAttempt = null;
-    if (!this.isStopping) this.sessions.prepare();
+    const line = this.health.succeeded(Date.now());
+    if (line !== null) this.setting.events.log('info', `${this.spec.name}: ${line}`);
+    if (!this.isStopping) this.lanes[0].prepare();
     this.tellStarted(null);
   }
 
   private failed(error: RsyncError): void {
-    const now = Date.now();
-    const text = plainText(error.message) || `exit code ${error.exitCode}`;
-    if (this.attempts === 0) this.downSince = now;
-    this.attempts++;
-    this.nextAttempt = now + backOffDelay(this.setting.mirror.backOff, this.attempts);
-    const isNew = this.attempts === 1 || this.lastError?.text !== text;
-    this.lastError = { time: now, exitCode: error.exitCode, text };
-    if (isNew && !this.isStopping) {
-      this.setting.events.log('error', `${this.spec.name}: ${text} (code ${error.exitCode}); trying again`);
-    }
+    const line = this.health.failed(error, Date.now());
+    if (line !== null && !this.isStopping) this.setting.events.log('error', `${this.spec.name}: ${line}`);
     this.tellStarted(error);
   }
 
@@ -320,52 +336,8 @@ export class Target {
     this.started = null;
   }
 
-  /** Files that the session could not send, and files that it could although they had failed before. */
-  private noteFailures({ log, failed }: Outcome, taken: Taken | null): void {
-    const now = Date.now();
-    const told = new Set<string>();
-    let isNew = taken === null;
-    const note = (source: number, path: ByteString, text: string) => {
-      told.add(`${source}/${path}`);
-      if (this.failing.add(source, path, text, now)) isNew = true;
-    };
-    for (const full of failed) {
-      const place = this.pending.placeOf(full);
-      if (place !== null) note(place.source, place.path, log.about(full) ?? 'it could not be sent');
-    }
-    taken?.forEach((marks, source) => {
-      // What the other side could not write is known by its words only: everything of the session is tried again.
-      const isUnclear = log.xferErrors > failed.length;
-      for (const { path } of marks) {
-        if (isUnclear) note(source, path, plainText(log.text));
-        else if (!told.has(`${source}/${path}`)) this.failing.clear(source, path);
-      }
-    });
-    if (isNew) this.showComplaints(log);
-  }
-
-  private showComplaints({ complaints }: Outcome['log']): void {
-    const { output, events } = this.setting;
-    for (const { kind, text } of complaints) {
-      if (output !== null) output[kind](text);
-      else events.log(kind, `${this.spec.name}: ${plainText(text)}`);
-    }
-  }
-
-  private count(outcome: Outcome, started: number, taken: Taken | null): void {
-    const { counts, setting } = this;
-    counts.sessions++;
-    if (outcome.error !== null) counts.failedSessions++;
-    const batch = toBatch(outcome, started, taken === null);
-    const stats = outcome.session?.stats;
-    counts.files += stats?.transferredFiles ?? 0;
-    counts.deleted += taken === null ? (stats?.deleted.total ?? 0) : batch.deleted.length;
-    counts.sentBytes += batch.sentBytes;
-    counts.literalBytes += stats?.literal ?? 0;
-    setting.events.batchEnded?.({ ...batch, mirror: setting.mirror.name, target: this.spec.name });
-  }
-
   status(): TargetStatus {
+    const { health } = this;
     const { oldest } = this.pending;
     return {
       name: this.spec.name,
@@ -373,13 +345,13 @@ export class Target {
       pending: this.pending.count,
       fullOwed: this.pending.fullOwed,
       lagMs: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Date.now() - oldest),
-      connections: this.sessions.connections,
-      ...this.counts,
-      lastSuccess: this.lastSuccess,
-      lastError: this.lastError,
-      attempts: this.attempts,
-      nextAttempt: this.nextAttempt,
-      failing: this.failing.list(),
+      connections: this.lanes.reduce((sum, lane) => sum + lane.connections, 0),
+      ...this.results.counts,
+      lastSuccess: health.lastSuccess,
+      lastError: health.lastError,
+      attempts: health.attempts,
+      nextAttempt: health.nextAttempt,
+      failing: this.results.failingFiles,
       guard: this.guarded,
     };
   }

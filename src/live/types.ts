@@ -12,7 +12,7 @@ export interface TargetSpec {
   dest: ByteString;
   /** Password for a daemon; null: --password-file, RSYNC_PASSWORD or none. Never logged. */
   password: ByteString | null;
-  /** Sessions to this target at the same time, at least 1. */
+  /** Most sessions to this target at the same time, at least 1; with -H there is one. */
   maxSessions: number;
 }
 

@@ -100,6 +100,23 @@ t.test('a file that moves onto the name of a directory does not hide that all of
   t.equal(set.take()[0].what & TREE, TREE);
 });
 
+t.test('what others are busy with stays', async (t) => {
+  const set = new DirtySet(NO_LIMIT);
+  const busy = new DirtySet(NO_LIMIT);
+  for (const path of ['a/b', 'd']) busy.mark(path, A, 1);
+  for (const path of ['a', 'a/b', 'a/b/c', 'a/bc', 'd/e', 'f']) set.mark(path, A, path === 'f' ? 2 : 3);
+  t.same(
+    set.take([busy]).map((mark) => mark.path),
+    ['a/bc', 'f'],
+  );
+  t.equal(set.oldest, 3);
+  t.same(
+    set.take().map((mark) => mark.path),
+    ['a', 'a/b', 'a/b/c', 'd/e'],
+  );
+  t.ok(busy.concerns(''), 'the root holds all');
+});
+
 t.test('beyond its limit it knows only that everything is stale', async (t) => {
   const set = new DirtySet(3);
   for (const name of ['a', 'b', 'c']) set.mark(name, A, 7);

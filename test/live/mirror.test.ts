@@ -132,6 +132,26 @@ t.test('without -H, what is written through one name arrives under the others', 
   await becomesEqual(source, copy, { hardLinks: false });
 });
 
+t.test('with several sessions at once a large file does not hold up the others', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  fs.mkdirSync(join(source, 'sub'));
+  const spec = { ...targetOf(daemon, ['-a', '--delete', '--bwlimit=500']), maxSessions: 2 };
+  const { target } = await running(t, source, [spec]);
+  fs.writeFileSync(join(source, 'large'), new Random(5).bytes(2 * MIB));
+  const isComing = () => fs.readdirSync(copy).some((name) => name.startsWith('.large.'));
+  await waitFor(isComing, 5000, 'the large file to be on its way');
+  for (let i = 0; i < 3; i++) {
+    fs.writeFileSync(join(source, `sub/small${i}`), String(i));
+    await waitFor(() => fs.existsSync(join(copy, `sub/small${i}`)), 5000, 'a small file');
+    t.notOk(fs.existsSync(join(copy, 'large')), 'before the large one');
+  }
+  // What concerns the large file waits for its session.
+  fs.renameSync(join(source, 'large'), join(source, 'sub/renamed'));
+  fs.writeFileSync(join(source, 'large'), 'another');
+  await becomesEqual(source, copy, {}, 30_000);
+  t.equal(target().failedSessions, 0);
+});
+
 t.test('one target down does not hold up the other, and catches up by itself', async (t) => {
   const { source, copy, daemon } = await place(t, RSYNC);
   const second = await place(t, RSYNC);

@@ -119,6 +119,12 @@ function largePair(make: (source: string, basis: string, scale: number) => void)
   };
 }
 
+/** Small files and a few large ones: sums of both kinds. */
+function mixedFiles(dir: string, scale: number): void {
+  smallFiles(dir, scale);
+  for (let index = 0; index < 4; index++) large(join(dir, `large${index}`), scale / 16, index);
+}
+
 const smallPush = (dir: string): void => {
   mkdirSync(dir);
   writeFileSync(join(dir, 'file'), 'hello');
@@ -163,6 +169,14 @@ export const ROWS: readonly Row[] = [
     direction: 'pull',
     args: ['-a'],
     source: smallFiles,
+    target: keep,
+  },
+  {
+    name: 'checksum-same',
+    about: '-c, 50,000 x 4 KB and 4 x 64 MiB, nothing to do',
+    direction: 'push',
+    args: ['-ac'],
+    source: mixedFiles,
     target: keep,
   },
   { name: 'push-1g', about: 'push 1 GiB', direction: 'push', args: ['-a'], source: largeFile, target: clear },

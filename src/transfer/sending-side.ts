@@ -2,9 +2,9 @@ import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
 import { createListDigest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
+import { FileSummer } from '../files/file-sum.js';
 import { groupName, userName } from '../files/ids.js';
 import type { Root } from '../files/root.js';
-import { sumFile } from '../receiving/unchanged.js';
 import type { ItemContext } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { ListSender, type WhatToList } from '../sending/list-sender.js';
@@ -37,7 +37,7 @@ export interface SendingInput extends WhatToList {
 export async function runSendingSide(session: Session, input: SendingInput): Promise<void> {
   const { list, options: o } = session;
   const digest = o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null;
-  const buffer = digest === null ? null : Buffer.allocUnsafeSlow(256 * 1024);
+  const summer = digest === null ? null : new FileSummer(digest);
   const scanner = new Scanner({
     options: o,
     list,
@@ -46,10 +46,10 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
     filters: input.filters,
     daemonFilters: input.moduleFilters,
     sumRow:
-      digest === null || buffer === null
+      summer === null
         ? null
         : (row, path) => {
-            sumFile(path, digest, list.sums, row * list.sumLength, buffer);
+            summer.sum(path, list.size[row], list.sums, row * list.sumLength);
           },
     report: (kind, text) => {
       if (kind === 'error') session.log.xferError(text);

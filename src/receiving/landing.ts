@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
-import type { SumHead } from '../../protocol/delta/blocks.js';
+import { flength, type SumHead } from '../../protocol/delta/blocks.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
@@ -28,6 +28,21 @@ export interface Place extends FileTarget {
 }
 
 export type Outcome = 'ok' | 'redo' | 'failed';
+
+/** Size of a basis that takes the file system long enough to give up. */
+const LONG_TO_FREE = 8 * 1024 * 1024;
+
+/**
+ * Closes the basis of a file that has its place now. Where it was the old file, this is when the file system frees it:
+ * a tenth of the time of a whole delta transfer, which nobody has to wait for.
+ */
+function closeBasis(place: Place): void {
+  const { basis } = place;
+  place.basis = -1;
+  if (basis < 0) return;
+  if (flength(place.head) < LONG_TO_FREE) fs.closeSync(basis);
+  else fs.close(basis, () => {});
+}
 
 /**
  * Where received files land: under a temporary name that becomes the real one when the sum holds, or in place. What
@@ -205,10 +220,13 @@ export class Landing {
       this.writeFailed(place, error);
     }
     if (!matches) return this.mismatch(place, isRedo);
-    if (place.basis >= 0) fs.closeSync(place.basis);
-    const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
-    if (done && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
-    return done ? 'ok' : 'failed';
+    try {
+      const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
+      if (done && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
+      return done ? 'ok' : 'failed';
+    } finally {
+      closeBasis(place);
+    }
   }
 
   private mismatch(place: Place, isRedo: boolean): Outcome {

@@ -80,12 +80,22 @@ export function withoutConnections(leader: number): boolean {
 }
 
 function socketsOf(pid: number): string[] {
+  return linksOf(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+}
+
+/** What the open descriptors of a process lead to. */
+function linksOf(pid: number): string[] {
   try {
-    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
-    return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
   } catch {
     return [];
   }
+}
+
+/** Files that processes of the group hold open and that have no name any more. */
+export function namelessFiles(leader: number): string[] {
+  const links = groupMembers(leader).flatMap((pid) => linksOf(pid));
+  return links.filter((link) => link.startsWith('/') && link.endsWith(' (deleted)'));
 }
 
 function linkOf(path: string): string {

@@ -2,10 +2,12 @@ import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startDaemon } from '../lib/daemon.js';
+import { namelessFiles } from '../lib/processes.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { startRelay } from '../lib/relay.js';
 import { run } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
+import { waitFor } from '../lib/wait.js';
 
 const SIZE = 256 << 20;
 /** What a relay reads at once when all of it is there; busy machines make it late, so that it may find much. */
@@ -37,4 +39,5 @@ t.test('both ends of a large delta work at the same time: nothing waits for a fu
   t.ok(mostAtOnce(session.s2c) < READ, `the generator kept ${mostAtOnce(session.s2c)} bytes of sums back`);
   const compared = await run(RSYNC.command, ['-anci', `${join(dir, 'from')}/`, `${join(dir, 'to')}/`]);
   t.notMatch(compared.stdout, 'file', 'the copy is right');
+  await waitFor(() => namelessFiles(daemon.child.pid as number).length === 0, 20_000, 'the old file to be let go');
 });

@@ -1,7 +1,7 @@
 import type { ByteString } from '../../protocol/options.js';
 import { eventsAskedFor } from './events.js';
 import { type OptionSpec, UsageError } from './getopt.js';
-import type { NameFilter } from './listener.js';
+import type { NameFilter, Via } from './listening.js';
 
 /** Options that both tools have. */
 export const COMMON_SPECS: readonly OptionSpec[] = [
@@ -31,11 +31,23 @@ export interface CommonOptions {
   events: number;
   fromFile: ByteString | null;
   filter: NameFilter | null;
+  via: Via;
 }
 
 export function newCommonOptions(): CommonOptions {
-  return { help: false, recursive: false, noFollow: false, timeout: 0, events: 0, fromFile: null, filter: null };
+  return {
+    help: false,
+    recursive: false,
+    noFollow: false,
+    timeout: 0,
+    events: 0,
+    fromFile: null,
+    filter: null,
+    via: 'inotify',
+  };
 }
+
+const VIA: Readonly<Record<string, Via>> = { I: 'inotify', F: 'fanotify', S: 'file system' };
 
 /** Takes one option; false when it is none of the common ones. Throws UsageError. */
 export function takeCommon(
@@ -52,10 +64,9 @@ export function takeCommon(
   else if (key === 'fromfile') {
     if (options.fromFile !== null) throw new UsageError('Multiple --fromfile options given.');
     options.fromFile = value;
-  } else if (key === 'F' || key === 'S')
-    throw new UsageError("Couldn't initialize fanotify: only inotify is supported here");
+  } else if (key in VIA) options.via = VIA[key];
   else if (/^(ex|in)clude/.test(key)) takeFilter(options, key, value, warn);
-  else return key === 'I';
+  else return false;
   return true;
 }
 

@@ -3,7 +3,7 @@ import { IN } from '../libc/inotify.js';
 import { COMMON_SPECS, type CommonOptions, EVENTS_HELP, newCommonOptions, takeCommon } from './common-options.js';
 import { eventBits } from './events.js';
 import { getopt, type OptionSpec, UsageError } from './getopt.js';
-import { Listener } from './listener.js';
+import { listen } from './listener.js';
 import { writeOut } from './output.js';
 import { type Sorting, Statistics } from './statistics.js';
 
@@ -35,7 +35,9 @@ Usage: ${PROGRAM} [OPTION]... FILE...
   -P, --no-dereference     watch symbolic links themselves
   --fromfile FILE          names to watch, one a line; - is standard input
   -v, --verbose            say more
-  -I, --inotify            use inotify (always)
+  -I, --inotify            use inotify (as without it)
+  -F, --fanotify           use fanotify: no watch for each directory (root only)
+  -S, --filesystem         all of the file systems that the files are on
   -h, --help               this text
 
 Exit code: 0, or 1 after an error.
@@ -89,14 +91,14 @@ async function count(options: CountOptions): Promise<void> {
   const statistics = new Statistics();
   const events = options.events === 0 ? IN.ALL_EVENTS : options.events;
   const listening = { ...options, events, follow: options.recursive, warn };
-  const listener = new Listener(listening, (event) => statistics.count(event.watched, event.mask & events));
+  const listener = listen(listening, (event) => statistics.count(event.watched, event.mask & events));
   warn('Establishing watches...');
   const loud = (text: string) => (name: ByteString) => {
     if (options.verbose && options.recursive) warn(text.replace('%', () => name));
   };
   listener.watchAll('Failed to watch', loud('Setting up watch(es) on %'), loud('OK, % is now being watched.'));
-  for (const { path } of listener.set.watched.values()) statistics.watch(path);
-  if (options.verbose) warn(`Total of ${listener.set.watched.size} watches.`);
+  for (const path of listener.paths) statistics.watch(path);
+  if (options.verbose) warn(`Total of ${listener.paths.length} watches.`);
   warn('Finished establishing watches, now collecting statistics.');
   if (options.timeout < 0) throw new UsageError('Negative timeout specified - abort!');
   if (options.timeout > 0 && options.verbose) warn(`Will listen for events for ${options.timeout} seconds.`);

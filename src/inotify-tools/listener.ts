@@ -1,41 +1,18 @@
-import { readFileSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { IN, Inotify } from '../libc/inotify.js';
-import { posixRegex } from '../libc/regex.js';
 import { strerror } from '../report/errno.js';
+import { FanListener } from './fan-listener.js';
 import type { ShownEvent } from './format.js';
 import { UsageError } from './getopt.js';
+import { compileFilter, type ListenerOptions, type Listening, rootsOf, watchFailure } from './listening.js';
 import { type Watched, WatchSet } from './watch-set.js';
-
-/** What both tools have in common: what is watched, and which events come through. */
-export interface ListenerOptions {
-  files: readonly ByteString[];
-  /** A file with further names, '-' for standard input. */
-  fromFile: ByteString | null;
-  /** Event bits that are asked for. */
-  events: number;
-  recursive: boolean;
-  /** Directories that appear are watched too. */
-  follow: boolean;
-  noFollow: boolean;
-  filter: NameFilter | null;
-  /** A line for the user about what went wrong. */
-  warn(text: string): void;
-}
-
-/** --exclude and --include: events are let through by the whole name of what they are about. */
-export interface NameFilter {
-  pattern: ByteString;
-  ignoreCase: boolean;
-  include: boolean;
-}
 
 /** Milliseconds that the second half of a move may take. */
 const MOVE_MS = 10;
 
-/** Watches files and hands over their events. */
-export class Listener {
+/** Watches files with inotify and hands over their events. */
+export class Listener implements Listening {
   readonly set: WatchSet;
   readonly #inotify: Inotify;
   readonly #matches: ((text: string) => boolean) | null;
@@ -62,7 +39,6 @@ export class Listener {
     );
   }
 
-  /** Watches all that the command line names; `each` is told before and after each of them. Throws UsageError. */
   watchAll(failure: string, before?: (name: ByteString) => void, after?: (name: ByteString) => void): void {
     for (const root of this.#roots) {
       before?.(root);
@@ -73,6 +49,10 @@ export class Listener {
       }
       after?.(root);
     }
+  }
+
+  get paths(): ByteString[] {
+    return [...this.set.watched.values()].map(({ path }) => path);
   }
 
   close(): void {
@@ -141,33 +121,6 @@ export class Listener {
   }
 }
 
-function compileFilter(filter: NameFilter | null): ((text: string) => boolean) | null {
-  if (filter === null) return null;
-  const matches = posixRegex(filter.pattern, filter.ignoreCase);
-  if (matches === null)
-    throw new UsageError(`Error in \`${filter.include ? 'include' : 'exclude'}' regular expression.`);
-  return matches;
-}
-
-/** Splits names into those to watch and those, written with '@', to leave out. */
-function rootsOf(options: ListenerOptions): { roots: ByteString[]; excluded: Set<ByteString> } {
-  const names = [...options.files, ...namesFromFile(options)];
-  const roots = names.filter((name) => !name.startsWith('@'));
-  const left = names.filter((name) => name.startsWith('@')).map((name) => name.slice(1));
-  return { roots, excluded: new Set(left.map((name) => (name.endsWith('/') ? name : `${name}/`))) };
-}
-
-function namesFromFile({ fromFile, warn }: ListenerOptions): ByteString[] {
-  if (fromFile === null) return [];
-  try {
-    const text = readFileSync(fromFile === '-' ? 0 : Buffer.from(fromFile, 'latin1'), 'latin1');
-    return text.split('\n').filter((line) => line !== '');
-  } catch (error) {
-    warn(`Couldn't open ${fromFile}: ${strerror(errnoOf(error))}`);
-    return [];
-  }
-}
-
 function openInotify(onEvent: ConstructorParameters<typeof Inotify>[0]): Inotify {
   try {
     return new Inotify(onEvent);
@@ -179,12 +132,8 @@ function openInotify(onEvent: ConstructorParameters<typeof Inotify>[0]): Inotify
   }
 }
 
-function watchFailure(failure: string, name: ByteString, error: unknown): string {
-  const errno = errnoOf(error);
-  if (errno === 0) throw error;
-  if (errno !== Errno.ENOSPC) return `${failure} ${name}: ${strerror(errno)}`;
-  return (
-    `Failed to watch ${name}; upper limit on inotify watches reached!\n` +
-    "Please increase the amount of inotify watches allowed per user via `/proc/sys/fs/inotify/max_user_watches'."
-  );
+/** Listens in the way that the command line asks for. Throws UsageError. */
+export function listen(options: ListenerOptions, onEvent: (event: ShownEvent) => void): Listening {
+  if (options.via === 'inotify') return new Listener(options, onEvent);
+  return new FanListener(options, options.via === 'file system', onEvent);
 }

@@ -103,7 +103,9 @@ Usage: ${WAIT_PROGRAM} [OPTION]... FILE...
   --timefmt FORMAT        how %T looks, as in strftime(3)
   --no-newline            no newline after FORMAT
   -c, --csv               comma-separated values
-  -I, --inotify           use inotify (always)
+  -I, --inotify           use inotify (as without it)
+  -F, --fanotify          use fanotify: no watch for each directory (root only)
+  -S, --filesystem        all of the file systems that the files are on
   -h, --help              this text
 
 Exit code: 0 an event that was asked for; 1 one that was not, such as the end of what is watched, or an error;

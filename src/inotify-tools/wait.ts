@@ -6,7 +6,7 @@ import { sendDatagram } from '../libc/service.js';
 import { formatTime } from '../libc/time.js';
 import { csvLine, formatEvent, type ShownEvent } from './format.js';
 import { UsageError } from './getopt.js';
-import { Listener } from './listener.js';
+import { listen } from './listener.js';
 import { writeOut } from './output.js';
 import { parseWait, WAIT_HELP, WAIT_PROGRAM, type WaitOptions } from './wait-options.js';
 
@@ -70,7 +70,7 @@ async function wait(options: WaitOptions, isCopy: boolean): Promise<number> {
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
-  const listener = new Listener({ ...options, events: asked, follow, warn: say }, (event) => {
+  const listener = listen({ ...options, events: asked, follow, warn: say }, (event) => {
     timer?.refresh();
     if (isOver) return;
     if ((event.mask & asked) !== 0) show(event);

@@ -26,7 +26,7 @@ const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
 /** struct fanotify_event_metadata: length (4 bytes), version, padding, its own length (2), mask (8), descriptor, process. */
-const METADATA = { length: 0, own: 6, mask: 8, size: 24 } as const;
+const METADATA = { length: 0, own: 6, mask: 8, pid: 20, size: 24 } as const;
 /** Kinds of records behind it: the directory and name of an entry, and those before and after a rename. */
 const INFO = { DFID_NAME: 2, DFID: 3, OLD_DFID_NAME: 10, NEW_DFID_NAME: 12 } as const;
 /** struct fanotify_event_info_fid: kind (1 byte), padding, length (2), file system (8), struct file_handle. */
@@ -50,8 +50,8 @@ export interface FanEntry {
   name: ByteString;
 }
 
-/** One event. For a rename `entry` is where it came from and `to` where it went. */
-export type OnFanEvent = (mask: number, entry: FanEntry | null, to: FanEntry | null) => void;
+/** One event, with the process that caused it. For a rename `entry` is where it came from and `to` where it went. */
+export type OnFanEvent = (mask: number, entry: FanEntry | null, to: FanEntry | null, pid: number) => void;
 
 /** A fanotify group that is told of everything on whole file systems. Needs root's rights and Linux 5.17. */
 export class Fanotify {
@@ -128,7 +128,7 @@ export class Fanotify {
         }
         info += size;
       }
-      this.onEvent(buffer.readUInt32LE(at + METADATA.mask), entry, to);
+      this.onEvent(buffer.readUInt32LE(at + METADATA.mask), entry, to, buffer.readInt32LE(at + METADATA.pid));
       at = end;
     }
   }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -7,10 +7,15 @@ import { waitFor } from '../lib/wait.js';
 import { sh, watchedDir } from '../lib/watching.js';
 
 const skip = process.getuid?.() === 0 ? false : 'only root may mark a file system';
+const theirs = spawnSync('fsnotifywait', ['--help']).error === undefined;
 const EVENTS = 'create,delete,move,close_write';
-const SCRIPT = 'echo x > d/f; mkdir d/sub/new; echo y > d/sub/new/g; mv d/f d/sub/f; rm -r d/sub; touch beside d/last';
+/** A directory that is gone when its events are read has no path: what is removed has been seen before. */
+const STEPS = [
+  'echo x > d/f; mkdir d/sub/new; echo y > d/sub/new/g; mv d/f d/sub/f; touch d/first',
+  'rm -r d/sub; touch beside d/last',
+];
 
-/** What a tool tells of SCRIPT: the events of each path in `dir`, in alphabetical order, however they came together. */
+/** What a tool tells of STEPS: the events of each path in `dir`, in alphabetical order, however they came together. */
 async function told(t: Test, command: string, args: string[]): Promise<Record<string, string>> {
   const dir = watchedDir(t);
   await sh('mkdir -p d/sub', dir);
@@ -24,8 +29,11 @@ async function told(t: Test, command: string, args: string[]): Promise<Record<st
     });
   }
   await waitFor(() => out.stderr.includes('Watches established'), 30_000, 'watches');
-  await sh(SCRIPT, dir);
-  await waitFor(() => /CLOSE_WRITE\S* last\n/.test(out.stdout), 30_000, 'the last event');
+  for (const script of STEPS) {
+    await sh(script, dir);
+    const last = new RegExp(`CLOSE_WRITE\\S* ${script.slice(script.lastIndexOf('/') + 1)}\n`);
+    await waitFor(() => last.test(out.stdout), 30_000, 'the last event');
+  }
   const ended = once(child, 'close');
   child.kill('SIGINT');
   await ended;
@@ -48,6 +56,7 @@ t.test('a directory, a tree and a file system with fanotify', { skip }, async (t
   const written = 'CLOSE,CLOSE_WRITE,CREATE';
   const top = {
     'd/f': `${written},MOVED_FROM`,
+    'd/first': written,
     'd/last': written,
     'd/sub': 'DELETE,ISDIR',
   };
@@ -60,10 +69,6 @@ t.test('a directory, a tree and a file system with fanotify', { skip }, async (t
   t.same(await told(t, OURS, ['-F']), top);
   t.same(await told(t, OURS, ['-F', '-r']), tree);
   t.same(await told(t, OURS, ['-S']), { ...tree, beside: written });
-  t.same(await told(t, OURS, ['-F', '-r', '@d/sub']), {
-    'd/f': `${written},MOVED_FROM`,
-    'd/last': written,
-    'd/sub': 'DELETE,ISDIR',
-  });
-  t.same(await told(t, 'fsnotifywait', ['-F', '-r']), tree, 'as inotify-tools tell it');
+  t.same(await told(t, OURS, ['-F', '-r', '@d/sub']), top, 'with a directory left out');
+  if (theirs) t.same(await told(t, 'fsnotifywait', ['-F', '-r']), tree, 'as inotify-tools tell it');
 });

@@ -70,5 +70,9 @@ t.test('a directory, a tree and a file system with fanotify', { skip }, async (t
   t.same(await told(t, OURS, ['-F', '-r']), tree);
   t.same(await told(t, OURS, ['-S']), { ...tree, beside: written });
   t.same(await told(t, OURS, ['-F', '-r', '@d/sub']), top, 'with a directory left out');
-  if (theirs) t.same(await told(t, 'fsnotifywait', ['-F', '-r']), tree, 'as inotify-tools tell it');
+  if (!theirs) return;
+  // They set a mark on each directory, and may come too late for what is in a new one.
+  const { 'd/sub/new/g': _, ...seen } = await told(t, 'fsnotifywait', ['-F', '-r']);
+  const { 'd/sub/new/g': __, ...expected } = tree;
+  t.same(seen, expected, 'as inotify-tools tell it');
 });

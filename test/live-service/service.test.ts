@@ -168,7 +168,7 @@ while True: print(s.recv(4096), flush=True)`;
   });
   await waitFor(() => existsSync(name), 10_000, 'the manager to listen');
   s.configure(`[sync one]\nsource = ${s.source}/\ntarget = ${s.daemon.url('m1')}\noptions = -a\n`);
-  const service = await startService(t, s, { NOTIFY_SOCKET: name });
+  const service = await startService(t, s, { env: { NOTIFY_SOCKET: name } });
   await waitFor(() => told.includes('READY=1'), 10_000, 'systemd to be told');
   t.equal(await service.end(), 0);
   await waitFor(() => told.includes('STOPPING=1'), 10_000, 'systemd to be told');

@@ -70,13 +70,14 @@ export interface RunningService {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts the service in the foreground and waits until it answers. */
+/** Starts the service in the foreground and waits until it answers. `within`: a command line that the service's is added to. */
 export async function startService(
   t: Teardown,
   { conf, dir }: Scene,
-  env: Record<string, string> = {},
+  { env = {}, within: before = [] }: { env?: Record<string, string>; within?: readonly string[] } = {},
 ): Promise<RunningService> {
-  const child = spawn(process.execPath, [LIVE, '-c', conf], {
+  const [program, ...args] = [...before, process.execPath, LIVE, '-c', conf];
+  const child = spawn(program, args, {
     env: cleanEnv(env),
     stdio: ['ignore', 'ignore', 'pipe'],
   });

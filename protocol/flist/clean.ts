@@ -1,5 +1,5 @@
 import { compareRows } from './compare.js';
-import { EntryFlag, FileList, type Segment } from './list.js';
+import { EntryFlag, type FileList, rowAt, type Segment } from './list.js';
 import { compareBytes, isDotDir } from './siblings.js';
 
 /**
@@ -10,7 +10,7 @@ export function dropDuplicates(list: FileList, segment: Segment, protocol: numbe
   const runs = protocol >= 29 ? new FileRuns(list, segment) : null;
   let kept = -1;
   for (let i = 0; i < segment.count; i++) {
-    const row = FileList.rowAt(segment, i);
+    const row = rowAt(segment, i);
     if (kept >= 0 && isEqual(list, kept, row, protocol)) {
       kept = dropOne(list, kept, row);
       continue;
@@ -21,31 +21,31 @@ export function dropDuplicates(list: FileList, segment: Segment, protocol: numbe
       runs.note(row, i);
     } else {
       const other = runs.find(row);
-      if (other >= 0) list.flags[other] |= EntryFlag.DUPLICATE;
+      if (other >= 0) list.addFlags(other, EntryFlag.DUPLICATE);
     }
   }
 }
 
 function isEqual(list: FileList, a: number, b: number, protocol: number): boolean {
   // Rows of different directories are equal only as "x" and "x/.", which ends in a dot.
-  if (list.dir[a] !== list.dir[b] && !isDotDir(list, a) && !isDotDir(list, b)) return false;
+  if (list.dir(a) !== list.dir(b) && !isDotDir(list, a) && !isDotDir(list, b)) return false;
   return compareRows(list, a, b, protocol) === 0;
 }
 
 /** Of two equal names, marks one and returns the other. `a` sorts first. */
 function dropOne(list: FileList, a: number, b: number): number {
-  const { flags } = list;
   if (!list.isDir(b)) {
-    flags[b] |= EntryFlag.DUPLICATE;
+    list.addFlags(b, EntryFlag.DUPLICATE);
     return a;
   }
   if (!list.isDir(a)) {
-    flags[a] |= EntryFlag.DUPLICATE;
+    list.addFlags(a, EntryFlag.DUPLICATE);
     return b;
   }
-  flags[a] |= flags[b] & (EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR);
-  if ((flags[b] & EntryFlag.IMPLIED_DIR) === 0) flags[a] &= ~EntryFlag.IMPLIED_DIR;
-  flags[b] |= EntryFlag.DUPLICATE;
+  const flags = list.flags(b);
+  list.addFlags(a, flags & (EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR));
+  if ((flags & EntryFlag.IMPLIED_DIR) === 0) list.clearFlags(a, EntryFlag.IMPLIED_DIR);
+  list.addFlags(b, EntryFlag.DUPLICATE);
   return a;
 }
 
@@ -64,7 +64,7 @@ class FileRuns {
   ) {}
 
   note(row: number, position: number): void {
-    const dir = this.list.dir[row];
+    const dir = this.list.dir(row);
     if (dir !== this.dir) {
       this.dir = dir;
       this.first.set(dir, position);
@@ -75,16 +75,16 @@ class FileRuns {
   /** The first row of the same name as `row` in the run of its directory, or -1. */
   find(row: number): number {
     const { list, segment } = this;
-    const { arena, nameOffset, nameLength } = list;
-    let low = this.first.get(list.dir[row]) ?? 0;
-    let high = this.last.get(list.dir[row]) ?? -1;
-    const at = nameOffset[row];
-    const length = nameLength[row];
+    const arena = list.arenaOf(row);
+    let low = this.first.get(list.dir(row)) ?? 0;
+    let high = this.last.get(list.dir(row)) ?? -1;
+    const at = list.offsetOf(row);
+    const length = list.lengthOf(row);
     let found = -1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const other = FileList.rowAt(segment, middle);
-      const order = compareBytes(arena, nameOffset[other], nameLength[other], arena, at, length, 0);
+      const other = rowAt(segment, middle);
+      const order = compareBytes(list.arenaOf(other), list.offsetOf(other), list.lengthOf(other), arena, at, length, 0);
       if (order === 0) found = other;
       if (order >= 0) high = middle - 1;
       else low = middle + 1;
@@ -98,13 +98,13 @@ export function stripRoots(list: FileList, segment: Segment): void {
   let from = -1;
   let to = -1;
   for (let row = segment.start; row < segment.start + segment.count; row++) {
-    const dir = list.dir[row];
+    const dir = list.dir(row);
     if (dir !== from) {
-      const path = list.dirPaths[dir];
+      const path = list.dirs.path(dir);
       from = dir;
-      to = path.startsWith('/') ? list.dirId(path.slice(1)) : dir;
+      to = path.startsWith('/') ? list.dirs.id(path.slice(1)) : dir;
     }
-    list.dir[row] = to;
+    list.setDir(row, to);
   }
 }
 
@@ -116,20 +116,20 @@ export function pruneEmptyDirs(list: FileList, segment: Segment, keepDir: ((row:
     let at = id;
     while (at > 0 && !needed.has(at)) {
       needed.add(at);
-      const path = list.dirPaths[at];
-      at = list.knownDirId(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+      const path = list.dirs.path(at);
+      at = list.dirs.known(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
     }
   };
   for (let row = segment.start; row < segment.start + segment.count; row++) {
     if (list.isInactive(row)) continue;
     if (!list.isDir(row)) {
-      need(list.dir[row]);
+      need(list.dir(row));
     } else if (!isDotDir(list, row)) {
-      if (keepDir?.(row)) need(list.dirId(list.path(row)));
+      if (keepDir?.(row)) need(list.dirs.id(list.path(row)));
       else rows.push(row);
     }
   }
   for (const row of rows) {
-    if (!needed.has(list.knownDirId(list.path(row)))) list.flags[row] |= EntryFlag.CLEARED;
+    if (!needed.has(list.dirs.known(list.path(row)))) list.addFlags(row, EntryFlag.CLEARED);
   }
 }

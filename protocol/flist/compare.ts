@@ -4,13 +4,13 @@ import { compareSiblings, isDotDir } from './siblings.js';
 /** The order of 7.7: negative, 0 or positive, for rows of any directories. */
 export function compareRows(list: FileList, a: number, b: number, protocol: number): number {
   if (protocol < 29) return comparePaths(list.path(a), list.path(b));
-  if (list.dir[a] === list.dir[b]) return compareSiblings(list, a, b);
+  if (list.dir(a) === list.dir(b)) return compareSiblings(list, a, b);
   return compareTexts(textOf(list, a), textOf(list, b));
 }
 
 /** A row's name as 7.7 writes it: a directory ends in a slash, and "." is the directory it stands for. */
 function textOf(list: FileList, row: number): string {
-  const dir = list.dirPaths[list.dir[row]];
+  const dir = list.dirPath(row);
   const prefix = dir === '' || dir === '/' ? dir : `${dir}/`;
   if (!list.isDir(row)) return prefix + list.baseName(row);
   return isDotDir(list, row) ? prefix : `${prefix}${list.baseName(row)}/`;

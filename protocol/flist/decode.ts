@@ -3,12 +3,14 @@ import { readVarint, readVarint30, readVarlong, readVarlong30 } from '../bytes/v
 import { Exit, IoError, MAX_PATH, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
 import type { ByteString } from '../options.js';
+import { rowIn } from './chunk.js';
 import { IdListReader } from './id-lists.js';
 import { LinkGroups } from './link-groups.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameDecoder } from './name-decoder.js';
 import { carriesInode, carriesRdev, carriesSum, isDevice, isSpecial, type ListWire, unpackRdev } from './wire.js';
 
+const NO_TARGET = new Uint8Array(0);
 const MAX_NSEC = 999_999_999;
 /** The end mark of the byte form that carries an error value. */
 const END_WITH_ERROR = Xmit.EXTENDED_FLAGS | Xmit.IO_ERROR_ENDLIST;
@@ -56,9 +58,6 @@ export class EntryDecoder {
   /** Row of the first member that an abbreviated entry is a copy of, -1 for a full entry. */
   private eFirst = -1;
   private eReference = -1;
-  /** Shared by all symlinks and devices that came without their data. */
-  private noTarget = -1;
-  private noRdev = -1;
   /** Below protocol 30: the named top directory whose content is being read, null outside (7.8). */
   private hierarchy: ByteString | null = null;
 
@@ -90,6 +89,7 @@ export class EntryDecoder {
       if (!r.done()) return 0;
       this.ioError = ioError & IoError.MASK;
       this.links.endList();
+      this.name.endList();
       return 2;
     }
     this.readEntry(r, flags);
@@ -237,41 +237,47 @@ export class EntryDecoder {
     if (wire.hardLinks) this.links.startList();
     const row = list.addRow();
     this.name.commit(row, isDir);
-    list.mode[row] = this.mode = this.eMode;
-    list.size[row] = this.eSize;
-    list.mtime[row] = this.mtime = this.eMtime;
-    list.nsec[row] = this.eNsec;
-    list.uid[row] = this.uid = this.eUid;
-    list.gid[row] = this.gid = this.eGid;
-    if (wire.atimes) list.atime[row] = isDir ? 0 : this.eAtime;
+    const chunk = list.chunkOf(row);
+    const i = rowIn(row);
+    chunk.mode[i] = this.mode = this.eMode;
+    chunk.size.set(i, this.eSize);
+    chunk.mtime.set(i, this.eMtime);
+    chunk.nsec.set(i, this.eNsec);
+    chunk.uid.set(i, this.eUid);
+    chunk.gid.set(i, this.eGid);
+    if (wire.atimes) chunk.atime.set(i, isDir ? 0 : this.eAtime);
+    this.mtime = this.eMtime;
     this.atime = this.eAtime;
-    if (isDir) list.flags[row] = this.directoryFlags(flags, row);
+    this.uid = this.eUid;
+    this.gid = this.eGid;
+    if (isDir) list.setFlags(row, this.directoryFlags(flags, row));
     this.major = this.eMajor;
     this.minor = this.eMinor;
-    if (first >= 0) {
-      list.extra[row] = list.extra[first];
-      if (wire.sumLength > 0) {
-        list.sums.copyWithin(row * wire.sumLength, first * wire.sumLength, (first + 1) * wire.sumLength);
-      }
-    } else {
-      this.appendExtras(r, row);
-    }
+    if (first >= 0) this.copyExtras(first, row);
+    else this.appendExtras(r, row);
     if (wire.hardLinks && !isDir) this.links.join(row, flags, this.eReference);
   }
 
   private copyAttributes(first: number): void {
     const { list } = this;
-    this.eSize = list.size[first];
-    this.eMtime = list.mtime[first];
-    this.eNsec = list.nsec[first];
-    this.eMode = list.mode[first];
-    this.eAtime = this.wire.atimes ? list.atime[first] : this.atime;
-    this.eUid = list.uid[first];
-    this.eGid = list.gid[first];
+    this.eSize = list.size(first);
+    this.eMtime = list.mtime(first);
+    this.eNsec = list.nsec(first);
+    this.eMode = list.mode(first);
+    this.eAtime = this.wire.atimes ? list.atime(first) : this.atime;
+    this.eUid = list.uid(first);
+    this.eGid = list.gid(first);
     this.eUserName = this.eGroupName = null;
     this.eMajor = this.major;
     this.eMinor = this.minor;
-    if (carriesRdev(this.wire, this.eMode) && isDevice(this.eMode)) this.eMajor = list.rdevs[list.extra[first]].major;
+    if (carriesRdev(this.wire, this.eMode) && isDevice(this.eMode)) this.eMajor = list.major(first);
+  }
+
+  private copyExtras(first: number, row: number): void {
+    const { list, wire, eMode } = this;
+    if ((eMode & S_IFMT) === S_IFLNK) list.setTarget(row, list.target(first));
+    else if (isDevice(eMode)) list.setDevice(row, list.major(first), list.minor(first));
+    if (wire.sumLength > 0) list.sum(first).copy(list.sum(row));
   }
 
   private appendExtras(r: ByteReader, row: number): void {
@@ -279,26 +285,13 @@ export class EntryDecoder {
     if (this.eUserName !== null) this.users.set(this.eUid, this.eUserName);
     if (this.eGroupName !== null) this.groups.set(this.eGid, this.eGroupName);
     if ((eMode & S_IFMT) === S_IFLNK) {
-      if (wire.links) {
-        list.extra[row] = list.targets.push(this.eTarget ?? Buffer.alloc(0)) - 1;
-      } else {
-        if (this.noTarget < 0) this.noTarget = list.targets.push(Buffer.alloc(0)) - 1;
-        list.extra[row] = this.noTarget;
-      }
+      list.setTarget(row, this.eTarget ?? NO_TARGET);
     } else if (isDevice(eMode)) {
-      if (wire.devices) {
-        list.extra[row] = list.rdevs.push({ major: this.eMajor, minor: this.eMinor }) - 1;
-      } else {
-        if (this.noRdev < 0) this.noRdev = list.rdevs.push({ major: 0, minor: 0 }) - 1;
-        list.extra[row] = this.noRdev;
-      }
+      if (wire.devices) list.setDevice(row, this.eMajor, this.eMinor);
+      else list.setDevice(row, 0, 0);
     }
-    if (wire.sumLength > 0) {
-      const at = row * wire.sumLength;
-      // The sum was the last field, so it lies right behind us.
-      if (this.eHasSum) r.buf.copy(list.sums, at, r.pos - wire.sumLength, r.pos);
-      else list.sums.fill(0, at, at + wire.sumLength);
-    }
+    // The sum was the last field, so it lies right behind us.
+    if (this.eHasSum) r.buf.copy(list.sum(row), 0, r.pos - wire.sumLength, r.pos);
   }
 
   /** What the peer says about a directory's place in the transfer (7.8), as EntryFlag bits. */

@@ -2,6 +2,7 @@ import { writeLongint, writeVarint, writeVarint30, writeVarlong, writeVarlong30 
 import type { ByteWriter } from '../bytes/writer.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
+import { type Chunk, rowIn } from './chunk.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
 import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type ListWire, packRdev } from './wire.js';
@@ -51,19 +52,23 @@ export class EntryEncoder {
   /** Writes one row. Rows of one list must be written in the order in which they stand in the columns. */
   encode(w: ByteWriter, row: number): void {
     const { wire, list, name } = this;
-    if (this.firstNdx < 0) this.firstNdx = list.nextNdx(wire.incremental);
-    const mode = list.mode[row];
+    const chunk = list.chunkOf(row);
+    const i = rowIn(row);
+    if (this.firstNdx < 0) this.firstNdx = list.segments.nextNdx(wire.incremental);
+    const mode = chunk.mode[i];
     const prefix = name.advance(row);
     const suffix = name.length - prefix;
-    let flags = this.attributeFlags(row, mode);
+    let flags = this.attributeFlags(chunk, i, mode);
+    if ((mode & S_IFMT) !== S_IFDIR) flags |= this.fileFlags(row, mode);
+    else if (wire.protocol < 28) this.rdev = 0;
     let userName: ByteString | null = null;
     let groupName: ByteString | null = null;
     if ((flags & Xmit.SAME_UID) === 0) {
-      userName = this.newName(this.users, list.uid[row], true);
+      userName = this.newName(this.users, chunk.uid.get(i), true);
       if (userName !== null) flags |= Xmit.USER_NAME_FOLLOWS;
     }
     if ((flags & Xmit.SAME_GID) === 0) {
-      groupName = this.newName(this.groups, list.gid[row], false);
+      groupName = this.newName(this.groups, chunk.gid.get(i), false);
       if (groupName !== null) flags |= Xmit.GROUP_NAME_FOLLOWS;
     }
     if (prefix > 0) flags |= Xmit.SAME_NAME;
@@ -74,10 +79,10 @@ export class EntryEncoder {
     else w.u8(suffix);
     name.writeFrom(w, prefix);
     if (wire.protocol >= 30 && (flags & (Xmit.HLINKED | Xmit.HLINK_FIRST)) === Xmit.HLINKED) {
-      writeVarint(w, list.group[row]);
-      if (list.group[row] >= this.firstNdx) return;
+      writeVarint(w, list.group(row));
+      if (list.group(row) >= this.firstNdx) return;
     }
-    this.writeAttributes(w, row, flags, mode, userName, groupName);
+    this.writeAttributes(w, chunk, i, flags, userName, groupName);
     this.writeTail(w, row, flags, mode);
   }
 
@@ -117,34 +122,38 @@ export class EntryEncoder {
   }
 
   /** The flags that say which attributes are those of the entry before; moves the state on to this entry. */
-  private attributeFlags(row: number, mode: number): number {
-    const { wire, list } = this;
-    const local = list.flags[row];
+  private attributeFlags(chunk: Chunk, i: number, mode: number): number {
+    const { wire } = this;
     const isDir = (mode & S_IFMT) === S_IFDIR;
-    let flags = isDir ? directoryFlags(local, wire.protocol) : 0;
+    let flags = isDir ? directoryFlags(chunk.flags[i], wire.protocol) : 0;
     if (mode === this.mode) flags |= Xmit.SAME_MODE;
     else this.mode = mode;
-    const uid = list.uid[row];
+    const uid = chunk.uid.get(i);
     if (!wire.owner || (uid === this.uid && this.started)) flags |= Xmit.SAME_UID;
     else this.uid = uid;
-    const gid = list.gid[row];
+    const gid = chunk.gid.get(i);
     if (!wire.group || (gid === this.gid && this.started)) flags |= Xmit.SAME_GID;
     else this.gid = gid;
     this.started = true;
-    if (list.mtime[row] === this.mtime) flags |= Xmit.SAME_TIME;
-    else this.mtime = list.mtime[row];
-    if (list.nsec[row] !== 0 && wire.protocol >= 31) flags |= Xmit.MOD_NSEC;
+    const mtime = chunk.mtime.get(i);
+    if (mtime === this.mtime) flags |= Xmit.SAME_TIME;
+    else this.mtime = mtime;
+    if (chunk.nsec.get(i) !== 0 && wire.protocol >= 31) flags |= Xmit.MOD_NSEC;
     if (wire.atimes && !isDir) {
       // One byte of flags, below protocol 28, has no room for the bit.
-      if (list.atime[row] === this.atime && wire.protocol >= 28) flags |= Xmit.SAME_ATIME;
-      else this.atime = list.atime[row];
+      if (chunk.atime.get(i) === this.atime && wire.protocol >= 28) flags |= Xmit.SAME_ATIME;
+      else this.atime = chunk.atime.get(i);
     }
-    if (!isDir) {
-      if (wire.devices || wire.specials) flags |= this.rdevFlags(row, mode);
-      if (wire.hardLinks && local & EntryFlag.HLINKED && wire.protocol >= 28) flags |= this.linkFlags(row, local);
-    } else if (wire.protocol < 28) {
-      this.rdev = 0;
-    }
+    return flags;
+  }
+
+  /** The same for what only entries have that are no directories. */
+  private fileFlags(row: number, mode: number): number {
+    const { wire } = this;
+    let flags = wire.devices || wire.specials ? this.rdevFlags(row, mode) : 0;
+    if (!wire.hardLinks || wire.protocol < 28) return flags;
+    const local = this.list.flags(row);
+    if (local & EntryFlag.HLINKED) flags |= this.linkFlags(row, local);
     return flags;
   }
 
@@ -158,7 +167,8 @@ export class EntryEncoder {
       if (wire.protocol < 28) return Xmit.SAME_RDEV_PRE28;
       return Xmit.SAME_RDEV_MAJOR | (wire.protocol < 30 ? Xmit.RDEV_MINOR_8_PRE30 : 0);
     }
-    const { major, minor } = this.rdevOf(row);
+    const major = this.list.major(row);
+    const minor = this.list.minor(row);
     if (wire.protocol < 28) {
       const rdev = packRdev(major, minor);
       if (rdev === this.rdev) return Xmit.SAME_RDEV_PRE28;
@@ -170,10 +180,6 @@ export class EntryEncoder {
     else this.rdevMajor = major;
     if (wire.protocol < 30 && minor <= 0xff) flags |= Xmit.RDEV_MINOR_8_PRE30;
     return flags;
-  }
-
-  private rdevOf(row: number): { major: number; minor: number } {
-    return this.list.rdevs[this.list.extra[row]];
   }
 
   private linkFlags(row: number, local: number): number {
@@ -217,30 +223,31 @@ export class EntryEncoder {
   /** Length to group name, in the order of 7.3. */
   private writeAttributes(
     w: ByteWriter,
-    row: number,
+    chunk: Chunk,
+    i: number,
     flags: number,
-    mode: number,
     userName: ByteString | null,
     groupName: ByteString | null,
   ): void {
-    const { wire, list } = this;
+    const { wire } = this;
     const { protocol } = wire;
-    writeVarlong30(w, protocol, list.size[row], 3);
+    const mode = chunk.mode[i];
+    writeVarlong30(w, protocol, chunk.size.get(i), 3);
     if ((flags & Xmit.SAME_TIME) === 0) {
-      if (protocol >= 30) writeVarlong(w, list.mtime[row], 4);
-      else w.i32(list.mtime[row]);
+      if (protocol >= 30) writeVarlong(w, this.mtime, 4);
+      else w.i32(this.mtime);
     }
-    if (flags & Xmit.MOD_NSEC && protocol >= 31) writeVarint(w, list.nsec[row]);
+    if (flags & Xmit.MOD_NSEC && protocol >= 31) writeVarint(w, chunk.nsec.get(i));
     if ((flags & Xmit.SAME_MODE) === 0) w.i32(mode);
     if (wire.atimes && (mode & S_IFMT) !== S_IFDIR && (flags & Xmit.SAME_ATIME) === 0) {
-      writeVarlong(w, list.atime[row], 4);
+      writeVarlong(w, this.atime, 4);
     }
     if ((flags & Xmit.SAME_UID) === 0) {
-      writeVarint30(w, protocol, list.uid[row]);
+      writeVarint30(w, protocol, this.uid);
       if (userName !== null) writeName(w, userName);
     }
     if ((flags & Xmit.SAME_GID) === 0) {
-      writeVarint30(w, protocol, list.gid[row]);
+      writeVarint30(w, protocol, this.gid);
       if (groupName !== null) writeName(w, groupName);
     }
   }
@@ -250,7 +257,7 @@ export class EntryEncoder {
     const { wire, list } = this;
     if (carriesRdev(wire, mode)) this.writeRdev(w, row, flags, mode);
     if (wire.links && (mode & S_IFMT) === S_IFLNK) {
-      const target = list.targets[list.extra[row]];
+      const target = list.target(row);
       writeVarint30(w, wire.protocol, target.length);
       w.bytes(target);
     }
@@ -259,8 +266,7 @@ export class EntryEncoder {
       writeLongint(w, this.inos[row]);
     }
     if (carriesSum(wire, mode)) {
-      const at = row * wire.sumLength;
-      if ((mode & S_IFMT) === S_IFREG) w.bytes(list.sums, at, at + wire.sumLength);
+      if ((mode & S_IFMT) === S_IFREG) w.bytes(list.sum(row));
       else w.bytes(new Uint8Array(wire.sumLength));
     }
   }
@@ -271,7 +277,7 @@ export class EntryEncoder {
       if ((flags & Xmit.SAME_RDEV_PRE28) === 0) w.i32(this.rdev);
       return;
     }
-    const minor = isSpecial(mode) ? 0 : this.rdevOf(row).minor;
+    const minor = isSpecial(mode) ? 0 : this.list.minor(row);
     if ((flags & Xmit.SAME_RDEV_MAJOR) === 0) writeVarint30(w, protocol, this.rdevMajor);
     if (protocol >= 30) writeVarint(w, minor);
     else if (flags & Xmit.RDEV_MINOR_8_PRE30) w.u8(minor);

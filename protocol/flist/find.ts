@@ -1,4 +1,4 @@
-import { FileList, type Segment } from './list.js';
+import { type FileList, rowAt, type Segment } from './list.js';
 import { compareBytes, isDotDir, SiblingSorter } from './siblings.js';
 
 const SLASH = 0x2f;
@@ -15,12 +15,12 @@ class SegmentIndex {
     readonly segment: Segment,
   ) {
     const { start, count } = segment;
-    this.onlyDir = count > 0 ? list.dir[start] : -1;
+    this.onlyDir = count > 0 ? list.dir(start) : -1;
     this.rows = new Int32Array(count);
     let single = true;
     for (let i = 0; i < count; i++) {
-      this.rows[i] = FileList.rowAt(segment, i);
-      if (list.dir[start + i] !== this.onlyDir) single = false;
+      this.rows[i] = rowAt(segment, i);
+      if (list.dir(start + i) !== this.onlyDir) single = false;
     }
     this.starts = single ? null : this.group();
     const sorter = new SiblingSorter(list);
@@ -31,12 +31,12 @@ class SegmentIndex {
 
   private group(): Int32Array {
     const { list, rows } = this;
-    const starts = new Int32Array(list.dirPaths.length + 1);
-    for (let i = 0; i < rows.length; i++) starts[list.dir[rows[i]] + 1]++;
+    const starts = new Int32Array(list.dirs.end + 1);
+    for (let i = 0; i < rows.length; i++) starts[list.dir(rows[i]) + 1]++;
     for (let id = 1; id < starts.length; id++) starts[id] += starts[id - 1];
     const next = starts.slice();
     const sorted = rows.slice();
-    for (let i = 0; i < sorted.length; i++) rows[next[list.dir[sorted[i]]]++] = sorted[i];
+    for (let i = 0; i < sorted.length; i++) rows[next[list.dir(sorted[i])]++] = sorted[i];
     return starts;
   }
 
@@ -72,9 +72,8 @@ class SegmentIndex {
   /** An active row of that name among `rows[start, end)`, which are sorted as if `tail` followed each name. */
   private search(start: number, end: number, tail: number, name: Uint8Array, from: number, to: number): number {
     const { list, rows } = this;
-    const { arena, nameOffset, nameLength } = list;
     const order = (row: number): number =>
-      compareBytes(arena, nameOffset[row], nameLength[row], name, from, to - from, tail);
+      compareBytes(list.arenaOf(row), list.offsetOf(row), list.lengthOf(row), name, from, to - from, tail);
     let low = start;
     let high = end;
     while (low < high) {
@@ -113,7 +112,7 @@ export function findInSegment(
 /** The same for a whole name as a byte string. */
 export function findRow(list: FileList, segment: Segment, path: string): number {
   const slash = path.lastIndexOf('/');
-  const dirId = slash < 0 ? 0 : list.knownDirId(slash === 0 ? '/' : path.slice(0, slash));
+  const dirId = slash < 0 ? 0 : list.dirs.known(slash === 0 ? '/' : path.slice(0, slash));
   const name = Buffer.from(path.slice(slash + 1), 'latin1');
   return dirId < 0 ? -1 : findInSegment(list, segment, dirId, name, 0, name.length);
 }

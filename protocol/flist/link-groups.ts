@@ -2,7 +2,7 @@ import type { ByteReader } from '../bytes/reader.js';
 import { readLongint } from '../bytes/varint.js';
 import { S_IFDIR, S_IFMT, Xmit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
-import { EntryFlag, type FileList, type Segment } from './list.js';
+import { EntryFlag, type FileList } from './list.js';
 import { carriesInode, type ListWire } from './wire.js';
 
 /** Puts received entries into hard-link groups (7.6): by reference from protocol 30 on, by device and inode below. */
@@ -10,6 +10,8 @@ export class LinkGroups {
   /** First row and transmission number of the list that is being read; -1 between lists. */
   private startRow = -1;
   private startNdx = 0;
+  /** Numbers of all declared first members, in lists that have ended as well. */
+  private readonly firsts = new Set<number>();
   /** Row of the first member, by device and inode. */
   private readonly byInode = new Map<string, number>();
   /** Device of the previous linked entry, as its wire value less one. */
@@ -31,7 +33,7 @@ export class LinkGroups {
   startList(): void {
     if (this.startRow >= 0) return;
     this.startRow = this.list.count;
-    this.startNdx = this.list.nextNdx(this.wire.incremental);
+    this.startNdx = this.list.segments.nextNdx(this.wire.incremental);
   }
 
   /**
@@ -43,26 +45,10 @@ export class LinkGroups {
     const { list, startRow, startNdx } = this;
     const next = startNdx + list.count - startRow;
     if (reference < 0 || reference >= next) throw new ProtocolError('hard-link reference', reference);
-    const here = reference >= startNdx;
-    const row = here ? startRow + reference - startNdx : this.earlierRow(reference);
-    if (row < 0 || (list.flags[row] & EntryFlag.HLINK_FIRST) === 0) {
+    if (!this.firsts.has(reference)) {
       throw new ProtocolError('hard-link reference', `${reference} is not the first of a group`);
     }
-    return here ? row : -1;
-  }
-
-  private earlierRow(reference: number): number {
-    const { segments } = this.list;
-    let low = 0;
-    let high = segments.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const segment: Segment = segments[middle];
-      if (reference < segment.firstNdx) high = middle - 1;
-      else if (reference >= segment.firstNdx + segment.count) low = middle + 1;
-      else return segment.start + reference - segment.firstNdx;
-    }
-    return -1;
+    return reference >= startNdx ? startRow + reference - startNdx : -1;
   }
 
   /** Reads device (longint, plus one; not with SAME_DEV) and inode (longint) of an entry below protocol 30. */
@@ -82,20 +68,22 @@ export class LinkGroups {
     if (wire.protocol >= 30) {
       if ((flags & Xmit.HLINKED) === 0) return;
       const isFirst = (flags & Xmit.HLINK_FIRST) !== 0;
-      list.group[row] = isFirst ? this.startNdx + row - this.startRow : reference;
-      list.flags[row] |= isFirst ? EntryFlag.HLINKED | EntryFlag.HLINK_FIRST : EntryFlag.HLINKED;
+      const group = isFirst ? this.startNdx + row - this.startRow : reference;
+      if (isFirst) this.firsts.add(group);
+      list.setGroup(row, group);
+      list.addFlags(row, isFirst ? EntryFlag.HLINKED | EntryFlag.HLINK_FIRST : EntryFlag.HLINKED);
       return;
     }
-    if (!carriesInode(wire, list.mode[row], flags) || (list.mode[row] & S_IFMT) === S_IFDIR) return;
+    if (!carriesInode(wire, list.mode(row), flags) || (list.mode(row) & S_IFMT) === S_IFDIR) return;
     this.dev = this.eDev;
     const first = this.byInode.get(this.eKey);
     if (first === undefined) {
       this.byInode.set(this.eKey, row);
       return;
     }
-    list.flags[first] |= EntryFlag.HLINKED | EntryFlag.HLINK_FIRST;
-    list.group[first] = this.startNdx + first - this.startRow;
-    list.flags[row] |= EntryFlag.HLINKED;
-    list.group[row] = list.group[first];
+    list.addFlags(first, EntryFlag.HLINKED | EntryFlag.HLINK_FIRST);
+    list.setGroup(first, this.startNdx + first - this.startRow);
+    list.addFlags(row, EntryFlag.HLINKED);
+    list.setGroup(row, list.group(first));
   }
 }

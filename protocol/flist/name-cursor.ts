@@ -22,19 +22,19 @@ export class NameCursor {
     const { list, name } = this;
     const before = Math.min(this.length, LONGEST_PREFIX);
     let shared = 0;
-    if (list.dir[row] === this.dirId) {
+    if (list.dir(row) === this.dirId) {
       shared = Math.min(before, this.dirLength);
     } else {
-      this.loadDirectory(list.dir[row]);
+      this.loadDirectory(list.dir(row));
       const { dirName, dirLength } = this;
       const limit = Math.min(before, dirLength);
       while (shared < limit && name[shared] === dirName[shared]) shared++;
       dirName.copy(name, shared, shared, dirLength);
     }
     const { dirLength } = this;
-    const { arena } = list;
-    const at = list.nameOffset[row];
-    const length = list.nameLength[row];
+    const arena = list.arenaOf(row);
+    const at = list.offsetOf(row);
+    const length = list.lengthOf(row);
     let i = 0;
     if (shared === dirLength) {
       const limit = Math.min(before - dirLength, length);
@@ -47,7 +47,7 @@ export class NameCursor {
   }
 
   private loadDirectory(id: number): void {
-    const path = this.list.dirPaths[id];
+    const path = this.list.dirs.path(id);
     this.dirId = id;
     this.dirLength = this.dirName.write(path, 'latin1');
     if (path !== '' && path !== '/') this.dirName[this.dirLength++] = SLASH;

@@ -10,7 +10,7 @@ const DOT = 0x2e;
 /** Reads the names of entries, each compressed against the one before, and refuses those that could leave the tree. */
 export class NameDecoder {
   private readonly name = Buffer.allocUnsafeSlow(MAX_PATH);
-  /** Of the entry before: its length, where its last slash is (-1: none), and the id of its directory. */
+  /** Of the entry before: its length, where its last slash is (-1: none, MAX_PATH: to be looked for), and the id of its directory. */
   private length = 0;
   private slash = -1;
   private dirId = 0;
@@ -55,6 +55,11 @@ export class NameDecoder {
     return true;
   }
 
+  /** Another list begins: the number of the last directory may be forgotten before the next name comes. */
+  endList(): void {
+    this.slash = MAX_PATH;
+  }
+
   /** Checks the name that was read, makes it the row's, and keeps it for the next entry. */
   commit(row: number, isDir: boolean): void {
     const { list, name, shared, newLength } = this;
@@ -63,13 +68,13 @@ export class NameDecoder {
       slash = this.slash;
     } else {
       if (slash < 0 && shared > 0) slash = name.lastIndexOf(SLASH, shared - 1);
-      this.dirId = slash < 0 ? 0 : list.dirId(this.directory(slash));
+      this.dirId = slash < 0 ? 0 : list.dirs.id(this.directory(slash));
       this.slash = slash;
     }
     this.length = newLength;
     this.checkLast(slash + 1, newLength, isDir);
     list.setName(row, name, slash + 1, newLength);
-    list.dir[row] = this.dirId;
+    list.setDir(row, this.dirId);
   }
 
   /** The directory part in front of the slash at `end`, after a look at each of its components. */

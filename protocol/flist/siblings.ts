@@ -1,9 +1,9 @@
-/** Names in one arena, by row: what sorting needs to know of a file list, or of a directory. */
+/** Names by row: what sorting needs to know of a file list, or of a directory. */
 export interface Names {
-  readonly arena: Uint8Array;
-  /** Last component of a row's name: where it is in the arena, and its length. */
-  readonly nameOffset: Uint32Array;
-  readonly nameLength: Uint16Array;
+  /** Last component of a row's name: the bytes it is in, where it begins, and its length. */
+  arenaOf(row: number): Uint8Array;
+  offsetOf(row: number): number;
+  lengthOf(row: number): number;
   isDir(row: number): boolean;
 }
 
@@ -15,7 +15,7 @@ const INSERTION_LIMIT = 12;
 
 /** True for the directory called ".", which sorts as an empty text. */
 export function isDotDir(list: Names, row: number): boolean {
-  return list.nameLength[row] === 1 && list.arena[list.nameOffset[row]] === DOT && list.isDir(row);
+  return list.lengthOf(row) === 1 && list.arenaOf(row)[list.offsetOf(row)] === DOT && list.isDir(row);
 }
 
 /**
@@ -32,12 +32,12 @@ export function compareSiblings(list: Names, a: number, b: number): number {
     if (dirA !== dirB) return dirA ? 1 : -1;
   }
   return compareBytes(
-    list.arena,
-    list.nameOffset[a],
-    list.nameLength[a],
-    list.arena,
-    list.nameOffset[b],
-    list.nameLength[b],
+    list.arenaOf(a),
+    list.offsetOf(a),
+    list.lengthOf(a),
+    list.arenaOf(b),
+    list.offsetOf(b),
+    list.lengthOf(b),
     dirA ? SLASH : 0,
   );
 }
@@ -92,7 +92,6 @@ export class SiblingSorter {
   /** A number per row that orders most pairs: the kind, and the first bytes behind what all names have in common. */
   private fillKeys(rows: Int32Array): void {
     const { list, keys } = this;
-    const { arena } = list;
     const common = this.commonPrefix(rows);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
@@ -101,8 +100,9 @@ export class SiblingSorter {
         keys[i] = -1;
         continue;
       }
-      const at = list.nameOffset[row];
-      const length = list.nameLength[row];
+      const arena = list.arenaOf(row);
+      const at = list.offsetOf(row);
+      const length = list.lengthOf(row);
       let key = isDir ? 1 : 0;
       for (let k = common; k < common + KEY_BYTES; k++) {
         key = key * 256 + (k < length ? arena[at + k] : k === length && isDir ? SLASH : 0);
@@ -113,14 +113,15 @@ export class SiblingSorter {
 
   private commonPrefix(rows: Int32Array): number {
     const { list } = this;
-    const { arena } = list;
-    const first = list.nameOffset[rows[0]];
-    let common = list.nameLength[rows[0]];
+    const firstArena = list.arenaOf(rows[0]);
+    const first = list.offsetOf(rows[0]);
+    let common = list.lengthOf(rows[0]);
     for (let i = 1; i < rows.length && common > 0; i++) {
-      const at = list.nameOffset[rows[i]];
-      common = Math.min(common, list.nameLength[rows[i]]);
+      const arena = list.arenaOf(rows[i]);
+      const at = list.offsetOf(rows[i]);
+      common = Math.min(common, list.lengthOf(rows[i]));
       let k = 0;
-      while (k < common && arena[first + k] === arena[at + k]) k++;
+      while (k < common && firstArena[first + k] === arena[at + k]) k++;
       common = k;
     }
     return common;

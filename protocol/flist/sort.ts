@@ -1,6 +1,6 @@
 import { dropDuplicates, pruneEmptyDirs, stripRoots } from './clean.js';
 import { comparePaths, compareRows } from './compare.js';
-import { FileList, type Segment } from './list.js';
+import { type FileList, rowAt, type Segment } from './list.js';
 import { sortTree } from './tree-sort.js';
 
 export { compareRows } from './compare.js';
@@ -19,18 +19,20 @@ export interface FinishOptions {
 /**
  * Makes a list that was sent or received whole ready for use: puts its rows in the order that both ends number them
  * in (`segment.order`, null when the rows have it already), numbers its directories (`list.dirRows`, and
- * `list.extra[row]` of a directory), and on a receiver takes out what the other end does not know of.
+ * `list.extra(row)` of a directory), and on a receiver takes out what the other end does not know of.
  */
 export function finishSegment(list: FileList, segment: Segment, o: FinishOptions): void {
   segment.order = sortRows(list, segment.start, segment.count, o.protocol);
   for (let i = 0; i < segment.count; i++) {
-    const row = FileList.rowAt(segment, i);
-    if (list.isDir(row)) list.extra[row] = list.dirRows.push(row) - 1;
+    const row = rowAt(segment, i);
+    if (list.isDir(row)) list.setExtra(row, list.dirRows.push(row) - 1);
   }
-  if (!o.removeDuplicates) return;
-  dropDuplicates(list, segment, o.protocol);
-  stripRoots(list, segment);
-  if (o.pruneEmptyDirs) pruneEmptyDirs(list, segment, o.keepDir ?? null);
+  if (o.removeDuplicates) {
+    dropDuplicates(list, segment, o.protocol);
+    stripRoots(list, segment);
+    if (o.pruneEmptyDirs) pruneEmptyDirs(list, segment, o.keepDir ?? null);
+  }
+  if (o.incremental) list.holdPaths(segment);
 }
 
 function sortRows(list: FileList, start: number, count: number, protocol: number): Int32Array | null {

@@ -18,7 +18,7 @@ export function sortTree(list: FileList, start: number, count: number): Int32Arr
 }
 
 function sameDirectory(list: FileList, start: number, count: number): boolean {
-  for (let i = 1; i < count; i++) if (list.dir[start + i] !== list.dir[start]) return false;
+  for (let i = 1; i < count; i++) if (list.dir(start + i) !== list.dir(start)) return false;
   return true;
 }
 
@@ -49,7 +49,6 @@ class TreeSort {
 
   run(): Int32Array {
     const { list } = this;
-    const { arenaUsed } = list;
     this.linkDirectories();
     this.fillBuckets();
     const sorter = new SiblingSorter(list);
@@ -58,7 +57,6 @@ class TreeSort {
     }
     this.walk();
     while (list.count > this.realRows) list.dropRow();
-    list.arenaUsed = arenaUsed;
     return this.out;
   }
 
@@ -67,30 +65,30 @@ class TreeSort {
     const { list, start, count } = this;
     for (let row = start; row < start + count; row++) {
       if (!list.isDir(row) || isDotDir(list, row)) continue;
-      const id = list.knownDirId(list.path(row));
-      if (id <= 0 || id === list.dir[row]) continue;
+      const id = list.dirs.known(list.path(row));
+      if (id <= 0 || id === list.dir(row)) continue;
       this.content[row - start] = id;
       this.linked.add(id);
     }
     for (let row = start; row < start + count; row++) {
-      if (row === start || list.dir[row] !== list.dir[row - 1]) this.linkMissing(list.dir[row]);
+      if (row === start || list.dir(row) !== list.dir(row - 1)) this.linkMissing(list.dir(row));
     }
   }
 
   private linkMissing(id: number): void {
     const { list, linked } = this;
     while (!linked.has(id)) {
-      const path: ByteString = list.dirPaths[id];
+      const path: ByteString = list.dirs.path(id);
       const slash = path.lastIndexOf('/');
       const parent = slash < 0 || path === '/' ? '' : slash === 0 ? '/' : path.slice(0, slash);
       const name = Buffer.from(path.slice(slash + 1), 'latin1');
       const row = list.addRow();
       list.setName(row, name, 0, name.length);
-      list.mode[row] = S_IFDIR;
-      list.dir[row] = list.dirId(parent);
+      list.setMode(row, S_IFDIR);
+      list.setDir(row, list.dirs.id(parent));
       this.addedContent.push(id);
       linked.add(id);
-      id = list.dir[row];
+      id = list.dir(row);
     }
   }
 
@@ -98,14 +96,14 @@ class TreeSort {
     const { list, start, count, realRows } = this;
     const total = count + list.count - realRows;
     const rowAt = (i: number): number => (i < count ? start + i : realRows + i - count);
-    const starts = new Int32Array(list.dirPaths.length + 1);
-    for (let i = 0; i < total; i++) starts[list.dir[rowAt(i)] + 1]++;
+    const starts = new Int32Array(list.dirs.end + 1);
+    for (let i = 0; i < total; i++) starts[list.dir(rowAt(i)) + 1]++;
     for (let id = 1; id < starts.length; id++) starts[id] += starts[id - 1];
     const next = starts.slice();
     const rows = new Int32Array(total);
     for (let i = 0; i < total; i++) {
       const row = rowAt(i);
-      rows[next[list.dir[row]]++] = row;
+      rows[next[list.dir(row)]++] = row;
     }
     this.bucketStart = starts;
     this.bucketRows = rows;

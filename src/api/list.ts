@@ -65,17 +65,17 @@ export async function list(place: string, run: RunOptions = {}): Promise<ListedF
       const { list: rows } = session;
       session.onListed = (row) => {
         const pathBytes = Buffer.from(rows.path(row), 'latin1');
-        const mode = rows.mode[row];
+        const mode = rows.mode(row);
         const entry: ListedFile = {
           path: pathBytes.toString('utf8'),
           pathBytes,
           type: typeOf(mode),
           mode,
-          size: rows.size[row],
-          mtime: new Date(rows.mtime[row] * 1000 + Math.floor(rows.nsec[row] / 1e6)),
+          size: rows.size(row),
+          mtime: new Date(rows.mtime(row) * 1000 + Math.floor(rows.nsec(row) / 1e6)),
         };
-        if (entry.type === 'symlink' && rows.extra[row] >= 0) {
-          entry.target = toText(rows.targets[rows.extra[row]].toString('latin1'));
+        if (entry.type === 'symlink' && rows.extra(row) >= 0) {
+          entry.target = toText(rows.target(row).toString('latin1'));
         }
         files.push(entry);
       };

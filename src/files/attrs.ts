@@ -1,6 +1,6 @@
 import { fchownSync, lchownSync } from 'node:fs';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
-import type { FileList } from '../../protocol/flist/list.js';
+import type { Rows } from '../../protocol/flist/rows.js';
 import type { Options } from '../../protocol/options.js';
 import { changeMode } from '../libc/files.js';
 import { type ChmodRule, PERMISSION_BITS, tweakMode } from './chmod.js';
@@ -95,11 +95,11 @@ export class AttributeSetter {
    */
   apply(
     path: Buffer,
-    list: FileList,
+    list: Rows,
     row: number,
     st: FileStat,
     kind: AttributeKind,
-    mode: number = list.mode[row],
+    mode: number = list.mode(row),
   ): boolean {
     this.changed = 0;
     const fd = kind.fd ?? -1;
@@ -115,7 +115,7 @@ export class AttributeSetter {
   private applyFake(
     path: Buffer,
     fd: number,
-    list: FileList,
+    list: Rows,
     row: number,
     st: FileStat,
     kind: AttributeKind,
@@ -123,9 +123,10 @@ export class AttributeSetter {
   ): boolean {
     const { o, ids } = this;
     const type = mode & S_IFMT;
-    const device = type === S_IFCHR || type === S_IFBLK ? list.rdevs[list.extra[row]] : NO_DEVICE;
-    const uid = o.owner ? ids.uid(list.uid[row]) : st.uid;
-    const gid = o.group ? ids.gid(list.gid[row]) : st.gid;
+    const isDevice = type === S_IFCHR || type === S_IFBLK;
+    const device = isDevice ? { major: list.major(row), minor: list.minor(row) } : NO_DEVICE;
+    const uid = o.owner ? ids.uid(list.uid(row)) : st.uid;
+    const gid = o.group ? ids.gid(list.gid(row)) : st.gid;
     try {
       storeFakeStat(path, { mode, major: device.major, minor: device.minor, uid, gid });
     } catch (error) {
@@ -152,10 +153,10 @@ export class AttributeSetter {
   private presentMode = 0;
 
   /** False when it failed. */
-  private setOwner(path: Buffer, fd: number, list: FileList, row: number, st: FileStat): boolean {
+  private setOwner(path: Buffer, fd: number, list: Rows, row: number, st: FileStat): boolean {
     const { o, ids } = this;
-    const uid = o.owner && this.isRoot ? ids.uid(list.uid[row]) : st.uid;
-    const gid = o.group && ids.maySetGroup(list.gid[row]) ? ids.gid(list.gid[row]) : st.gid;
+    const uid = o.owner && this.isRoot ? ids.uid(list.uid(row)) : st.uid;
+    const gid = o.group && ids.maySetGroup(list.gid(row)) ? ids.gid(list.gid(row)) : st.gid;
     const changeUid = uid !== st.uid;
     const changeGid = gid !== st.gid;
     if (!changeUid && !changeGid) return true;
@@ -176,24 +177,24 @@ export class AttributeSetter {
     return true;
   }
 
-  private impossible(what: string, list: FileList, row: number): void {
+  private impossible(what: string, list: Rows, row: number): void {
     this.reporter.failure(`${what} 4294967295 (-1) is impossible to set on ${this.name(list, row)}`);
   }
 
   /** False when it failed. */
-  private setTimes(path: Buffer, fd: number, list: FileList, row: number, st: FileStat, kind: AttributeKind): boolean {
+  private setTimes(path: Buffer, fd: number, list: Rows, row: number, st: FileStat, kind: AttributeKind): boolean {
     const { o } = this;
     const type = st.mode & S_IFMT;
     if (kind.skipTimes === true) return true;
     if (type === S_IFDIR ? o.omitDirTimes : type === S_IFLNK && o.omitLinkTimes) return true;
     const exact = kind.exactTimes === true;
     const window = exact ? -1 : o.modifyWindow;
-    const setM = o.times && !sameTime(list.mtime[row], list.nsec[row], st.mtime, st.nsec, window);
+    const setM = o.times && !sameTime(list.mtime(row), list.nsec(row), st.mtime, st.nsec, window);
     const wantA = o.atimes > 0 && type !== S_IFDIR;
-    const setA = wantA && (exact || !sameTime(st.atime, 0, list.atime[row], 0, window));
+    const setA = wantA && (exact || !sameTime(st.atime, 0, list.atime(row), 0, window));
     if (!setM && !setA) return true;
     try {
-      setFileTimes(path, fd, st, setA ? list.atime[row] : null, setM ? list.mtime[row] : null, list.nsec[row]);
+      setFileTimes(path, fd, st, setA ? list.atime(row) : null, setM ? list.mtime(row) : null, list.nsec(row));
     } catch (error) {
       this.reporter.problem(`failed to set times on ${this.name(list, row)}`, error);
       return false;
@@ -202,7 +203,7 @@ export class AttributeSetter {
     return true;
   }
 
-  private setMode(path: Buffer, fd: number, list: FileList, row: number, wanted: number): void {
+  private setMode(path: Buffer, fd: number, list: Rows, row: number, wanted: number): void {
     // Linux has no permissions of links.
     if (((this.presentMode ^ wanted) & PERMISSION_BITS) === 0 || (wanted & S_IFMT) === S_IFLNK) return;
     try {
@@ -214,7 +215,7 @@ export class AttributeSetter {
     }
   }
 
-  private name(list: FileList, row: number): string {
+  private name(list: Rows, row: number): string {
     return this.reporter.fullName(list.path(row));
   }
 }

@@ -7,6 +7,10 @@ import { countLooks, type FileStat, fromStatx, lstatInto } from './stat.js';
 export interface DirectoryEntries extends Names {
   /** Number of entries, without `.` and `..`. */
   readonly count: number;
+  /** All names, and where each begins and how long it is. */
+  readonly arena: Uint8Array;
+  readonly nameOffset: Uint32Array;
+  readonly nameLength: Uint16Array;
   /** State of an entry, a link itself; 0 or an error number. */
   stat(entry: number, st: FileStat): number;
   /** Target of the link that an entry is. Throws an errno error. */
@@ -18,6 +22,18 @@ export interface DirectoryEntries extends Names {
 class LibcEntries extends RawDirectory implements DirectoryEntries {
   asDirectories = false;
   readonly sorter = new SiblingSorter(this);
+
+  arenaOf(): Uint8Array {
+    return this.arena;
+  }
+
+  offsetOf(entry: number): number {
+    return this.nameOffset[entry];
+  }
+
+  lengthOf(entry: number): number {
+    return this.nameLength[entry];
+  }
 
   isDir(): boolean {
     return this.asDirectories;
@@ -51,6 +67,18 @@ class NodeEntries implements DirectoryEntries {
       this.nameLength[i] = names[i].length;
       at += names[i].length;
     }
+  }
+
+  arenaOf(): Uint8Array {
+    return this.arena;
+  }
+
+  offsetOf(entry: number): number {
+    return this.nameOffset[entry];
+  }
+
+  lengthOf(entry: number): number {
+    return this.nameLength[entry];
   }
 
   isDir(): boolean {

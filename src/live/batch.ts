@@ -25,8 +25,8 @@ function listed({ list }: Session): { paths: ByteString[]; deleted: ByteString[]
   const paths: ByteString[] = [];
   const deleted: ByteString[] = [];
   for (let row = 0; row < list.count; row++) {
-    if (list.mode[row] === 0) deleted.push(list.path(row));
-    else if ((list.flags[row] & EntryFlag.IMPLIED_DIR) === 0) paths.push(list.path(row));
+    if (list.mode(row) === 0) deleted.push(list.path(row));
+    else if ((list.flags(row) & EntryFlag.IMPLIED_DIR) === 0) paths.push(list.path(row));
   }
   return { paths, deleted };
 }

@@ -118,7 +118,7 @@ export class BasisDirs {
     const { found } = this;
     const { list } = this.receiving.session;
     if (lstatInto(path, found) !== 0 || !found.exists) return Level.NONE;
-    if ((found.mode & S_IFMT) !== (list.mode[row] & S_IFMT)) return Level.NONE;
+    if ((found.mode & S_IFMT) !== (list.mode(row) & S_IFMT)) return Level.NONE;
     if (!this.sameContent(row, path)) return Level.TYPE;
     return this.sameAttributes(row, found) ? Level.ALL : Level.CONTENT;
   }
@@ -128,13 +128,10 @@ export class BasisDirs {
     const { found } = this;
     if (found.isRegular) return this.check.same(row, path, found);
     if (found.isLink) {
-      return (
-        list.extra[row] >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]])
-      );
+      return list.extra(row) >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.target(row));
     }
     if (!found.isDevice) return true;
-    const rdev = list.rdevs[list.extra[row]];
-    return found.rdevMajor === rdev.major && found.rdevMinor === rdev.minor;
+    return found.rdevMajor === list.major(row) && found.rdevMinor === list.minor(row);
   }
 
   /** Here times count for every type that has any, whatever -O says. */
@@ -142,7 +139,7 @@ export class BasisDirs {
     const { list, options: o } = this.receiving.session;
     if (this.itemizer.differences(row, st, 0, null) & ~(Item.REPORT_TIME | Item.REPORT_ATIME)) return false;
     if (!o.times || (st.isLink && o.omitLinkTimes)) return true;
-    return !timesDiffer(o, list.mtime[row], list.nsec[row], st.mtime, st.nsec);
+    return !timesDiffer(o, list.mtime(row), list.nsec(row), st.mtime, st.nsec);
   }
 
   /**

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { IoError, Msg, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { findInSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { compareForRemoval } from '../files/remove.js';
@@ -51,7 +51,7 @@ export class Deleter {
   directory(row: number, segment: Segment, delay: boolean): void {
     const { session, parts } = this.receiving;
     const { list, options: o, log } = session;
-    if ((list.flags[row] & EntryFlag.CONTENT_DIR) === 0) return;
+    if ((list.flags(row) & EntryFlag.CONTENT_DIR) === 0) return;
     if (session.ioError & IoError.GENERAL && !o.ignoreErrors) {
       if (!this.warned) log.info(skippingDeletion());
       this.warned = true;
@@ -59,7 +59,7 @@ export class Deleter {
     }
     const path = list.path(row);
     const dir = path === '.' ? '' : path;
-    const dirId = list.dirId(dir);
+    const dirId = list.dirs.known(dir);
     const scope = parts.scope.into(dir);
     const device = o.oneFileSystem > 0 ? this.deviceOf(dir) : 0;
     const isExtra = (name: Buffer) => findInSegment(list, segment, dirId, name, 0, name.length) < 0;
@@ -243,25 +243,18 @@ export class Deleter {
     this.delayed.length = 0;
   }
 
-  /** --delete-before and --delete-after: the whole tree at once. */
+  /** --delete-before and --delete-after: the whole tree at once. There is one list then (8). */
   everything(): void {
     const { list, options: o, log } = this.receiving.session;
     for (const segment of list.segments) {
       for (let i = 0; i < segment.count; i++) {
-        const row = FileList.rowAt(segment, i);
+        const row = rowAt(segment, i);
         if (!list.isDir(row) || list.isInactive(row)) continue;
-        const isTop = (list.flags[row] & EntryFlag.CONTENT_DIR) !== 0 && (list.flags[row] & EntryFlag.TOP_DIR) !== 0;
+        const isTop = (list.flags(row) & EntryFlag.CONTENT_DIR) !== 0 && (list.flags(row) & EntryFlag.TOP_DIR) !== 0;
         if ((o.debug.del ?? 0) >= 1 && isTop) log.info(deletingIn(list.path(row)));
-        this.directory(row, this.segmentFor(row) ?? segment, false);
+        this.directory(row, segment, false);
       }
     }
-  }
-
-  /** The list with a directory's entries: its own one with incremental recursion, else the only one. */
-  private segmentFor(row: number): Segment | null {
-    const { list, incremental } = this.receiving.session;
-    if (!incremental) return list.segments[0];
-    return list.segments.find((s) => s.parentRow === row) ?? null;
   }
 
   /** The closing line about --max-delete. */

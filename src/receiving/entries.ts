@@ -76,22 +76,31 @@ export class EntryMaker {
       const path = this.receiving.destPath(row);
       const errno = lstatInto(path, st);
       if (errno === 0 && follow && st.isLink) {
-        this.lookThrough(row, st);
+        this.lookThrough(this.receiving.relativePath(row), st);
       }
       return errno;
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
-      st.exists = false;
-      return errnoOf(error);
+      return cannotLook(error, st);
+    }
+  }
+
+  /** The same for the directory at `path`, whose row may be forgotten. */
+  lookAtDirectory(path: ByteString, st: FileStat): number {
+    const { session, parts } = this.receiving;
+    try {
+      const errno = lstatInto(parts.root.path(path), st);
+      if (errno === 0 && session.options.keepDirlinks && st.isLink) this.lookThrough(path, st);
+      return errno;
+    } catch (error) {
+      return cannotLook(error, st);
     }
   }
 
   /** -K: a link to a directory stands for that, unless it leads out of a tree that is held. */
-  private lookThrough(row: number, st: FileStat): void {
+  private lookThrough(path: ByteString, st: FileStat): void {
     const { receiving, stat } = this;
     try {
-      statInto(receiving.parts.root.resolve(receiving.relativePath(row)), stat);
+      statInto(receiving.parts.root.resolve(path), stat);
     } catch {
       return;
     }
@@ -112,7 +121,7 @@ export class EntryMaker {
     const path = this.receiving.relativePath(row);
     if (this.deleter.makeRoom(path) !== 'gone') {
       session.log.xferError(
-        `could not make way for new ${kindName(session.list.mode[row])}: ${this.receiving.shownName(row)}\n`,
+        `could not make way for new ${kindName(session.list.mode(row))}: ${this.receiving.shownName(row)}\n`,
       );
       return false;
     }
@@ -131,8 +140,8 @@ export class EntryMaker {
     if (o.dryRun || !o.times || o.omitDirTimes || this.isImplied(row)) return;
     if (st.exists && (st.isDir || !this.makeRoom(row, st))) return;
     try {
-      fs.mkdirSync(this.receiving.destPath(row), list.mode[row] & 0o700);
-      list.flags[row] |= EntryFlag.DIR_CREATED;
+      fs.mkdirSync(this.receiving.destPath(row), list.mode(row) & 0o700);
+      list.addFlags(row, EntryFlag.DIR_CREATED);
     } catch {
       // `directory` tries again and reports it.
     }
@@ -141,7 +150,7 @@ export class EntryMaker {
   /** --no-implied-dirs: parents that -R brought along are made as they are needed, and keep what they have. */
   private isImplied(row: number): boolean {
     const { list, options: o } = this.receiving.session;
-    return !o.impliedDirs && (list.flags[row] & EntryFlag.IMPLIED_DIR) !== 0;
+    return !o.impliedDirs && (list.flags(row) & EntryFlag.IMPLIED_DIR) !== 0;
   }
 
   private lastParent: ByteString | null = null;
@@ -150,7 +159,7 @@ export class EntryMaker {
   makeParents(row: number): void {
     const { receiving } = this;
     const { list } = receiving.session;
-    const dir = list.dirPaths[list.dir[row]];
+    const dir = list.dirPath(row);
     if (dir === this.lastParent || dir === '') return;
     this.lastParent = dir;
     const path = receiving.parts.root.path(dir);
@@ -175,7 +184,7 @@ export class EntryMaker {
       return;
     }
     if (o.dryRun && !st.exists) this.missInDryRun(row);
-    const isNew = !st.exists || (list.flags[row] & EntryFlag.DIR_CREATED) !== 0;
+    const isNew = !st.exists || (list.flags(row) & EntryFlag.DIR_CREATED) !== 0;
     receiving.settleMode(row, isNew ? null : st);
     const verdict = isNew && this.basisDirs !== null ? this.basisDirs.other(ndx, row, this.basis) : 'none';
     const compared = verdict === 'none' ? (isNew ? null : st) : this.basis;
@@ -190,8 +199,8 @@ export class EntryMaker {
     const path = receiving.destPath(row);
     if (isNew) lstatInto(path, st);
     if (parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true })) itemizer.made(row);
-    if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode[row], parts.isRoot)) {
-      list.flags[row] |= EntryFlag.TOUCH_UP;
+    if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode(row), parts.isRoot)) {
+      list.addFlags(row, EntryFlag.TOUCH_UP);
     }
   }
 
@@ -204,7 +213,7 @@ export class EntryMaker {
   private mkdir(row: number): boolean {
     const { receiving } = this;
     const { session } = receiving;
-    const mode = (session.list.mode[row] & 0o777) | 0o700;
+    const mode = (session.list.mode(row) & 0o777) | 0o700;
     try {
       try {
         fs.mkdirSync(receiving.destPath(row), mode);
@@ -215,7 +224,7 @@ export class EntryMaker {
         this.makeParents(row);
         fs.mkdirSync(receiving.destPath(row), mode);
       }
-      session.list.flags[row] |= EntryFlag.DIR_CREATED;
+      session.list.addFlags(row, EntryFlag.DIR_CREATED);
       return true;
     } catch (error) {
       session.log.xferError(
@@ -238,7 +247,7 @@ export class EntryMaker {
   symlink(ndx: number, row: number, st: FileStat): void {
     const { receiving } = this;
     const { session } = receiving;
-    const target = session.list.targets[session.list.extra[row]];
+    const target = session.list.target(row);
     if (session.options.safeLinks && isUnsafeLink(target.toString('latin1'), receiving.relativePath(row))) {
       if (session.options.info.name >= 1) {
         session.log.info(ignoringUnsafeLink(receiving.shownName(row), target.toString('latin1')));
@@ -258,20 +267,21 @@ export class EntryMaker {
   special(ndx: number, row: number, st: FileStat): void {
     const { receiving } = this;
     const { list } = receiving.session;
-    const rdev = list.extra[row] >= 0 ? list.rdevs[list.extra[row]] : { major: 0, minor: 0 };
-    const mode = list.mode[row];
+    const major = list.major(row);
+    const minor = list.minor(row);
+    const mode = list.mode(row);
     let isNew = false;
     if (st.exists) {
       const sameType = (st.mode & S_IFMT) === (mode & S_IFMT);
       const isDevice = st.isDevice;
-      if (sameType && (!isDevice || (st.rdevMajor === rdev.major && st.rdevMinor === rdev.minor))) {
+      if (sameType && (!isDevice || (st.rdevMajor === major && st.rdevMinor === minor))) {
         this.unchanged(ndx, row, st);
         return;
       }
       isNew = deviceClass(st.mode) !== deviceClass(mode);
     }
     this.create(ndx, row, st, isNew, (path, exists) =>
-      makeSpecial(receiving.parts.root, path, mode, rdev.major, rdev.minor, exists),
+      makeSpecial(receiving.parts.root, path, mode, major, minor, exists),
     );
   }
 
@@ -304,7 +314,7 @@ export class EntryMaker {
 
   private tellMade(row: number): void {
     const { list } = this.receiving.session;
-    if (list.isLink(row)) this.itemizer.made(row, ' -> ', list.targets[list.extra[row]].toString('latin1'));
+    if (list.isLink(row)) this.itemizer.made(row, ' -> ', list.target(row).toString('latin1'));
     else this.itemizer.made(row);
   }
 
@@ -318,9 +328,7 @@ export class EntryMaker {
       make(path, exists);
     } catch (error) {
       const shown = receiving.fullName(path);
-      const what = list.isLink(row)
-        ? `symlink ${shown} -> "${list.targets[list.extra[row]].toString('latin1')}"`
-        : `mknod ${shown}`;
+      const what = list.isLink(row) ? `symlink ${shown} -> "${list.target(row).toString('latin1')}"` : `mknod ${shown}`;
       session.log.xferError(`rsync: [generator] ${what} failed: ${errnoText(error)}\n`);
       return false;
     }
@@ -364,11 +372,19 @@ export class EntryMaker {
   /** An item is in place: members of its hard-link group follow, and the sender may remove it. */
   finished(ndx: number, row: number): void {
     const { session } = this.receiving;
-    if (session.list.flags[row] & EntryFlag.HLINKED && session.options.hardLinks) this.linked.others(row);
-    if (session.options.removeSourceFiles && (session.list.mode[row] & S_IFMT) !== S_IFDIR && !session.options.dryRun) {
+    if (session.list.flags(row) & EntryFlag.HLINKED && session.options.hardLinks) this.linked.others(row);
+    if (session.options.removeSourceFiles && (session.list.mode(row) & S_IFMT) !== S_IFDIR && !session.options.dryRun) {
       session.sendNumber(Msg.SUCCESS, ndx);
     }
   }
+}
+
+/** Nothing is at a path whose directory cannot be entered. Throws what is another error. */
+function cannotLook(error: unknown, st: FileStat): number {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+  st.exists = false;
+  return errnoOf(error);
 }
 
 /** Devices are one kind of entry, fifos and sockets another one. */

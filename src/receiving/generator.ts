@@ -8,7 +8,7 @@ import {
   S_IFREG,
   SIGNIFICANT_ITEM_FLAGS,
 } from '../../protocol/constants.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
@@ -84,7 +84,7 @@ export class Generator {
     for (let i = 0; ; i++) {
       while (i >= list.segments.length && !receiving.lists.complete) await this.waitForReceiver();
       if (i >= list.segments.length) break;
-      await this.segment(list.segments[i]);
+      await this.segment(list.segments.at(i));
       this.worked = i + 1;
       await this.closeLists();
     }
@@ -123,7 +123,7 @@ export class Generator {
     if (session.options.hardLinks) await this.links.lookAhead(() => this.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
-      const row = FileList.rowAt(segment, i);
+      const row = rowAt(segment, i);
       if (!this.sweep.passes(row)) {
         this.entry(segment.firstNdx + i, row, segment);
         if (this.requests.hasPending) await this.requests.sendSums();
@@ -198,7 +198,7 @@ export class Generator {
       if (!isDir) this.links.skip(row);
       return;
     }
-    if (list.mode[row] === 0) {
+    if (list.mode(row) === 0) {
       this.missing(row, path);
       return;
     }
@@ -218,7 +218,7 @@ export class Generator {
       if (!entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
       return;
     }
-    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && !this.links.goes(ndx, row)) return;
+    if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks && !this.links.goes(ndx, row)) return;
     this.make(ndx, row, stat, errno);
   }
 
@@ -238,16 +238,16 @@ export class Generator {
     const { session } = this.receiving;
     const { options: o, list } = session;
     const mayMakeDevices = this.receiving.parts.isRoot || o.fakeSuper;
-    switch (list.mode[row] & S_IFMT) {
+    switch (list.mode(row) & S_IFMT) {
       case S_IFREG:
         this.requests.file(ndx, row, stat, errno);
         return;
       case S_IFLNK:
-        if (o.links && list.extra[row] >= 0) this.entries.symlink(ndx, row, stat);
+        if (o.links && list.extra(row) >= 0) this.entries.symlink(ndx, row, stat);
         else this.skipSpecial(row);
         return;
       default:
-        if (wantsSpecial(list.mode[row], o.devices && mayMakeDevices, o.specials)) this.entries.special(ndx, row, stat);
+        if (wantsSpecial(list.mode(row), o.devices && mayMakeDevices, o.specials)) this.entries.special(ndx, row, stat);
         else this.skipSpecial(row);
     }
   }
@@ -279,7 +279,7 @@ export class Generator {
   private existsDetail(row: number, stat: FileStat): ExistsDetail {
     const { list, options: o } = this.receiving.session;
     if ((o.info.skip ?? 0) < 2) return '';
-    if ((stat.mode & S_IFMT) !== (list.mode[row] & S_IFMT)) return 'type change';
+    if ((stat.mode & S_IFMT) !== (list.mode(row) & S_IFMT)) return 'type change';
     if (!this.requests.sameContent(row, stat)) return o.checksum ? 'sum change' : 'file change';
     const flags = this.itemizer.differences(row, stat, 0, null);
     return (flags & SIGNIFICANT_ITEM_FLAGS) === 0 ? 'uptodate' : 'attr change';
@@ -296,9 +296,10 @@ export class Generator {
     while (this.closed < this.worked) {
       // The list being worked on stays open until it is known whether another one follows.
       if (this.closed === list.segments.length - 1 && !receiving.lists.complete) return;
-      const progress = receiving.lists.progress[this.closed];
-      if (progress.inProgress > 0 || progress.toRedo > 0) return;
-      this.touchUp.list(list.segments[this.closed++]);
+      const segment = list.segments.at(this.closed);
+      if (segment.inProgress > 0 || segment.toRedo > 0) return;
+      this.touchUp.list(segment);
+      this.closed++;
       this.sendDone();
     }
   }
@@ -307,9 +308,9 @@ export class Generator {
     const { receiving } = this;
     const { list } = receiving.session;
     for (let ndx = receiving.redo.shift(); ndx !== undefined; ndx = receiving.redo.shift()) {
-      const segment = list.segmentOf(ndx)!;
-      receiving.progressOf(ndx).toRedo--;
-      this.requests.redo(ndx, FileList.rowAt(segment, ndx - segment.firstNdx));
+      const segment = list.segments.of(ndx)!;
+      segment.toRedo--;
+      this.requests.redo(ndx, rowAt(segment, ndx - segment.firstNdx));
       await this.requests.sendSums();
     }
   }

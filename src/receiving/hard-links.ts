@@ -1,4 +1,4 @@
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 
 /** A member of a group that waits for another one to be finished. */
@@ -34,14 +34,14 @@ export class HardLinks {
   /** Finds the last member of each group in the lists that have arrived meanwhile. */
   update(): void {
     const { segments } = this.list;
-    while (this.known < segments.length) this.addList(segments[this.known++]);
+    while (this.known < segments.length) this.addList(segments.at(this.known++));
   }
 
   private addList(segment: Segment): void {
     for (let i = 0; i < segment.count; i++) {
-      const row = FileList.rowAt(segment, i);
-      if (this.list.flags[row] & EntryFlag.HLINKED && !this.list.isInactive(row)) {
-        this.lastRows.set(this.list.group[row], row);
+      const row = rowAt(segment, i);
+      if (this.list.flags(row) & EntryFlag.HLINKED && !this.list.isInactive(row)) {
+        this.lastRows.set(this.list.group(row), row);
       }
     }
   }
@@ -57,7 +57,7 @@ export class HardLinks {
   /** A member that would have to be transferred whole waits while others follow: one of them may be there already. */
   waits(row: number, ndx: number): boolean {
     const group = this.groupOf(row);
-    if (group.leader === ndx || this.lastRows.get(this.list.group[row]) === row) return false;
+    if (group.leader === ndx || this.lastRows.get(this.list.group(row)) === row) return false;
     group.waiting.push({ ndx, row });
     return true;
   }
@@ -69,7 +69,7 @@ export class HardLinks {
 
   /** Options leave a member out. When it was the last one, the one before it that waits has to be dealt with now. */
   skip(row: number): WaitingMember | null {
-    const id = this.list.group[row];
+    const id = this.list.group(row);
     if (this.lastRows.get(id) !== row) return null;
     const group = this.groupOf(row);
     if (group.finished !== null || group.leader >= 0) return null;
@@ -79,7 +79,7 @@ export class HardLinks {
   }
 
   private groupOf(row: number): Group {
-    const id = this.list.group[row];
+    const id = this.list.group(row);
     let group = this.groups.get(id);
     if (group === undefined) {
       group = { finished: null, leader: -1, waiting: [] };

@@ -22,11 +22,11 @@ export class Itemizer {
   differences(row: number, st: FileStat, flags: number, xname: Uint8Array | null): number {
     const { session, parts } = this.receiving;
     const { list, options: o } = session;
-    const type = list.mode[row] & S_IFMT;
+    const type = list.mode(row) & S_IFMT;
     let out = flags;
-    if (type === S_IFREG && list.size[row] !== st.size) out |= Item.REPORT_SIZE;
+    if (type === S_IFREG && list.size(row) !== st.size) out |= Item.REPORT_SIZE;
     if (keepsTime(o, type)) {
-      if (timesDiffer(o, list.mtime[row], list.nsec[row], st.mtime, st.nsec)) out |= Item.REPORT_TIME;
+      if (timesDiffer(o, list.mtime(row), list.nsec(row), st.mtime, st.nsec)) out |= Item.REPORT_TIME;
     } else if (
       out & (Item.TRANSFER | Item.LOCAL_CHANGE) &&
       !(out & Item.MATCHED) &&
@@ -34,17 +34,17 @@ export class Itemizer {
     ) {
       out |= Item.REPORT_TIME;
     }
-    if (o.atimes > 0 && type !== S_IFDIR && type !== S_IFLNK && list.atime[row] !== st.atime) out |= Item.REPORT_ATIME;
+    if (o.atimes > 0 && type !== S_IFDIR && type !== S_IFLNK && list.atime(row) !== st.atime) out |= Item.REPORT_ATIME;
     if (type !== S_IFLNK) out |= this.modeDifference(o, list, row, st);
-    if (o.owner && parts.isRoot && parts.ids.uid(list.uid[row]) !== st.uid) out |= Item.REPORT_OWNER;
-    if (o.group && parts.ids.maySetGroup(list.gid[row]) && parts.ids.gid(list.gid[row]) !== st.gid) {
+    if (o.owner && parts.isRoot && parts.ids.uid(list.uid(row)) !== st.uid) out |= Item.REPORT_OWNER;
+    if (o.group && parts.ids.maySetGroup(list.gid(row)) && parts.ids.gid(list.gid(row)) !== st.gid) {
       out |= Item.REPORT_GROUP;
     }
     return out;
   }
 
   private modeDifference(o: Options, list: FileList, row: number, st: FileStat): number {
-    const mode = list.mode[row];
+    const mode = list.mode(row);
     if (o.perms) return (mode ^ st.mode) & CHMOD_BITS ? Item.REPORT_PERMS : 0;
     if (o.executability && !!(mode & 0o111) !== !!(st.mode & 0o111)) return Item.REPORT_PERMS;
     return 0;

@@ -69,7 +69,7 @@ export class Landing {
   private locate(row: number): void {
     const { session, parts } = this.receiving;
     const { list } = session;
-    if (parts.localName !== null && row === list.segments[0].start) {
+    if (parts.localName !== null && row === 0) {
       const { dir, name } = splitPath(parts.localName);
       this.dir = parts.root.dir(dir);
       this.nameBytes = name;
@@ -77,10 +77,10 @@ export class Landing {
       this.nameTo = name.length;
       return;
     }
-    this.dir = parts.root.dir(list.dirPaths[list.dir[row]]);
-    this.nameBytes = list.arena;
-    this.nameFrom = list.nameOffset[row];
-    this.nameTo = this.nameFrom + list.nameLength[row];
+    this.dir = parts.root.dir(list.dirPath(row));
+    this.nameBytes = list.arenaOf(row);
+    this.nameFrom = list.offsetOf(row);
+    this.nameTo = this.nameFrom + list.lengthOf(row);
   }
 
   private nameOf(place: Place): ByteString {
@@ -133,7 +133,7 @@ export class Landing {
     try {
       this.locate(place.row);
       const dir = beside ? this.dir : receiving.parts.root.dir(o.tempDir);
-      place.temp = createTemp(dir, this.nameBytes, this.nameFrom, this.nameTo, list.mode[place.row], beside);
+      place.temp = createTemp(dir, this.nameBytes, this.nameFrom, this.nameTo, list.mode(place.row), beside);
       place.fd = place.temp.fd;
     } catch (error) {
       const { dir, name } = splitPath(this.nameOf(place));
@@ -144,7 +144,7 @@ export class Landing {
   }
 
   private start(place: Place, existing: number): void {
-    this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size[place.row] });
+    this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size(place.row) });
     place.output = this.writer;
   }
 
@@ -189,7 +189,7 @@ export class Landing {
       const path = temp.path();
       if (lstatInto(path, this.st) === 0) {
         // Under the file's own name a time long ago keeps --update from taking it for a newer file.
-        if (kept === null) session.list.mtime[place.row] = 0;
+        if (kept === null) session.list.setMtime(place.row, 0);
         receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
       }
       if (kept === null) this.moveTo(temp, place.row, null);

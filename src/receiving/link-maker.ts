@@ -25,7 +25,7 @@ export class LinkMaker {
     const path = this.receiving.relativePath(row);
     for (const member of this.links.finish(row, path)) {
       this.member(member, path, true);
-      this.receiving.progressOf(member.ndx).inProgress--;
+      this.receiving.listOf(member.ndx).inProgress--;
     }
   }
 

@@ -32,14 +32,14 @@ export class LinkQueue {
   async lookAhead(waitForReceiver: () => Promise<void>): Promise<void> {
     const { session, lists } = this.receiving;
     const { list, incremental } = session;
-    const isEnough = () => list.count - (list.segments[list.live]?.start ?? list.count) >= LINK_LOOKAHEAD;
+    const isEnough = () => list.count - (list.segments.oldest?.start ?? list.count) >= LINK_LOOKAHEAD;
     while (incremental && !lists.complete && !isEnough()) await waitForReceiver();
     this.groups.update();
   }
 
   private isMember(row: number): boolean {
     const { list, options: o } = this.receiving.session;
-    return o.hardLinks && (list.flags[row] & EntryFlag.HLINKED) !== 0;
+    return o.hardLinks && (list.flags(row) & EntryFlag.HLINKED) !== 0;
   }
 
   /** True when this member is to be dealt with like a file of its own. */
@@ -47,7 +47,7 @@ export class LinkQueue {
     const verdict = this.groups.judge(row, ndx);
     if (verdict.kind === 'go') return true;
     if (verdict.kind === 'link') this.entries.linked.member({ ndx, row }, verdict.to, false);
-    else this.receiving.progressOf(ndx).inProgress++;
+    else this.receiving.listOf(ndx).inProgress++;
     return false;
   }
 
@@ -55,7 +55,7 @@ export class LinkQueue {
   skip(row: number): void {
     const member = this.isMember(row) ? this.groups.skip(row) : null;
     if (member === null) return;
-    this.receiving.progressOf(member.ndx).inProgress--;
+    this.receiving.listOf(member.ndx).inProgress--;
     const errno = this.entries.look(member.row, this.stat);
     this.make(member.ndx, member.row, this.stat, errno);
   }
@@ -84,7 +84,7 @@ export class LinkQueue {
       const next = this.groups.fail(file.row);
       if (next === null) continue;
       // The next member takes the lead; it was counted as in progress already.
-      this.receiving.progressOf(next.ndx).inProgress--;
+      this.receiving.listOf(next.ndx).inProgress--;
       const errno = this.entries.look(next.row, this.stat);
       this.requests.file(next.ndx, next.row, this.stat, errno);
       await this.requests.sendSums();

@@ -10,9 +10,6 @@ export type LinkTargets = 'kept' | 'munged' | 'sanitized';
 
 /** Looks at what a sender lists before it is used (section 15), and makes link targets harmless on a daemon. */
 export class ListGuard {
-  /** Entries of `list.targets` that are munged already. */
-  private munged = 0;
-
   constructor(
     /** What a client that does not trust the sender has asked for; null: everything is taken. */
     private readonly requested: RequestedNames | null,
@@ -24,7 +21,7 @@ export class ListGuard {
   /** Checks the rows from `start` on. Exit code 4 for a name that the sender had no reason to list. */
   check(list: FileList, start: number): void {
     if (this.requested !== null || this.rules !== null) this.checkNames(list, start);
-    if (this.targets === 'munged') this.munge(list);
+    if (this.targets === 'munged') munge(list, start);
     else if (this.targets === 'sanitized') sanitize(list, start);
   }
 
@@ -33,9 +30,9 @@ export class ListGuard {
     let lastDir = -1;
     let allAccepted = false;
     for (let row = start; row < list.count; row++) {
-      if (list.dir[row] !== lastDir) {
-        lastDir = list.dir[row];
-        allAccepted = requested === null || requested.acceptsAllIn(list.dirPaths[lastDir]);
+      if (list.dir(row) !== lastDir) {
+        lastDir = list.dir(row);
+        allAccepted = requested === null || requested.acceptsAllIn(list.dirs.path(lastDir));
       }
       if (allAccepted && rules === null) continue;
       const isDir = list.isDir(row);
@@ -47,30 +44,31 @@ export class ListGuard {
       if (!allAccepted && !requested!.accepts(path, isDir)) throw rejected('unrequested', path);
     }
   }
-
-  private munge(list: FileList): void {
-    const { targets } = list;
-    for (; this.munged < targets.length; this.munged++) {
-      if (targets[this.munged].length > 0) targets[this.munged] = mungeTarget(targets[this.munged]);
-    }
-  }
 }
 
 /** A directory that came along for what lies in it: whatever the sender says, nothing else in it is deleted. */
 function limitToParent(list: FileList, row: number): void {
-  list.flags[row] = (list.flags[row] & ~(EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR)) | EntryFlag.IMPLIED_DIR;
+  list.setFlags(row, (list.flags(row) & ~(EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR)) | EntryFlag.IMPLIED_DIR);
 }
 
 function rejected(what: string, path: string): RsyncError {
   return new RsyncError(Exit.UNSUPPORTED, `ERROR: rejecting ${what} file-list name: ${path}`);
 }
 
+/** Link targets get a prefix that makes them lead nowhere. */
+function munge(list: FileList, start: number): void {
+  for (let row = start; row < list.count; row++) {
+    if (!list.isLink(row) || list.target(row).length === 0) continue;
+    list.setTarget(row, mungeTarget(list.target(row)));
+  }
+}
+
 /** Link targets that would leave the tree are bent so that they stay in it. */
 function sanitize(list: FileList, start: number): void {
   for (let row = start; row < list.count; row++) {
-    if (!list.isLink(row) || list.extra[row] < 0) continue;
-    const dir = list.dirPaths[list.dir[row]];
+    if (!list.isLink(row) || list.extra(row) < 0) continue;
+    const dir = list.dirPath(row);
     const depth = dir.split('/').filter((part) => part !== '').length;
-    list.targets[list.extra[row]] = sanitizeTarget(list.targets[list.extra[row]], depth);
+    list.setTarget(row, sanitizeTarget(list.target(row), depth));
   }
 }

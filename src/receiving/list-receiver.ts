@@ -1,7 +1,7 @@
 import { Exit, IoError, NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import { readDelStats } from '../../protocol/stats.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
@@ -12,22 +12,12 @@ import type { Session } from '../session/session.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import type { ListGuard } from './list-guard.js';
 
-/** What a list still waits for, before the generator may say that it is finished (8.5). */
-export interface ListProgress {
-  /** Requested and not received yet, or waiting for another member of a hard-link group. */
-  inProgress: number;
-  /** To be requested once more. */
-  toRedo: number;
-}
-
 /** Receives lists and makes them ready for use: sorted, ids mapped, checked (sections 7 and 8). */
 export class ListReceiver {
   /** Every list has been received (always so without incremental recursion). */
   get complete(): boolean {
     return this.session.listsComplete;
   }
-  /** One record for each list, in their order. */
-  readonly progress: ListProgress[] = [];
   /** Raised whenever a list has arrived, a file is finished or a phase has ended. */
   readonly changed = new Signal();
 
@@ -100,10 +90,8 @@ export class ListReceiver {
     const dirNdx = NDX_FLIST_OFFSET - ndx;
     if (dirNdx < 0 || dirNdx >= list.dirRows.length) throw new ProtocolError('directory number', dirNdx);
     const row = list.dirRows[dirNdx];
-    if (list.isInactive(row) || list.flags[row] & EntryFlag.DIR_LISTED) {
-      throw new ProtocolError('directory number', `${dirNdx} was listed already`);
-    }
-    list.flags[row] |= EntryFlag.DIR_LISTED;
+    if (row < 0) throw new ProtocolError('directory number', `${dirNdx} was listed already`);
+    list.dirRows[dirNdx] = -1;
     const segment = await this.readEntries(row);
     this.checkDirectory(segment, row);
     this.prepare(segment);
@@ -124,13 +112,7 @@ export class ListReceiver {
     }
     session.ioError |= decoder.ioError & IoError.MASK;
     this.guard.check(list, start);
-    return {
-      firstNdx: list.nextNdx(session.incremental),
-      start,
-      count: list.count - start,
-      order: null,
-      parentRow,
-    };
+    return list.addSegment(parentRow, session.incremental);
   }
 
   /** Every entry of a directory's list lies in that directory (8.2). */
@@ -140,9 +122,9 @@ export class ListReceiver {
     const wanted = path === '.' ? '' : path.replace(/^\//, '');
     let lastDir = -1;
     for (let row = segment.start; row < segment.start + segment.count; row++) {
-      if (list.dir[row] === lastDir) continue;
-      lastDir = list.dir[row];
-      if (list.dirPaths[lastDir].replace(/^\//, '') !== wanted) {
+      if (list.dir(row) === lastDir) continue;
+      lastDir = list.dir(row);
+      if (list.dirs.path(lastDir).replace(/^\//, '') !== wanted) {
         throw new ProtocolError('file list', `entry outside directory "${path}"`, Exit.UNSUPPORTED);
       }
     }
@@ -153,11 +135,9 @@ export class ListReceiver {
     const { list, options: o } = session;
     if (chmod.length > 0) {
       for (let row = segment.start; row < segment.start + segment.count; row++) {
-        if (list.mode[row] !== 0 && !list.isLink(row)) list.mode[row] = tweakMode(list.mode[row], chmod);
+        if (list.mode(row) !== 0 && !list.isLink(row)) list.setMode(row, tweakMode(list.mode(row), chmod));
       }
     }
-    list.segments.push(segment);
-    this.progress.push({ inProgress: 0, toRedo: 0 });
     finishSegment(list, segment, {
       protocol: session.protocol,
       removeDuplicates: true,
@@ -165,15 +145,26 @@ export class ListReceiver {
       pruneEmptyDirs: o.pruneEmptyDirs,
     });
     if ((o.debug.dup ?? 0) >= 1) this.tellDuplicates(segment);
-    if (!session.incremental) this.checkParents(segment);
+    if (session.incremental) this.keepDirectories(segment);
+    else this.checkParents(segment);
     this.count(segment);
   }
 
   private tellDuplicates(segment: Segment): void {
     const { list, log } = this.session;
     for (let i = 0; i < segment.count; i++) {
-      const row = FileList.rowAt(segment, i);
-      if (list.flags[row] & EntryFlag.DUPLICATE) log.info(duplicateName(list.path(row), segment.firstNdx + i));
+      const row = rowAt(segment, i);
+      if (list.flags(row) & EntryFlag.DUPLICATE) log.info(duplicateName(list.path(row), segment.firstNdx + i));
+    }
+  }
+
+  /** Directories are needed until their own lists have ended; those that take no part will have none. */
+  private keepDirectories(segment: Segment): void {
+    const { list } = this.session;
+    for (let row = segment.start; row < segment.start + segment.count; row++) {
+      if (!list.isDir(row)) continue;
+      if (list.isInactive(row)) list.dirRows[list.extra(row)] = -1;
+      else list.keepRow(row);
     }
   }
 
@@ -184,12 +175,12 @@ export class ListReceiver {
     const directories = new Set<string>();
     let lastDir = -1;
     for (let i = 0; i < segment.count; i++) {
-      const row = FileList.rowAt(segment, i);
+      const row = rowAt(segment, i);
       if (list.isDir(row)) directories.add(list.path(row));
-      const dir = list.dir[row];
+      const dir = list.dir(row);
       if (dir === lastDir) continue;
       lastDir = dir;
-      const path = list.dirPaths[dir];
+      const path = list.dirs.path(dir);
       if (path !== '' && !directories.has(path) && !(o.relative && !o.impliedDirs) && o.filesFrom === '') {
         throw new ProtocolError('file list', `no directory entry for "${path}"`, Exit.UNSUPPORTED);
       }
@@ -201,8 +192,8 @@ export class ListReceiver {
     const { files } = stats;
     for (let row = segment.start; row < segment.start + segment.count; row++) {
       if (list.isInactive(row)) continue;
-      countType(files, list.mode[row]);
-      if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size[row];
+      countType(files, list.mode(row));
+      if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size(row);
     }
   }
 }

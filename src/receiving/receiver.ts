@@ -1,7 +1,7 @@
 import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { ProtocolError } from '../../protocol/errors.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { digestHex, type ReportItem } from '../report/item.js';
@@ -118,12 +118,12 @@ export class Receiver {
     const { session, receiving } = this;
     const { list } = session;
     if (--receiving.donesOpen < 0) throw new ProtocolError('NDX_DONE', 'nothing has ended yet');
-    if (session.incremental && list.live < list.segments.length) {
-      const segment = this.current ?? list.segments[list.live];
-      list.live++;
+    if (session.incremental && list.segments.oldest !== null) {
+      const ended = list.endSegment();
+      const segment = this.current ?? ended;
       // rsync counts from the list that it worked on last, not from the one that ends.
-      this.progress?.endList(segment.firstNdx + segment.count - 2 - list.segments.indexOf(segment));
-      if (list.live < list.segments.length || !receiving.lists.complete) {
+      this.progress?.endList(segment.firstNdx + segment.count - 2 - segment.number);
+      if (list.segments.oldest !== null || !receiving.lists.complete) {
         receiving.lists.changed.raise();
         return false;
       }
@@ -136,12 +136,12 @@ export class Receiver {
 
   private rowOf(ndx: number): number {
     const { list } = this.session;
-    const segment = list.segmentOf(ndx);
+    const segment = list.segments.of(ndx);
     if (segment === null) throw new ProtocolError('file index', `${ndx} is in no open list`);
     this.current = segment;
-    if (ndx >= segment.firstNdx) return FileList.rowAt(segment, ndx - segment.firstNdx);
+    if (ndx >= segment.firstNdx) return rowAt(segment, ndx - segment.firstNdx);
     if (segment.parentRow >= 0) return segment.parentRow;
-    const first = segment.count > 0 ? FileList.rowAt(segment, 0) : -1;
+    const first = segment.count > 0 ? rowAt(segment, 0) : -1;
     if (first < 0 || list.path(first) !== '.') throw new ProtocolError('file index', `${ndx} has no directory`);
     return first;
   }
@@ -154,7 +154,7 @@ export class Receiver {
     const row = this.rowOf(ndx);
     this.row = row;
     if (list.isInactive(row)) throw new ProtocolError('file index', `${ndx} is not in use`);
-    if ((list.flags[row] & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode[row], item.iflags);
+    if ((list.flags(row) & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode(row), item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change(this.report());
       return false;
@@ -165,7 +165,7 @@ export class Receiver {
     this.answered(ndx, row);
     if (session.protocol < 29) item.basisType = this.receiving.untoldBasis.get(ndx) ?? Basis.FNAME;
     session.stats.transferredFiles++;
-    session.stats.transferredSize += list.size[row];
+    session.stats.transferredSize += list.size(row);
     this.began = connection.reader.decoded;
     if (!session.options.dryRun) return true;
     this.itemLog.transfer(this.report());
@@ -181,11 +181,11 @@ export class Receiver {
     const { session, item, row } = this;
     const { list } = session;
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
-    this.isRedo = (list.flags[row] & EntryFlag.FILE_SENT) !== 0;
+    this.isRedo = (list.flags(row) & EntryFlag.FILE_SENT) !== 0;
     this.place = this.landing.open(row, item, head, this.isRedo);
     this.files.begin(this.place);
     this.isHanded = session.connection.handOver?.take(item.ndx) === true;
-    this.startProgress(item.ndx, list.size[row]);
+    this.startProgress(item.ndx, list.size(row));
   }
 
   /** Takes data of the open file; true when all of it was there and the file has come to its end. */
@@ -196,7 +196,7 @@ export class Receiver {
       this.progress?.update(files.offset);
       return false;
     }
-    this.progress?.endFile(list.size[row]);
+    this.progress?.endFile(list.size(row));
     const place = this.place as Place;
     this.place = null;
     if (!itemLog.beforeTransfer && !itemLog.isSilent) {
@@ -233,23 +233,22 @@ export class Receiver {
   private startProgress(ndx: number, size: number): void {
     const { progress } = this;
     if (progress === null) return;
-    const { list, incremental } = this.session;
-    const lists = incremental ? 1 + list.segments.indexOf(list.segmentOf(ndx)!) : 0;
+    const lists = this.session.incremental ? 1 + this.receiving.listOf(ndx).number : 0;
     progress.startFile(size, ndx - lists);
     progress.update(0);
   }
 
   private settle(ndx: number, row: number, outcome: 'ok' | 'redo' | 'failed'): void {
     const { receiving } = this;
-    const progress = receiving.progressOf(ndx);
+    const segment = receiving.listOf(ndx);
     if (outcome === 'redo') {
-      receiving.session.list.flags[row] |= EntryFlag.FILE_SENT;
-      progress.toRedo++;
+      receiving.session.list.addFlags(row, EntryFlag.FILE_SENT);
+      segment.toRedo++;
       receiving.redo.push(ndx);
     } else {
       this.fileDone(ndx, row, outcome === 'ok');
     }
-    progress.inProgress--;
+    segment.inProgress--;
     receiving.lists.changed.raise();
   }
 
@@ -262,9 +261,10 @@ export class Receiver {
 
   /** Each request has one answer, and there is none without a request. */
   private answered(ndx: number, row: number): void {
-    const { flags } = this.session.list;
-    if ((flags[row] & EntryFlag.REQUESTED) === 0) throw new ProtocolError('transfer', `index ${ndx} was not asked for`);
-    flags[row] &= ~EntryFlag.REQUESTED;
+    const { list } = this.session;
+    if ((list.flags(row) & EntryFlag.REQUESTED) === 0)
+      throw new ProtocolError('transfer', `index ${ndx} was not asked for`);
+    list.clearFlags(row, EntryFlag.REQUESTED);
   }
 
   /** Adds what the files of this run consisted of to the statistics. */

@@ -1,4 +1,5 @@
 import type { FilterList, FilterScope } from '../../protocol/filter/rules.js';
+import type { Segment } from '../../protocol/flist/list.js';
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type AttributeSetter, destMode } from '../files/attrs.js';
@@ -8,7 +9,7 @@ import type { Root } from '../files/root.js';
 import type { FileStat } from '../files/stat.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
-import type { ListProgress, ListReceiver } from './list-receiver.js';
+import type { ListReceiver } from './list-receiver.js';
 
 export interface ReceivingParts {
   /** The destination. Absolute paths, which only options name, start from the root of a module or of the system. */
@@ -56,7 +57,7 @@ export class Receiving {
   /** Where a row belongs below the destination, as a byte string. */
   relativePath(row: number): ByteString {
     const { localName } = this.parts;
-    return localName !== null && row === this.session.list.segments[0].start ? localName : this.session.list.path(row);
+    return localName !== null && row === 0 ? localName : this.session.list.path(row);
   }
 
   /** The same as a path for file calls. */
@@ -64,8 +65,8 @@ export class Receiving {
     const { list } = this.session;
     const { root, localName } = this.parts;
     if (localName !== null) return root.path(this.relativePath(row));
-    const at = list.nameOffset[row];
-    return root.dir(list.dirPaths[list.dir[row]]).at(list.arena, at, at + list.nameLength[row]);
+    const at = list.offsetOf(row);
+    return root.dir(list.dirPath(row)).at(list.arenaOf(row), at, at + list.lengthOf(row));
   }
 
   /** A row's name as messages show it. */
@@ -95,19 +96,11 @@ export class Receiving {
   /** Without -p a row's permissions are those that its file has or, when it is new, those of the source less umask. */
   settleMode(row: number, st: FileStat | null): void {
     const { list, options: o } = this.session;
-    if (!o.perms) list.mode[row] = destMode(list.mode[row], st?.mode ?? null, st === null, o, this.parts.umask);
+    if (!o.perms) list.setMode(row, destMode(list.mode(row), st?.mode ?? null, st === null, o, this.parts.umask));
   }
 
-  /** What the list of an index still waits for. The index must lie in an open list. */
-  progressOf(ndx: number): ListProgress {
-    const { segments } = this.session.list;
-    let low = this.session.list.live;
-    let high = segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (ndx < segments[middle].firstNdx - 1) high = middle - 1;
-      else low = middle;
-    }
-    return this.lists.progress[low];
+  /** The list of an index, which must not have ended. */
+  listOf(ndx: number): Segment {
+    return this.session.list.segments.of(ndx) as Segment;
   }
 }

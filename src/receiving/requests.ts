@@ -55,7 +55,7 @@ export class Requests {
   private isSkipped(row: number, st: FileStat): boolean {
     const { session } = this.receiving;
     const { list, options: o, log } = session;
-    const size = list.size[row];
+    const size = list.size(row);
     if (o.maxSize >= 0 && size > o.maxSize) {
       if (o.info.skip >= 1) log.info(overMaxSize(list.path(row)));
       return true;
@@ -74,7 +74,7 @@ export class Requests {
 
   private isNewer(row: number, st: FileStat): boolean {
     const { list, options: o } = this.receiving.session;
-    return list.mtime[row] - st.mtime < o.modifyWindow;
+    return list.mtime(row) - st.mtime < o.modifyWindow;
   }
 
   /** Handles a regular file; `errno` is why its state is not known. Block sums are sent by `sendSums` afterwards. */
@@ -84,7 +84,7 @@ export class Requests {
     if (this.isSkipped(row, st)) return;
     const inTheWay = st.exists && !st.isRegular;
     if (inTheWay && !this.entries.makeRoom(row, st)) return;
-    const listMode = list.mode[row];
+    const listMode = list.mode(row);
     receiving.settleMode(row, st.exists ? st : null);
     let basis = st.exists ? receiving.destPath(row) : null;
     let type: number = Basis.FNAME;
@@ -99,8 +99,8 @@ export class Requests {
     }
     const partial = this.findPartial(row);
     if (!st.exists && partial === null) {
-      if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks && this.links.waits(row, ndx)) {
-        receiving.progressOf(ndx).inProgress++;
+      if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks && this.links.waits(row, ndx)) {
+        receiving.listOf(ndx).inProgress++;
       } else if (errno !== 0 && errno !== Errno.ENOENT && !inTheWay) {
         this.entries.statFailed(row, errno);
       } else {
@@ -113,7 +113,7 @@ export class Requests {
       this.entries.unchanged(ndx, row, st);
       return;
     }
-    if (o.append > 0 && st.exists && st.size >= list.size[row]) {
+    if (o.append > 0 && st.exists && st.size >= list.size(row)) {
       this.skipLink(row);
       return;
     }
@@ -130,12 +130,12 @@ export class Requests {
     const path = this.receiving.destPath(row);
     if (st.isRegular) return this.check.same(row, path, st);
     const { list } = this.receiving.session;
-    return !st.isLink || fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.targets[list.extra[row]]);
+    return !st.isLink || fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.target(row));
   }
 
   /** Without -p a file gets the permissions of its basis, whatever that is. */
   private settleAgain(row: number, listMode: number, basis: FileStat): void {
-    this.receiving.session.list.mode[row] = listMode;
+    this.receiving.session.list.setMode(row, listMode);
     this.receiving.settleMode(row, basis);
   }
 
@@ -198,14 +198,14 @@ export class Requests {
     }
     let flags: number = Item.TRANSFER;
     if (o.checksum) flags |= Item.REPORT_CHANGE;
-    if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
+    if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
     this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, null);
-    list.flags[row] |= EntryFlag.REQUESTED;
+    list.addFlags(row, EntryFlag.REQUESTED);
     if (o.dryRun) {
-      if (list.flags[row] & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
+      if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
       return;
     }
-    receiving.progressOf(ndx).inProgress++;
+    receiving.listOf(ndx).inProgress++;
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basisSize, redo);
     writeSumHead(writer, head);
     if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head, sent: 0 };

@@ -50,7 +50,7 @@ export class Sweep {
   passes(row: number): boolean {
     this.looked = false;
     const { list } = this;
-    if (!this.applies || (list.mode[row] & S_IFMT) !== S_IFREG || list.flags[row] & NOT_PLAIN) return false;
+    if (!this.applies || (list.mode(row) & S_IFMT) !== S_IFREG || list.flags(row) & NOT_PLAIN) return false;
     if (this.entries.leavesOut) return false;
     this.errno = this.look(row);
     this.looked = true;
@@ -59,20 +59,20 @@ export class Sweep {
 
   private isRight(row: number): boolean {
     const { list, options: o, stat } = this;
-    if (!stat.isRegular || stat.size !== list.size[row]) return false;
-    const isOld = timesDiffer(o, list.mtime[row], list.nsec[row], stat.mtime, stat.nsec);
+    if (!stat.isRegular || stat.size !== list.size(row)) return false;
+    const isOld = timesDiffer(o, list.mtime(row), list.nsec(row), stat.mtime, stat.nsec);
     if (isOld && (o.times || !(o.checksum || o.sizeOnly))) return false;
     // With -c the fraction of a time is put right as well.
-    if (o.checksum && o.times && list.nsec[row] !== stat.nsec) return false;
+    if (o.checksum && o.times && list.nsec(row) !== stat.nsec) return false;
     return this.hasAttributes(row) && (!o.checksum || this.check.same(row, this.receiving.destPath(row), stat));
   }
 
   private hasAttributes(row: number): boolean {
     const { list, options: o, stat } = this;
     const { ids } = this.receiving.parts;
-    if (o.perms && ((list.mode[row] ^ stat.mode) & PERMISSION_BITS) !== 0) return false;
-    if (this.asksOwner && ids.uid(list.uid[row]) !== stat.uid) return false;
-    return !o.group || ids.gid(list.gid[row]) === stat.gid || !ids.maySetGroup(list.gid[row]);
+    if (o.perms && ((list.mode(row) ^ stat.mode) & PERMISSION_BITS) !== 0) return false;
+    if (this.asksOwner && ids.uid(list.uid(row)) !== stat.uid) return false;
+    return !o.group || ids.gid(list.gid(row)) === stat.gid || !ids.maySetGroup(list.gid(row));
   }
 
   /** lstat() of a row's file; 0 or an errno. */
@@ -81,10 +81,10 @@ export class Sweep {
     try {
       if (!libcLoaded()) return lstatInto(this.receiving.destPath(row), stat);
       this.place ??= new RawPlace();
-      const dir = this.receiving.parts.root.dir(list.dirPaths[list.dir[row]]);
+      const dir = this.receiving.parts.root.dir(list.dirPath(row));
       if (dir !== this.dir || dir.fd !== this.dirFd) this.enter(this.place, dir);
-      const at = list.nameOffset[row];
-      return fromStatx(this.place.statx(list.arena, at, at + list.nameLength[row]), stat);
+      const at = list.offsetOf(row);
+      return fromStatx(this.place.statx(list.arenaOf(row), at, at + list.lengthOf(row)), stat);
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 0) throw error;

@@ -1,4 +1,5 @@
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { Rows } from '../../protocol/flist/rows.js';
 import { FileStat } from '../files/stat.js';
 import type { EntryMaker } from './entries.js';
 import type { Receiving } from './receiving.js';
@@ -6,8 +7,8 @@ import type { Receiving } from './receiving.js';
 /** Sets times and permissions of directories again, which making their contents has changed. */
 export class TouchUp {
   private readonly stat = new FileStat();
-  /** Directories that something may still be done in after the last list. */
-  private readonly waiting: number[] = [];
+  /** Directories that something may still be done in after the last list, when their own rows are forgotten. */
+  private readonly waiting = new Rows();
 
   constructor(
     private readonly receiving: Receiving,
@@ -24,22 +25,28 @@ export class TouchUp {
     }
     // Deepest first: a directory's own change would otherwise show in its parent.
     for (let i = segment.count - 1; i >= 0; i--) {
-      const row = FileList.rowAt(segment, i);
+      const row = rowAt(segment, i);
       if (list.isDir(row) && (!incremental || list.path(row) === '.')) this.touch(row);
     }
   }
 
   private touch(row: number): void {
     const { list, incremental, options: o } = this.receiving.session;
-    if ((list.flags[row] & EntryFlag.TOUCH_UP) === 0 || list.isInactive(row)) return;
+    if ((list.flags(row) & EntryFlag.TOUCH_UP) === 0 || list.isInactive(row)) return;
     const isLate = o.deleteMode === 'delay' || o.deleteMode === 'after' || o.delayUpdates;
-    if (isLate && incremental) this.waiting.push(row);
+    if (isLate && incremental) this.waiting.copyRow(list, row);
     else this.apply(row);
   }
 
   /** Does what had to wait for the end. */
   late(): void {
-    for (const row of this.waiting) this.apply(row);
+    const { waiting, stat, entries } = this;
+    const { root, attrs } = this.receiving.parts;
+    for (let row = 0; row < waiting.count; row++) {
+      const path = waiting.path(row);
+      entries.lookAtDirectory(path, stat);
+      if (stat.exists && stat.isDir) attrs.apply(root.path(path), waiting, row, stat, { isNew: false });
+    }
   }
 
   private apply(row: number): void {

@@ -16,13 +16,13 @@ export class QuickCheck {
 
   same(row: number, path: Buffer, st: FileStat): boolean {
     const { list, options: o } = this.receiving.session;
-    if (st.size !== list.size[row]) return false;
+    if (st.size !== list.size(row)) return false;
     if (o.checksum && this.summer !== null) {
       if (!this.summer.sum(path, st.size, this.sum, 0)) return false;
-      return this.sum.compare(list.sums, row * list.sumLength, (row + 1) * list.sumLength) === 0;
+      return this.sum.equals(list.sum(row));
     }
     if (o.sizeOnly) return true;
     if (o.ignoreTimes) return false;
-    return !timesDiffer(o, list.mtime[row], list.nsec[row], st.mtime, st.nsec);
+    return !timesDiffer(o, list.mtime(row), list.nsec(row), st.mtime, st.nsec);
   }
 }

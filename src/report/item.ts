@@ -153,7 +153,7 @@ export class ItemFormat {
   /** The line of an item, with its newline. */
   format(item: ReportItem): ByteString {
     const { list, row, iflags } = item;
-    return this.line({ item, name: list.path(row), mode: list.mode[row], iflags });
+    return this.line({ item, name: list.path(row), mode: list.mode(row), iflags });
   }
 
   /** The line of something deleted, in this format even if it has neither %i nor %o. */
@@ -203,7 +203,7 @@ export class ItemFormat {
       case 'o':
         return pad(item === null ? 'del.' : ctx.direction, d);
       case 'l':
-        return pad(humanNumber(item === null ? 0 : item.list.size[item.row], d.human), d);
+        return pad(humanNumber(item === null ? 0 : item.list.size(item.row), d.human), d);
       case 'b':
         return pad(humanNumber(this.transferred(s, item?.bytesWritten), d.human), d);
       case 'c':
@@ -211,11 +211,11 @@ export class ItemFormat {
       case 'B':
         return pad(permString(s.mode).slice(1), d);
       case 'M':
-        return pad(timeString(item === null ? 0 : item.list.mtime[item.row]).replaceAll(' ', '-'), d);
+        return pad(timeString(item === null ? 0 : item.list.mtime(item.row)).replaceAll(' ', '-'), d);
       case 'U':
-        return padNumber(item !== null && ctx.options.owner ? item.list.uid[item.row] : 0, d);
+        return padNumber(item !== null && ctx.options.owner ? item.list.uid(item.row) : 0, d);
       case 'G':
-        return ctx.options.group ? padNumber(item === null ? 0 : item.list.gid[item.row], d) : pad('DEFAULT', d);
+        return ctx.options.group ? padNumber(item === null ? 0 : item.list.gid(item.row), d) : pad('DEFAULT', d);
       case 'p':
         return padNumber(ctx.pid, d);
       case 't':
@@ -234,7 +234,7 @@ export class ItemFormat {
     const { item } = s;
     if (item?.xname != null && item.xname.length > 0) return ` => ${pad(item.xname.toString('latin1'), d)}`;
     if (item !== null && (s.mode & S_IFMT) === S_IFLNK) {
-      const target = item.list.targets[item.list.extra[item.row]];
+      const target = item.list.target(item.row);
       return ` -> ${pad(target?.toString('latin1') ?? '', d)}`;
     }
     return d.padded ? `    ${pad('', d)}` : '';
@@ -248,7 +248,7 @@ export class ItemFormat {
     if (item !== null && (s.mode & S_IFMT) === S_IFREG) {
       const { list, row } = item;
       if (ofList && list.sumLength > 0) {
-        const sum = list.sums.subarray(row * list.sumLength, (row + 1) * list.sumLength);
+        const sum = list.sum(row);
         return pad(digestHex(sum, ctx.listSum), d);
       }
       if (!ofList && s.iflags & Item.TRANSFER && item.fileSum) return pad(item.fileSum, d);

@@ -67,14 +67,14 @@ export class Answer {
     const { list } = session;
     item.ndx = ndx;
     this.row = row;
-    if ((list.flags[row] & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode[row], item.iflags);
+    if ((list.flags(row) & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode(row), item.iflags);
     const isTransfer = (item.iflags & Item.TRANSFER) !== 0;
     if (isTransfer && !(mayTransfer && list.isRegular(row))) {
       throw new ProtocolError('request', `index ${ndx} cannot be transferred`);
     }
     if (isTransfer) {
       session.stats.transferredFiles++;
-      session.stats.transferredSize += list.size[row];
+      session.stats.transferredSize += list.size(row);
       if (!session.options.dryRun) return true;
     }
     if (!itemLog.isSilent) {
@@ -127,7 +127,7 @@ export class Answer {
   private appendMode(): number {
     const { session } = this;
     const { append } = session.options;
-    if (append === 0 || session.list.flags[this.row] & EntryFlag.FILE_SENT) return 0;
+    if (append === 0 || session.list.flags(this.row) & EntryFlag.FILE_SENT) return 0;
     return session.protocol < 30 ? 2 : append;
   }
 
@@ -141,7 +141,7 @@ export class Answer {
     const errno = fstatInto(fd, this.stat);
     this.size = errno === 0 && this.stat.isRegular ? this.stat.size : 0;
     const append = this.appendMode();
-    list.flags[row] |= EntryFlag.FILE_SENT;
+    list.addFlags(row, EntryFlag.FILE_SENT);
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report(row));
     this.began = connection.writer.data;
     this.echo();
@@ -217,7 +217,8 @@ export class Answer {
   /** Place of an index among the entries alone: lists have one number more each, for their directories (8.1). */
   private place(ndx: number): number {
     const { list, incremental } = this.session;
-    return incremental && this.progress !== null ? ndx - 1 - list.segments.indexOf(list.segmentOf(ndx)!) : ndx;
+    const segment = incremental ? list.segments.of(ndx) : null;
+    return segment === null ? ndx : ndx - 1 - segment.number;
   }
 
   private updating(inplace: boolean, backup: boolean): boolean {

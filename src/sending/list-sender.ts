@@ -1,6 +1,6 @@
 import { NDX_FLIST_EOF, NDX_FLIST_OFFSET } from '../../protocol/constants.js';
 import type { EntryEncoder } from '../../protocol/flist/encode.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Pace } from '../session/pace.js';
@@ -45,7 +45,7 @@ export class ListSender {
     const { session, scanner } = this;
     const started = performance.now();
     await this.listAll(what);
-    const segment = this.closeSegment(0, -1);
+    const segment = this.closeSegment(-1);
     session.stats.listBuildMs = Math.max(1, Math.round(performance.now() - started));
     if (session.incremental) {
       this.pushDirectories(segment);
@@ -109,17 +109,10 @@ export class ListSender {
     encoder.encode(session.connection.writer, row);
   }
 
-  private closeSegment(start: number, parentRow: number): Segment {
+  private closeSegment(parentRow: number): Segment {
     const { session, scanner } = this;
     const { list, options: o } = session;
-    const segment: Segment = {
-      firstNdx: list.nextNdx(session.incremental),
-      start,
-      count: list.count - start,
-      order: null,
-      parentRow,
-    };
-    list.segments.push(segment);
+    const segment = list.addSegment(parentRow, session.incremental);
     finishSegment(list, segment, {
       protocol: session.protocol,
       removeDuplicates: false,
@@ -139,11 +132,12 @@ export class ListSender {
     const groups: number[][] = [];
     let last = '';
     for (let i = 0; i < segment.count; i++) {
-      const row = FileList.rowAt(segment, i);
+      const row = rowAt(segment, i);
       if (!list.isDir(row)) continue;
       const path = list.path(row);
       // The root of the transfer was listed with the arguments and is known by index 0 (8.1).
       if (path === '.') continue;
+      list.keepRow(row);
       if (groups.length > 0 && path === last) groups[groups.length - 1].push(row);
       else groups.push([row]);
       last = path;
@@ -163,21 +157,20 @@ export class ListSender {
       return;
     }
     const start = list.count;
-    ndxOut.write(writer, NDX_FLIST_OFFSET - list.extra[rows[0]]);
+    ndxOut.write(writer, NDX_FLIST_OFFSET - list.extra(rows[0]));
     for (const row of rows) {
-      if ((list.flags[row] & EntryFlag.DIR_LISTED) === 0) scanner.scanDirectory(row);
+      if ((list.flags(row) & EntryFlag.DIR_LISTED) === 0) scanner.scanDirectory(row);
     }
     for (let row = start; row < list.count; row++) this.encodeRow(row);
-    this.pushDirectories(this.closeSegment(start, rows[0]));
+    for (const row of rows.slice(1)) list.releaseRow(row);
+    this.pushDirectories(this.closeSegment(rows[0]));
     if (this.waiting.length === 0) this.sendNext();
   }
 
   /** Entries announced beyond the segment that is being worked on. */
   private ahead(current: Segment | null): number {
     const { list } = this.session;
-    const finished = list.live === 0 ? null : list.segments[list.live - 1];
-    const done = Math.max(endOf(current), endOf(finished));
-    return list.count - done;
+    return list.count - Math.max(endOf(current), list.segments.oldest?.start ?? list.count);
   }
 
   /** Further lists should be announced, with `topUp`, before the next request is answered. */

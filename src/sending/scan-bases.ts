@@ -26,7 +26,7 @@ export class SourceBases {
   }
 
   ofRow(row: number): SourceBase {
-    return this.bases[this.finder.ctx.list.base[row]];
+    return this.bases[this.finder.ctx.list.base(row)];
   }
 
   /** The base for arguments in `dir` (null: where the run starts); null, after a message, when it cannot be entered. */

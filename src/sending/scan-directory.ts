@@ -17,7 +17,7 @@ const MOST_KEPT = 1000;
 export class DirectoryLister {
   private readonly reader = new DirectoryReader();
   private entries!: DirectoryEntries;
-  /** The directory that is being listed: its transfer path ('' for the base), the path's id, its base and rules. */
+  /** The directory that is being listed: its transfer path ('' for the base), that path's number if any entry was added, base and rules. */
   private dir: ByteString = '';
   private dirId = 0;
   private base!: SourceBase;
@@ -44,7 +44,7 @@ export class DirectoryLister {
     this.scope = scope;
     if (!this.open(path)) return;
     try {
-      this.dirId = this.finder.ctx.list.dirId(this.dir);
+      this.dirId = -1;
       this.dirCount = 0;
       this.addFiles();
       this.addDirectories();
@@ -190,6 +190,7 @@ export class DirectoryLister {
     }
     const { arena, nameOffset, nameLength } = this.entries;
     const at = nameOffset[entry];
+    if (this.dirId < 0) this.dirId = finder.ctx.list.dirs.id(this.dir);
     const row = finder.addRow(base, this.dirId, arena, at, at + nameLength[entry], flags);
     if (row >= 0 && finder.ctx.sumRow !== null && finder.looker.stat.isRegular) {
       finder.addSum(row, base, this.pathOf(entry));

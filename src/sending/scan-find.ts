@@ -58,7 +58,7 @@ export class Finder {
   addPath(name: ByteString, base: SourceBase, flags: number): number {
     const slash = name.lastIndexOf('/');
     const bytes = Buffer.from(name.slice(slash + 1), 'latin1');
-    const dir = this.ctx.list.dirId(slash < 0 ? '' : slash === 0 ? '/' : name.slice(0, slash));
+    const dir = this.ctx.list.dirs.id(slash < 0 ? '' : slash === 0 ? '/' : name.slice(0, slash));
     const row = this.addRow(base, dir, bytes, 0, bytes.length, flags);
     if (row >= 0) this.addSum(row, base, null);
     return row;
@@ -70,7 +70,7 @@ export class Finder {
     const { stat, target } = this.looker;
     if (o.links && stat.isLink && (target === null || target.length === 0)) {
       this.ioError |= IoError.GENERAL;
-      const shown = join(list.dirPaths[dir], Buffer.from(name.subarray(from, to)).toString('latin1'));
+      const shown = join(list.dirs.path(dir), Buffer.from(name.subarray(from, to)).toString('latin1'));
       this.ctx.report('error', `skipping symlink with 0-length value: ${this.quoted(shown, base)}\n`);
       return -1;
     }

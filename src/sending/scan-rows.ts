@@ -1,4 +1,5 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
@@ -42,20 +43,23 @@ export class RowMaker {
     const { list, chmod } = this;
     const row = list.addRow();
     list.setName(row, name, from, to);
-    list.dir[row] = dir;
-    list.base[row] = base;
+    const chunk = list.chunkOf(row);
+    const i = rowIn(row);
+    chunk.dir[i] = dir;
+    chunk.base.set(i, base);
     const type = st.mode & S_IFMT;
     const plain = type === S_IFREG || type === S_IFDIR || type === S_IFLNK;
-    list.mode[row] = chmod.length > 0 && type !== S_IFLNK && st.mode !== 0 ? tweakMode(st.mode, chmod) : st.mode;
-    list.size[row] = plain ? st.size : 0;
-    list.mtime[row] = st.mtime;
-    list.nsec[row] = st.nsec;
-    list.uid[row] = st.uid;
-    list.gid[row] = st.gid;
-    if (list.withAtime) list.atime[row] = st.atime;
-    list.flags[row] = type === S_IFDIR ? flags : flags & EntryFlag.TOP_DIR;
-    if (target !== null) list.extra[row] = list.targets.push(target) - 1;
-    if (st.isDevice) list.extra[row] = list.rdevs.push({ major: st.rdevMajor, minor: st.rdevMinor }) - 1;
+    chunk.mode[i] = chmod.length > 0 && type !== S_IFLNK && st.mode !== 0 ? tweakMode(st.mode, chmod) : st.mode;
+    const size = plain ? st.size : 0;
+    chunk.size.set(i, size);
+    chunk.mtime.set(i, st.mtime);
+    chunk.nsec.set(i, st.nsec);
+    chunk.uid.set(i, st.uid);
+    chunk.gid.set(i, st.gid);
+    if (list.withAtime) chunk.atime.set(i, st.atime);
+    chunk.flags[i] = type === S_IFDIR ? flags : flags & EntryFlag.TOP_DIR;
+    if (target !== null) list.setTarget(row, target);
+    if (st.isDevice) list.setDevice(row, st.rdevMajor, st.rdevMinor);
     if (this.options.hardLinks) this.noteLink(row, st);
     countType(this.counts, st.mode);
     if (type === S_IFREG || type === S_IFLNK) this.totalSize += st.size;
@@ -66,9 +70,9 @@ export class RowMaker {
   private noteLink(row: number, st: FileStat): void {
     const { list, protocol } = this;
     if (protocol < 28 ? !st.isRegular : st.isDir || st.nlink < 2) return;
-    if (protocol >= 28) list.flags[row] |= EntryFlag.HLINKED;
+    if (protocol >= 28) list.addFlags(row, EntryFlag.HLINKED);
     if (protocol < 30) {
-      if (row >= this.devs.length) this.growInodes();
+      while (row >= this.devs.length) this.growInodes();
       this.devs[row] = st.dev;
       this.inos[row] = st.ino;
       return;
@@ -82,15 +86,15 @@ export class RowMaker {
     if (first === undefined) {
       const number = this.transmissionNumber(row);
       table.set(st.ino, number);
-      list.group[row] = number;
-      list.flags[row] |= EntryFlag.HLINK_FIRST;
+      list.setGroup(row, number);
+      list.addFlags(row, EntryFlag.HLINK_FIRST);
     } else {
-      list.group[row] = first;
+      list.setGroup(row, first);
     }
   }
 
   private growInodes(): void {
-    const size = this.list.mode.length;
+    const size = Math.max(256, 2 * this.devs.length);
     const wider = (from: Float64Array) => {
       const to = new Float64Array(size);
       to.set(from);
@@ -103,9 +107,7 @@ export class RowMaker {
   /** The number of a row of the list that is being made, in the order in which entries travel. */
   private transmissionNumber(row: number): number {
     const { list } = this;
-    const last = list.segments.at(-1);
-    const start = last === undefined ? 0 : last.start + last.count;
-    return list.nextNdx(this.incremental) + row - start;
+    return list.segments.nextNdx(this.incremental) + row - list.segments.nextRow;
   }
 
   /** Writes the counts into the statistics of the run. */

@@ -145,7 +145,7 @@ export class Scanner {
     if (row < 0 || !whole || !isDir) return;
     if (!incremental) this.queue.push(row);
     else if (kind === NameKind.DOT_DIR) {
-      this.ctx.list.flags[row] |= EntryFlag.DIR_LISTED;
+      this.ctx.list.addFlags(row, EntryFlag.DIR_LISTED);
       this.lister.list(name, base, base.scope.into(ruleDir(name)));
     }
   }
@@ -177,7 +177,7 @@ export class Scanner {
     this.lister.list(path, base, base.scope.into(ruleDir(path)));
     if (!o.recurse) return true;
     for (let r = list.count - 1; r >= start; r--) {
-      if (list.isDir(r) && list.flags[r] & EntryFlag.CONTENT_DIR) this.queue.push(r);
+      if (list.isDir(r) && list.flags(r) & EntryFlag.CONTENT_DIR) this.queue.push(r);
     }
     return true;
   }
@@ -191,7 +191,7 @@ export class Scanner {
     const base = this.bases.ofRow(row);
     const path = list.path(row);
     const scope = base.scope.into(ruleDir(path));
-    if (list.flags[row] & EntryFlag.CONTENT_DIR) this.lister.list(path, base, scope);
+    if (list.flags(row) & EntryFlag.CONTENT_DIR) this.lister.list(path, base, scope);
     this.parents.sendRest(path, base, scope);
   }
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
-import { FileList, type Segment } from '../../protocol/flist/list.js';
+import { rowAt, type Segment } from '../../protocol/flist/list.js';
 import { readItemHeader } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, lstatInto } from '../files/stat.js';
@@ -179,14 +179,14 @@ export class Sender {
   private answerDone(): boolean {
     const { session } = this;
     const { list } = session;
-    const lastList = list.live >= list.segments.length - 1;
+    const lastList = list.segments.ended >= list.segments.length - 1;
     if (session.incremental && !(lastList && this.lists.complete)) {
       if (lastList) throw new ProtocolError('NDX_DONE', 'no list is open');
       this.endList();
       session.ndxOut.write(session.connection.writer, NDX_DONE);
       return false;
     }
-    if (list.live < list.segments.length && session.incremental) this.endList();
+    if (list.segments.oldest !== null && session.incremental) this.endList();
     this.phase++;
     if (this.phase > session.maxPhase) return true;
     session.ndxOut.write(session.connection.writer, NDX_DONE);
@@ -196,11 +196,11 @@ export class Sender {
   /** The oldest list is done; its indexes are not valid any more. */
   private endList(): void {
     const { list } = this.session;
-    const ended = list.segments[list.live++];
+    const ended = list.endSegment();
     if (this.progress === null) return;
     // rsync counts from the list that it worked on last, not from the one that ends.
     const segment = this.current ?? ended;
-    this.progress.endList(segment.firstNdx + segment.count - 2 - list.segments.indexOf(segment));
+    this.progress.endList(segment.firstNdx + segment.count - 2 - segment.number);
   }
 
   private passDelStats(counts: readonly number[]): void {
@@ -211,16 +211,16 @@ export class Sender {
 
   private rowOf(ndx: number): number {
     const { list } = this.session;
-    const segment = list.segmentOf(ndx);
+    const segment = list.segments.of(ndx);
     if (segment === null) throw new ProtocolError('file index', `${ndx} is in no open list`);
     this.current = segment;
     if (ndx === segment.firstNdx - 1) {
       if (segment.parentRow >= 0) return segment.parentRow;
-      const first = segment.count > 0 ? FileList.rowAt(segment, 0) : -1;
+      const first = segment.count > 0 ? rowAt(segment, 0) : -1;
       if (first < 0 || list.path(first) !== '.') throw new ProtocolError('file index', `${ndx} has no directory`);
       return first;
     }
-    return FileList.rowAt(segment, ndx - segment.firstNdx);
+    return rowAt(segment, ndx - segment.firstNdx);
   }
 
   /** --remove-source-files: the receiver has it safely; it goes unless it changed meanwhile (4.3). */
@@ -236,7 +236,7 @@ export class Sender {
     const errno = lstatInto(path, this.stat);
     if (errno !== 0 || !this.stat.exists) return;
     const { stat } = this;
-    if (stat.size !== list.size[row] || stat.mtime !== list.mtime[row]) {
+    if (stat.size !== list.size(row) || stat.mtime !== list.mtime(row)) {
       session.log.xferError(skippedRemove(name));
       return;
     }

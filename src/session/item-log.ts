@@ -54,7 +54,7 @@ export class ItemLog {
       return;
     }
     const localChange = (item.iflags & Item.LOCAL_CHANGE) !== 0 && significant;
-    const isDir = (item.list.mode[item.row] & S_IFMT) === S_IFDIR;
+    const isDir = (item.list.mode(item.row) & S_IFMT) === S_IFDIR;
     if (!visible && !localChange && !named && !(isDir && significant)) return;
     this.writeClient(item);
     if (significant || fileItemizes) this.writeFile(item);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { EntryFlag, FileList } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Root } from '../files/root.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
@@ -192,22 +192,22 @@ function makeDirectory(base: DestinationBase, whole: ByteString, relative: ByteS
 }
 
 function countEntries(session: Session): number {
-  return session.list.segments.reduce((sum, s) => sum + s.count, 0);
+  return session.list.segments.nextRow;
 }
 
 function firstIsDirectory(session: Session): boolean {
-  const first = session.list.segments[0];
-  if (first === undefined || first.count === 0) return false;
-  return session.list.isDir(FileList.rowAt(first, 0));
+  const first = session.list.segments.oldest;
+  if (first === null || first.count === 0) return false;
+  return session.list.isDir(rowAt(first, 0));
 }
 
 /** A destination that was just made shows as new in the lines about it, when the list has an entry for it. */
 function markCreated(session: Session): void {
   const { list } = session;
-  const [first] = list.segments;
-  if (first === undefined || first.count === 0) return;
-  const row = FileList.rowAt(first, 0);
-  if (list.path(row) === '.') list.flags[row] |= EntryFlag.DIR_CREATED;
+  const first = list.segments.oldest;
+  if (first === null || first.count === 0) return;
+  const row = rowAt(first, 0);
+  if (list.path(row) === '.') list.addFlags(row, EntryFlag.DIR_CREATED);
 }
 
 export function joinPath(dir: ByteString, name: ByteString): ByteString {

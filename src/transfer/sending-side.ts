@@ -49,7 +49,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
       summer === null
         ? null
         : (row, path) => {
-            summer.sum(path, list.size[row], list.sums, row * list.sumLength);
+            summer.sum(path, list.size(row), list.sum(row), 0);
           },
     report: (kind, text) => {
       if (kind === 'error') session.log.xferError(text);

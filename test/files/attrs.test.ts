@@ -52,12 +52,12 @@ function listOf(path: string, name = 'x', withAtime = false): FileList {
   const list = new FileList(withAtime);
   const row = list.addRow();
   list.setName(row, Buffer.from(name), 0, name.length);
-  list.mode[row] = st.mode;
-  list.mtime[row] = st.mtime;
-  list.nsec[row] = st.nsec;
-  list.uid[row] = st.uid;
-  list.gid[row] = st.gid;
-  if (withAtime) list.atime[row] = st.atime;
+  list.setMode(row, st.mode);
+  list.setMtime(row, st.mtime);
+  list.setNsec(row, st.nsec);
+  list.setUid(row, st.uid);
+  list.setGid(row, st.gid);
+  if (withAtime) list.setAtime(row, st.atime);
   return list;
 }
 
@@ -177,7 +177,7 @@ t.test('problems are reported, with the name', (t) => {
   const list = listOf('/etc', 'dir/name');
   const st = new FileStat();
   lstatInto(Buffer.from('/etc/hostname'), st);
-  list.mtime[0] = 1;
+  list.setMtime(0, 1);
   setter(options(), problems).apply(Buffer.from('/nowhere/name'), list, 0, st, { isNew: false });
   t.strictSame(problems, ['failed to set times on "dir/name": ENOENT']);
   t.end();
@@ -192,8 +192,8 @@ t.test('a link in the place of a file is not followed', (t) => {
   const st = new FileStat();
   lstatInto(Buffer.from(join(dir, 'victim')), st);
   const list = listOf(dir);
-  list.mode[0] = 0o100777;
-  list.mtime[0] = 5;
+  list.setMode(0, 0o100777);
+  list.setMtime(0, 5);
   const problems: string[] = [];
   setter(options(), problems).apply(Buffer.from(join(dir, 'f')), list, 0, st, { isNew: false });
   t.same(look(join(dir, 'victim')), before);
@@ -277,7 +277,7 @@ t.test('without root: owners stay, foreign files complain', needsRoot, (t) => {
     const reporter = { fullName: (n) => n, problem: (text, e) => console.log(text, e.code), failure: console.log };
     const attrs = new AttributeSetter(o, new IdMap(o, false, new Map(), new Map()), false, reporter);
     const list = new FileList(); list.addRow(); list.setName(0, Buffer.from('n'), 0, 1);
-    list.mode[0] = 0o100751; list.mtime[0] = 1e9; list.nsec[0] = 42; list.uid[0] = 1; list.gid[0] = 1;
+    list.setMode(0, 0o100751); list.setMtime(0, 1e9); list.setNsec(0, 42); list.setUid(0, 1); list.setGid(0, 1);
     const dir = process.argv[1], st = new FileStat();
     for (const name of ['own', 'foreign']) {
       const path = Buffer.from(dir + '/' + name);

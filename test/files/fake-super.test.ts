@@ -66,10 +66,10 @@ t.test('stored and read as rsync does it', { skip: isRoot ? false : 'devices nee
     const list = new FileList();
     const row = list.addRow();
     list.setName(row, Buffer.from(name), 0, name.length);
-    list.mode[row] = source.mode;
-    list.uid[row] = source.uid;
-    list.gid[row] = source.gid;
-    if (name === 'dev') list.extra[row] = list.rdevs.push({ major: 8, minor: 300 }) - 1;
+    list.setMode(row, source.mode);
+    list.setUid(row, source.uid);
+    list.setGid(row, source.gid);
+    if (name === 'dev') list.setDevice(row, 8, 300);
     const content = name === 'link' ? 'some/target' : source.isFile() ? name : '';
     if (name !== 'dir') makeFake(root, `ours/${name}`, Buffer.from(content), false);
     lstatFake(path(dir, 'ours', name), st);

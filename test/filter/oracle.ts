@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { FilterList } from '../../protocol/filter/rules.js';
-import { EntryFlag, FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { Options } from '../../protocol/options.js';
 import { parseCommand } from '../../src/cli/options.js';
@@ -81,12 +81,12 @@ export function ourList(s: ListSettings): Listed {
   });
   for (const source of sources) scanner.addArgument(source);
   while (!incremental && scanner.step());
-  closeSegment(list, 0, -1, protocol, incremental);
+  closeSegment(list, -1, protocol, incremental);
   if (incremental) listDirectories(list, scanner, protocol);
   const lines: string[] = [];
   for (let row = 0; row < list.count; row++) {
     // What a receiver does before it shows a list: names lose their leading slash, unwanted parents are not shown.
-    if (!options.impliedDirs && list.flags[row] & EntryFlag.IMPLIED_DIR) continue;
+    if (!options.impliedDirs && list.flags(row) & EntryFlag.IMPLIED_DIR) continue;
     lines.push(
       listLine(list, row, options)
         .trimEnd()
@@ -96,16 +96,8 @@ export function ourList(s: ListSettings): Listed {
   return { lines: [...new Set(lines)].sort(), messages, ioError: scanner.ioError, list, scanner };
 }
 
-function closeSegment(
-  list: FileList,
-  start: number,
-  parentRow: number,
-  protocol: number,
-  incremental: boolean,
-): Segment {
-  const firstNdx = list.nextNdx(incremental);
-  const segment: Segment = { firstNdx, start, count: list.count - start, order: null, parentRow };
-  list.segments.push(segment);
+function closeSegment(list: FileList, parentRow: number, protocol: number, incremental: boolean): Segment {
+  const segment = list.addSegment(parentRow, incremental);
   finishSegment(list, segment, { protocol, removeDuplicates: false, incremental, pruneEmptyDirs: false });
   return segment;
 }
@@ -114,15 +106,14 @@ function listDirectories(list: FileList, scanner: Scanner, protocol: number): vo
   const waiting: number[] = [];
   const push = (segment: Segment): void => {
     for (let i = segment.count - 1; i >= 0; i--) {
-      const row = FileList.rowAt(segment, i);
+      const row = rowAt(segment, i);
       if (list.isDir(row) && list.baseName(row) !== '.') waiting.push(row);
     }
   };
-  push(list.segments[0]);
+  push(list.segments.at(0));
   for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
-    const start = list.count;
     scanner.scanDirectory(row);
-    push(closeSegment(list, start, row, protocol, true));
+    push(closeSegment(list, row, protocol, true));
   }
 }
 

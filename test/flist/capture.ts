@@ -126,16 +126,8 @@ export class SessionDecoder {
   }
 
   private readList(list: FileList, decoder: EntryDecoder, wire: ListWire, parentRow: number): void {
-    const start = list.count;
     while (this.until((r) => decoder.next(r) || null) !== 2);
-    const segment = {
-      firstNdx: list.nextNdx(wire.incremental),
-      start,
-      count: list.count - start,
-      order: null,
-      parentRow,
-    };
-    list.segments.push(segment);
+    const segment = list.addSegment(parentRow, wire.incremental);
     finishSegment(list, segment, {
       protocol: wire.protocol,
       removeDuplicates: true,

@@ -43,18 +43,18 @@ function randomList(
 }
 
 function fillRow(random: Random, wire: ListWire, list: FileList, row: number): void {
-  const mode = list.mode[row];
-  list.size[row] = isDevice(mode) || isSpecial(mode) ? 0 : random.pick(sizes);
-  list.mtime[row] =
-    wire.protocol >= 30 && random.chance(10) ? random.pick([-1, -(2 ** 35), 2 ** 40]) : random.pick(times);
-  list.nsec[row] = wire.protocol >= 31 ? random.pick([0, 1, 999_999_999]) : 0;
-  list.uid[row] = wire.owner ? random.pick([0, 1, 1000, 2 ** 32 - 2]) : 0;
-  list.gid[row] = wire.group ? random.pick([0, 5, 70000]) : 0;
-  if (wire.atimes) list.atime[row] = list.isDir(row) ? 0 : random.pick(times);
-  if (list.isDir(row)) list.flags[row] = random.pick([0, CONTENT_DIR, TOP_DIR | CONTENT_DIR, IMPLIED_DIR]);
-  if (list.isLink(row)) list.extra[row] = list.targets.push(random.bytes(1 + random.int(400))) - 1;
-  if (isDevice(mode)) list.extra[row] = list.rdevs.push({ major: random.int(4), minor: random.int(700) }) - 1;
-  if (wire.sumLength > 0 && list.isRegular(row)) random.bytes(wire.sumLength).copy(list.sums, row * wire.sumLength);
+  const mode = list.mode(row);
+  list.setSize(row, isDevice(mode) || isSpecial(mode) ? 0 : random.pick(sizes));
+  const isOdd = wire.protocol >= 30 && random.chance(10);
+  list.setMtime(row, isOdd ? random.pick([-1, -(2 ** 35), 2 ** 40]) : random.pick(times));
+  list.setNsec(row, wire.protocol >= 31 ? random.pick([0, 1, 999_999_999]) : 0);
+  list.setUid(row, wire.owner ? random.pick([0, 1, 1000, 2 ** 32 - 2]) : 0);
+  list.setGid(row, wire.group ? random.pick([0, 5, 70000]) : 0);
+  if (wire.atimes) list.setAtime(row, list.isDir(row) ? 0 : random.pick(times));
+  if (list.isDir(row)) list.setFlags(row, random.pick([0, CONTENT_DIR, TOP_DIR | CONTENT_DIR, IMPLIED_DIR]));
+  if (list.isLink(row)) list.setTarget(row, random.bytes(1 + random.int(400)));
+  if (isDevice(mode)) list.setDevice(row, random.int(4), random.int(700));
+  if (wire.sumLength > 0 && list.isRegular(row)) random.bytes(wire.sumLength).copy(list.sum(row));
 }
 
 /** Makes a row the first of a group, or a copy of an earlier first one. */
@@ -69,20 +69,24 @@ function linkRow(
 ): void {
   const offset = wire.incremental ? 1 : 0;
   const first = linked.length > 0 && random.chance(60) ? random.pick(linked) : -1;
-  list.flags[row] |= HLINKED;
+  list.addFlags(row, HLINKED);
   if (first < 0) {
-    list.flags[row] |= HLINK_FIRST;
-    list.group[row] = row + offset;
+    list.addFlags(row, HLINK_FIRST);
+    list.setGroup(row, row + offset);
     linked.push(row);
     return;
   }
-  list.group[row] = first + offset;
-  for (const column of [list.mode, list.size, list.mtime, list.nsec, list.uid, list.gid, list.extra]) {
-    column[row] = column[first];
-  }
-  if (wire.atimes) list.atime[row] = list.atime[first];
-  const n = wire.sumLength;
-  list.sums.copyWithin(row * n, first * n, first * n + n);
+  list.setGroup(row, first + offset);
+  list.setMode(row, list.mode(first));
+  list.setSize(row, list.size(first));
+  list.setMtime(row, list.mtime(first));
+  list.setNsec(row, list.nsec(first));
+  list.setUid(row, list.uid(first));
+  list.setGid(row, list.gid(first));
+  if (list.isLink(first)) list.setTarget(row, list.target(first));
+  if (isDevice(list.mode(first))) list.setDevice(row, list.major(first), list.minor(first));
+  if (wire.atimes) list.setAtime(row, list.atime(first));
+  list.sum(first).copy(list.sum(row));
   dev[row] = dev[first];
   ino[row] = ino[first];
 }
@@ -128,18 +132,15 @@ function decode(wire: ListWire, chunks: readonly Buffer[]): { list: FileList; de
 
 /** Everything about a row that travels, as text. */
 function describe(list: FileList, row: number, wire: ListWire): string {
-  const mode = list.mode[row];
-  const extra = list.extra[row];
-  const parts = [list.path(row), mode.toString(8), list.size[row], list.mtime[row], list.nsec[row]];
-  parts.push(list.uid[row], list.gid[row]);
-  if (wire.atimes) parts.push(list.atime[row]);
-  if (list.isDir(row) && wire.protocol >= 30) parts.push(list.flags[row]);
-  if (list.isLink(row)) parts.push(list.targets[extra].toString('hex'));
-  if (isDevice(mode)) parts.push(JSON.stringify(list.rdevs[extra]));
-  if (wire.sumLength > 0 && list.isRegular(row)) {
-    parts.push(list.sums.toString('hex', row * wire.sumLength, (row + 1) * wire.sumLength));
-  }
-  if (wire.hardLinks && wire.protocol >= 30) parts.push(list.flags[row] & (HLINKED | HLINK_FIRST), list.group[row]);
+  const mode = list.mode(row);
+  const parts = [list.path(row), mode.toString(8), list.size(row), list.mtime(row), list.nsec(row)];
+  parts.push(list.uid(row), list.gid(row));
+  if (wire.atimes) parts.push(list.atime(row));
+  if (list.isDir(row) && wire.protocol >= 30) parts.push(list.flags(row));
+  if (list.isLink(row)) parts.push(list.target(row).toString('hex'));
+  if (isDevice(mode)) parts.push(`${list.major(row)}:${list.minor(row)}`);
+  if (wire.sumLength > 0 && list.isRegular(row)) parts.push(list.sum(row).toString('hex'));
+  if (wire.hardLinks && wire.protocol >= 30) parts.push(list.flags(row) & (HLINKED | HLINK_FIRST), list.group(row));
   return parts.join(' ');
 }
 
@@ -189,7 +190,10 @@ t.test('what is encoded is decoded, in every version and however it is cut', asy
 });
 
 function checkNames(wire: ListWire, list: FileList, decoder: EntryDecoder): void {
-  const wanted = wire.owner && !wire.numericIds && list.uid.subarray(0, list.count).includes(1000) ? 'me' : undefined;
+  const wanted =
+    wire.owner && !wire.numericIds && [...Array(list.count).keys()].some((row) => list.uid(row) === 1000)
+      ? 'me'
+      : undefined;
   if (decoder.users.get(1000) !== wanted) throw new Error(`user 1000 is ${decoder.users.get(1000)}`);
   if (decoder.users.has(1)) throw new Error('an id without a name has one');
 }
@@ -213,30 +217,24 @@ t.test('names go with the first entry of an id, and the state lasts from list to
     ],
     [{ path: 'd/f', flags: HLINKED }, { path: 'd/g' }],
   ];
-  let firstNdx = 1;
   for (const entries of lists) {
-    const start = list.count;
     for (const entry of entries) {
       const row = addEntry(list, entry);
-      list.uid[row] = 1000;
-      if (entry.flags === HLINKED || entry.flags === (HLINKED | HLINK_FIRST)) list.group[row] = 2;
+      list.setUid(row, 1000);
+      if (entry.flags === HLINKED || entry.flags === (HLINKED | HLINK_FIRST)) list.setGroup(row, 2);
       encoder.encode(writer, row);
     }
     encoder.end(writer, 0);
-    list.segments.push({ firstNdx, start, count: entries.length, order: null, parentRow: -1 });
-    firstNdx += entries.length + 1;
+    list.addSegment(-1, true);
   }
   t.same(asked, [1000]);
   const reader = new ByteReader();
   reader.push(taken());
   const copy = new FileList();
   const decoder = new EntryDecoder(wire, copy);
-  firstNdx = 1;
-  for (const entries of lists) {
-    const start = copy.count;
+  for (let at = 0; at < lists.length; at++) {
     while (decoder.next(reader) === 1);
-    copy.segments.push({ firstNdx, start, count: entries.length, order: null, parentRow: -1 });
-    firstNdx += entries.length + 1;
+    copy.addSegment(-1, true);
   }
   t.equal(reader.buffered, 0);
   for (let row = 0; row < 4; row++) t.equal(describe(copy, row, wire), describe(list, row, wire));
@@ -256,7 +254,7 @@ t.test('below protocol 30 a named top directory covers what follows below it', a
   const bytes = taken();
   const contentDirs = (change: Partial<ListWire>): string[] => {
     const { list: copy } = decode({ ...wire, ...change }, [bytes]);
-    return dirs.filter((_, row) => copy.flags[row] & CONTENT_DIR);
+    return dirs.filter((_, row) => copy.flags(row) & CONTENT_DIR);
   };
   t.same(contentDirs({}), ['t', 't/a', 't/a/b']);
   t.same(contentDirs({ recurse: false }), ['t']);
@@ -321,8 +319,8 @@ t.test('values that no honest sender writes', async (t) => {
 t.test('links and devices that were not asked for are empty', async (t) => {
   const bytes = Buffer.concat([entry(0, 'l', 0o120777), entry(0, 'c', 0o020600), Buffer.from([0, 0])]);
   const { list } = decode(plainWire(32, { owner: false, group: false, links: false, devices: false }), [bytes]);
-  t.equal(list.targets[list.extra[0]].length, 0);
-  t.same(list.rdevs[list.extra[1]], { major: 0, minor: 0 });
+  t.equal(list.target(0).length, 0);
+  t.same([list.major(1), list.minor(1)], [0, 0]);
 });
 
 t.test('random and mutated bytes end in a clean error, or ask for more', async (t) => {

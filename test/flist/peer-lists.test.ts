@@ -17,6 +17,7 @@ import t, { type Test } from 'tap';
 import { Compat, S_IFDIR, S_IFLNK, S_IFMT } from '../../protocol/constants.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
+import { Segments } from '../../protocol/flist/segments.js';
 import { isDevice, type ListWire } from '../../protocol/flist/wire.js';
 import { run } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
@@ -104,25 +105,25 @@ function checkList(t: Test, session: DecodedSession, tree: Map<string, Expected>
       continue;
     }
     const { st, target } = expected;
-    const type = list.mode[row] & S_IFMT;
+    const type = list.mode(row) & S_IFMT;
     const seconds = Number(st.mtimeNs / 1_000_000_000n);
-    differs(path, 'mode', list.mode[row], Number(st.mode));
-    if (!isDevice(list.mode[row])) differs(path, 'size', list.size[row], Number(st.size));
-    differs(path, 'mtime', list.mtime[row], seconds);
-    if (wire.protocol >= 31) differs(path, 'nsec', list.nsec[row], Number(st.mtimeNs % 1_000_000_000n));
-    if (wire.owner) differs(path, 'uid', list.uid[row], Number(st.uid));
-    if (wire.group) differs(path, 'gid', list.gid[row], Number(st.gid));
-    if (type === S_IFLNK) differs(path, 'target', list.targets[list.extra[row]].toString('latin1'), target);
-    if (isDevice(list.mode[row])) {
+    differs(path, 'mode', list.mode(row), Number(st.mode));
+    if (!isDevice(list.mode(row))) differs(path, 'size', list.size(row), Number(st.size));
+    differs(path, 'mtime', list.mtime(row), seconds);
+    if (wire.protocol >= 31) differs(path, 'nsec', list.nsec(row), Number(st.mtimeNs % 1_000_000_000n));
+    if (wire.owner) differs(path, 'uid', list.uid(row), Number(st.uid));
+    if (wire.group) differs(path, 'gid', list.gid(row), Number(st.gid));
+    if (type === S_IFLNK) differs(path, 'target', list.target(row).toString('latin1'), target);
+    if (isDevice(list.mode(row))) {
       const { major, minor } = device(st.rdev);
-      differs(path, 'major', list.rdevs[list.extra[row]].major, major);
-      differs(path, 'minor', list.rdevs[list.extra[row]].minor, minor);
+      differs(path, 'major', list.major(row), major);
+      differs(path, 'minor', list.minor(row), minor);
     }
     const linked = wire.hardLinks && st.nlink > 1n && type !== S_IFDIR && (wire.protocol >= 28 || st.isFile());
-    differs(path, 'linked', (list.flags[row] & EntryFlag.HLINKED) !== 0, linked);
+    differs(path, 'linked', (list.flags(row) & EntryFlag.HLINKED) !== 0, linked);
     if (!linked) continue;
-    differs(path, 'group', groups.get(list.group[row]) ?? st.ino, st.ino);
-    groups.set(list.group[row], st.ino);
+    differs(path, 'group', groups.get(list.group(row)) ?? st.ino, st.ino);
+    groups.set(list.group(row), st.ino);
   }
   t.same(differences, []);
   t.same([...left], [], 'every file is in the list');
@@ -133,9 +134,9 @@ function checkList(t: Test, session: DecodedSession, tree: Map<string, Expected>
 /** The first list as EntryEncoder writes it from what was decoded. */
 function encodeAgain(session: DecodedSession, wire: ListWire, tree: Map<string, Expected>): Buffer {
   const { list, decoder } = session;
-  const [first] = list.segments;
+  const first = list.segments.at(0);
   // An encoder numbers a list before it is one of the segments.
-  list.segments.length = 0;
+  Object.assign(list, { segments: new Segments() });
   const { writer, taken } = collector();
   const encoder = new EntryEncoder(wire, list, {
     userName: (id) => decoder.users.get(id) ?? null,
@@ -149,11 +150,10 @@ function encodeAgain(session: DecodedSession, wire: ListWire, tree: Map<string, 
   );
   for (const row of rows) {
     // Below protocol 30 a link whose others are elsewhere is still marked.
-    if (wire.hardLinks && stats(row).nlink > 1n && !list.isDir(row)) list.flags[row] |= EntryFlag.HLINKED;
+    if (wire.hardLinks && stats(row).nlink > 1n && !list.isDir(row)) list.addFlags(row, EntryFlag.HLINKED);
     encoder.encode(writer, row);
   }
   encoder.end(writer, 0);
-  list.segments.push(first);
   return taken();
 }
 
@@ -234,7 +234,7 @@ t.test(
     const { list, rest } = decoder.sender(plainWire(32), false, 0);
     t.equal(rest, 0);
     const majors = new Map<string, number>();
-    for (let row = 0; row < list.count; row++) majors.set(list.baseName(row), list.rdevs[list.extra[row]].major);
+    for (let row = 0; row < list.count; row++) majors.set(list.baseName(row), list.major(row));
     t.same(Object.fromEntries(majors), { one: 1, five: 5, 'one-again': 1, another: 1 });
   },
 );

@@ -117,7 +117,7 @@ t.test('%C is the digest that rsync shows', async (t) => {
     t.equal(`${digestHex(digest, name)}\n`, shown, name);
     const list = new FileList(false, digest.length);
     const row = addFile(list, join(dir, 'src'), 'a');
-    digest.copy(list.sums, row * digest.length);
+    digest.copy(list.sum(row));
     const ctx = context({ options: options({ checksum: true }), listSum: name });
     const format = new ItemFormat('%C', ctx);
     const item: ReportItem = { list, row, iflags: NEW, xname: null };
@@ -153,7 +153,8 @@ t.test('what is known of a daemon is shown, the process and the time too', async
 
 t.test('an owner or a group that is not kept has no number', async (t) => {
   const { list, row } = oneEntry(S_IFREG);
-  list.uid[row] = list.gid[row] = 7;
+  list.setUid(row, 7);
+  list.setGid(row, 7);
   const ctx = context({ options: options({ owner: false, group: false }) });
   t.equal(new ItemFormat('%U %G %9G', ctx).format({ list, row, iflags: 0, xname: null }), '0 DEFAULT   DEFAULT\n');
 });

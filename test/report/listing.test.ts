@@ -85,7 +85,7 @@ t.test('an argument that is missing is listed as missing', async (t) => {
   const list = new FileList();
   const row = list.addRow();
   list.setName(row, Buffer.from('gone'), 0, 4);
-  list.mode[row] = 0;
-  list.mtime[row] = 0;
+  list.setMode(row, 0);
+  list.setMtime(row, 0);
   t.equal(listLine(list, row, options({ deleteMissingArgs: true })), realRsync(args));
 });

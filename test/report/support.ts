@@ -56,18 +56,17 @@ export function addFile(list: FileList, dir: string, name: string): number {
   const stat = lstatSync(path);
   const row = list.addRow();
   const slash = name.lastIndexOf('/');
-  list.dir[row] = list.dirId(slash < 0 ? '' : name.slice(0, slash));
+  list.setDir(row, list.dirs.id(slash < 0 ? '' : name.slice(0, slash)));
   const base = Buffer.from(name.slice(slash + 1), 'latin1');
   list.setName(row, base, 0, base.length);
-  list.mode[row] = stat.mode;
-  list.size[row] = stat.size;
-  list.mtime[row] = Math.floor(stat.mtimeMs / 1000);
-  list.uid[row] = stat.uid;
-  list.gid[row] = stat.gid;
-  if (list.withAtime) list.atime[row] = Math.floor(stat.atimeMs / 1000);
+  list.setMode(row, stat.mode);
+  list.setSize(row, stat.size);
+  list.setMtime(row, Math.floor(stat.mtimeMs / 1000));
+  list.setUid(row, stat.uid);
+  list.setGid(row, stat.gid);
+  if (list.withAtime) list.setAtime(row, Math.floor(stat.atimeMs / 1000));
   if ((stat.mode & S_IFMT) === S_IFLNK) {
-    list.extra[row] = list.targets.length;
-    list.targets.push(readlinkSync(path, { encoding: 'buffer' }));
+    list.setTarget(row, readlinkSync(path, { encoding: 'buffer' }));
   }
   return row;
 }
@@ -78,10 +77,9 @@ export function oneEntry(mode: number, name = 'name'): { list: FileList; row: nu
   const row = list.addRow();
   const bytes = Buffer.from(name, 'latin1');
   list.setName(row, bytes, 0, bytes.length);
-  list.mode[row] = mode;
+  list.setMode(row, mode);
   if ((mode & S_IFMT) === S_IFLNK) {
-    list.extra[row] = 0;
-    list.targets.push(Buffer.from('target'));
+    list.setTarget(row, Buffer.from('target'));
   }
   return { list, row };
 }

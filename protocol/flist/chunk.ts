@@ -1,0 +1,127 @@
+/** Rows of a chunk: row `r` of a list is row `rowIn(r)` of chunk number `r >> CHUNK_SHIFT`. */
+export const CHUNK_SHIFT = 12;
+export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
+
+export const rowIn = (row: number): number => row & (CHUNK_ROWS - 1);
+
+const FIRST_ARENA = 8 * 1024;
+
+/**
+ * Numbers of one kind for the rows of a chunk. Most kinds are the same for a whole chunk, which takes no room, and most of
+ * the others fit 32 bits. Rows get their first value in order.
+ */
+export class Column {
+  private values: Int32Array | Float64Array | null = null;
+  private same = 0;
+  /** Rows that have a value. */
+  private used = 0;
+  private spare: Int32Array | null = null;
+
+  get(i: number): number {
+    const { values } = this;
+    return values === null ? this.same : values[i];
+  }
+
+  set(i: number, value: number): void {
+    const isFirst = i >= this.used;
+    if (isFirst) this.used = i + 1;
+    const { values } = this;
+    if (values === null) {
+      if (value === this.same) return;
+      if (isFirst && i === 0) this.same = value;
+      else this.spread(i, value);
+    } else if (value === (value | 0) || values instanceof Float64Array) {
+      values[i] = value;
+    } else {
+      this.widen(i, value);
+    }
+  }
+
+  /** Not all are equal any more. */
+  private spread(i: number, value: number): void {
+    if (this.same !== (this.same | 0)) {
+      this.values = new Float64Array(CHUNK_ROWS).fill(this.same);
+    } else {
+      this.values = (this.spare ?? new Int32Array(CHUNK_ROWS)).fill(this.same);
+      this.spare = null;
+    }
+    this.set(i, value);
+  }
+
+  /** One does not fit 32 bits. */
+  private widen(i: number, value: number): void {
+    this.values = Float64Array.from(this.values as Int32Array);
+    this.values[i] = value;
+  }
+
+  /** Forgets all values. */
+  clear(): void {
+    if (this.values instanceof Int32Array) this.spare = this.values;
+    this.values = null;
+    this.same = 0;
+    this.used = 0;
+  }
+}
+
+/** The columns of up to CHUNK_ROWS rows of a file list, and the bytes of their names. What they mean: see `FileList`. */
+export class Chunk {
+  arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA);
+  arenaUsed = 0;
+  readonly nameOffset: Int32Array;
+  readonly nameLength: Uint16Array;
+  readonly dir: Int32Array;
+  readonly mode: Uint16Array;
+  readonly flags: Uint16Array;
+  readonly size = new Column();
+  readonly mtime = new Column();
+  readonly nsec = new Column();
+  readonly uid = new Column();
+  readonly gid = new Column();
+  readonly extra = new Column();
+  readonly group = new Column();
+  readonly base = new Column();
+  readonly atime = new Column();
+  /** Digests of -c, `sumLength` bytes a row. */
+  readonly sums: Buffer;
+  /** What keeps the chunk from being forgotten: lists that have rows in it, and directories whose list is not finished. */
+  holds = 0;
+
+  constructor(sumLength: number) {
+    const rows = CHUNK_ROWS;
+    const bytes = new ArrayBuffer(rows * 14);
+    this.nameOffset = new Int32Array(bytes, 0, rows);
+    this.dir = new Int32Array(bytes, rows * 4, rows);
+    this.nameLength = new Uint16Array(bytes, rows * 8, rows);
+    this.mode = new Uint16Array(bytes, rows * 10, rows);
+    this.flags = new Uint16Array(bytes, rows * 12, rows);
+    this.sums = Buffer.alloc(sumLength * rows);
+  }
+
+  /** Makes room for `length` bytes behind those in use, and returns where they begin. They count as used. */
+  take(length: number): number {
+    const at = this.arenaUsed;
+    if (at + length > this.arena.length) this.resize(Math.max(2 * this.arena.length, at + length));
+    this.arenaUsed = at + length;
+    return at;
+  }
+
+  private resize(length: number): void {
+    const arena = Buffer.allocUnsafeSlow(length);
+    this.arena.copy(arena, 0, 0, this.arenaUsed);
+    this.arena = arena;
+  }
+
+  /** No row will be added: the room for further names is given back. */
+  seal(): void {
+    if (this.arenaUsed < this.arena.length) this.resize(this.arenaUsed);
+  }
+
+  /** Makes the chunk as good as new. */
+  clear(): void {
+    this.arenaUsed = 0;
+    this.holds = 0;
+    for (const column of [this.size, this.mtime, this.nsec, this.uid, this.gid]) column.clear();
+    for (const column of [this.extra, this.group, this.base, this.atime]) column.clear();
+    this.sums.fill(0);
+  }
+}

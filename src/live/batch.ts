@@ -8,7 +8,9 @@ import type { Batch } from './types.js';
 /** What is to be told of a session that is over. `started`: milliseconds since 1970. */
 export function toBatch(outcome: Outcome, started: number, full: boolean): Omit<Batch, 'mirror' | 'target'> {
   const { session, error, log, code } = outcome;
-  const names = session === null || full ? { paths: [], deleted: [] } : listed(session);
+  // With incremental recursion lists are forgotten: a directory that moved is told of by the session that follows.
+  const hasNames = session !== null && !full && !session.incremental;
+  const names = hasNames ? listed(session) : { paths: [], deleted: [] };
   return {
     full,
     ...names,

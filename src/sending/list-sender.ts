@@ -170,7 +170,8 @@ export class ListSender {
   /** Entries announced beyond the segment that is being worked on. */
   private ahead(current: Segment | null): number {
     const { list } = this.session;
-    return list.count - Math.max(endOf(current), list.segments.oldest?.start ?? list.count);
+    // The receiving side may be through with all of the oldest list, and wait for the next one.
+    return list.count - Math.max(endOf(current), endOf(list.segments.oldest));
   }
 
   /** Further lists should be announced, with `topUp`, before the next request is answered. */

@@ -170,23 +170,37 @@ function highWords(a: v128, b: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function filterBytes(): v128 {
-  let v = i8x16.splat(0);
-  v = v128.load_lane<u8>(load<u32>(PLACES), v, 0, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 4), v, 1, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 8), v, 2, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 12), v, 3, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 16), v, 4, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 20), v, 5, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 24), v, 6, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 28), v, 7, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 32), v, 8, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 36), v, 9, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 40), v, 10, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 44), v, 11, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 48), v, 12, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 52), v, 13, FILTER);
-  v = v128.load_lane<u8>(load<u32>(PLACES + 56), v, 14, FILTER);
-  return v128.load_lane<u8>(load<u32>(PLACES + 60), v, 15, FILTER);
+  const zero = i8x16.splat(0);
+  let v0 = v128.load_lane<u8>(load<u32>(PLACES), zero, 0, FILTER);
+  v0 = v128.load_lane<u8>(load<u32>(PLACES + 4), v0, 1, FILTER);
+  v0 = v128.load_lane<u8>(load<u32>(PLACES + 8), v0, 2, FILTER);
+  v0 = v128.load_lane<u8>(load<u32>(PLACES + 12), v0, 3, FILTER);
+  let v1 = v128.load_lane<u8>(load<u32>(PLACES + 16), zero, 4, FILTER);
+  v1 = v128.load_lane<u8>(load<u32>(PLACES + 20), v1, 5, FILTER);
+  v1 = v128.load_lane<u8>(load<u32>(PLACES + 24), v1, 6, FILTER);
+  v1 = v128.load_lane<u8>(load<u32>(PLACES + 28), v1, 7, FILTER);
+  let v2 = v128.load_lane<u8>(load<u32>(PLACES + 32), zero, 8, FILTER);
+  v2 = v128.load_lane<u8>(load<u32>(PLACES + 36), v2, 9, FILTER);
+  v2 = v128.load_lane<u8>(load<u32>(PLACES + 40), v2, 10, FILTER);
+  v2 = v128.load_lane<u8>(load<u32>(PLACES + 44), v2, 11, FILTER);
+  let v3 = v128.load_lane<u8>(load<u32>(PLACES + 48), zero, 12, FILTER);
+  v3 = v128.load_lane<u8>(load<u32>(PLACES + 52), v3, 13, FILTER);
+  v3 = v128.load_lane<u8>(load<u32>(PLACES + 56), v3, 14, FILTER);
+  v3 = v128.load_lane<u8>(load<u32>(PLACES + 60), v3, 15, FILTER);
+  return v128.or(v128.or(v0, v1), v128.or(v2, v3));
+}
+
+/**
+ * Asks the filter about the step from `at` on, whose places and sums were left, and whose bits are `bits`. Returns where
+ * the next candidate goes: one further if this is one.
+ */
+// @ts-ignore: decorator
+@inline
+function ask(candidate: usize, at: usize, bits: v128): usize {
+  const hits = <u32>i8x16.bitmask(i8x16.eq(v128.and(filterBytes(), bits), bits));
+  store<u32>(candidate, hits);
+  store<usize>(candidate, at, 4);
+  return candidate + (hits != 0 ? CANDIDATE : 0);
 }
 
 /**
@@ -204,50 +218,46 @@ export function scan(position: usize, last: usize): i32 {
   const bitFactor = i16x8.splat(bitMultiplier);
   const mask = i32x4.splat(placeMask);
   let steps = FIRST_STEPS;
-  let candidate = CANDIDATES;
-  let look = at + 16 * steps;
+  let bits = i8x16.splat(0);
   while (at + 16 <= end) {
-    // Lane i stands for the position at + 1 + i, or at + 9 + i: both halves are running sums over the lanes.
-    const out0 = v128.load_ext<i8>(at);
-    const out1 = v128.load_ext<i8>(at, 8);
-    const a0 = i16x8.add(s1, running(i16x8.sub(v128.load_ext<i8>(at + n), out0)));
-    const a1 = i16x8.add(lastLane(a0), running(i16x8.sub(v128.load_ext<i8>(at + n, 8), out1)));
-    const b0 = i16x8.add(s2, running(i16x8.sub(a0, i16x8.mul(length, out0))));
-    const b1 = i16x8.add(lastLane(b0), running(i16x8.sub(a1, i16x8.mul(length, out1))));
-    s1 = lastLane(a1);
-    s2 = lastLane(b1);
-    const x0 = lowWords(a0, b0);
-    const x1 = highWords(a0, b0);
-    const x2 = lowWords(a1, b1);
-    const x3 = highWords(a1, b1);
-    v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x0, factor), PLACE_SHIFT), mask));
-    v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x1, factor), PLACE_SHIFT), mask), 16);
-    v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x2, factor), PLACE_SHIFT), mask), 32);
-    v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x3, factor), PLACE_SHIFT), mask), 48);
-    const pairs = i8x16.narrow_i16x8_u(
-      i16x8.shr_u(i16x8.mul(i16x8.add(a0, b0), bitFactor), 12),
-      i16x8.shr_u(i16x8.mul(i16x8.add(a1, b1), bitFactor), 12),
-    );
-    const bits = i8x16.swizzle(v128.load(PATTERNS), pairs);
-    const hits = <u32>i8x16.bitmask(i8x16.eq(v128.and(filterBytes(), bits), bits));
-    store<u32>(candidate, hits);
-    store<usize>(candidate, at, 4);
-    v128.store(candidate, x0, SUMS);
-    v128.store(candidate, x1, SUMS + 16);
-    v128.store(candidate, x2, SUMS + 32);
-    v128.store(candidate, x3, SUMS + 48);
-    candidate += hits != 0 ? CANDIDATE : 0;
-    at += 16;
-    if (at >= look) {
-      const place = firstBlock(candidate);
-      if (place >= 0) return place;
-      candidate = CANDIDATES;
-      steps = min(2 * steps, MOST_STEPS);
-      look = at + 16 * steps;
+    const first = at;
+    const stop = min(at + 16 * steps, end);
+    let candidate = CANDIDATES;
+    while (at + 16 <= stop) {
+      // The filter answers late: it is asked about the step before.
+      if (at > first) candidate = ask(candidate, at - 16, bits);
+      // Lane i stands for the position at + 1 + i, or at + 9 + i: both halves are running sums over the lanes.
+      const out0 = v128.load_ext<i8>(at);
+      const out1 = v128.load_ext<i8>(at, 8);
+      const a0 = i16x8.add(s1, running(i16x8.sub(v128.load_ext<i8>(at + n), out0)));
+      const a1 = i16x8.add(lastLane(a0), running(i16x8.sub(v128.load_ext<i8>(at + n, 8), out1)));
+      const b0 = i16x8.add(s2, running(i16x8.sub(a0, i16x8.mul(length, out0))));
+      const b1 = i16x8.add(lastLane(b0), running(i16x8.sub(a1, i16x8.mul(length, out1))));
+      s1 = lastLane(a1);
+      s2 = lastLane(b1);
+      const x0 = lowWords(a0, b0);
+      const x1 = highWords(a0, b0);
+      const x2 = lowWords(a1, b1);
+      const x3 = highWords(a1, b1);
+      v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x0, factor), PLACE_SHIFT), mask));
+      v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x1, factor), PLACE_SHIFT), mask), 16);
+      v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x2, factor), PLACE_SHIFT), mask), 32);
+      v128.store(PLACES, v128.and(i32x4.shr_u(i32x4.mul(x3, factor), PLACE_SHIFT), mask), 48);
+      v128.store(candidate, x0, SUMS);
+      v128.store(candidate, x1, SUMS + 16);
+      v128.store(candidate, x2, SUMS + 32);
+      v128.store(candidate, x3, SUMS + 48);
+      const pairs = i8x16.narrow_i16x8_u(
+        i16x8.shr_u(i16x8.mul(i16x8.add(a0, b0), bitFactor), 12),
+        i16x8.shr_u(i16x8.mul(i16x8.add(a1, b1), bitFactor), 12),
+      );
+      bits = i8x16.swizzle(v128.load(PATTERNS), pairs);
+      at += 16;
     }
+    const place = firstBlock(ask(candidate, at - 16, bits));
+    if (place >= 0) return place;
+    steps = min(2 * steps, MOST_STEPS);
   }
-  const place = firstBlock(candidate);
-  if (place >= 0) return place;
   half1 = i16x8.extract_lane_u(s1, 0);
   half2 = i16x8.extract_lane_u(s2, 0);
   return scanTail(at, end);

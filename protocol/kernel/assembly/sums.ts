@@ -6,21 +6,24 @@ import { xxh128 } from './xxh128';
 export function sumOf(data: usize, n: usize): u32 {
   const end = data + n;
   const whole = data + (n & ~15);
-  const weights = i8x16(16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1);
+  const weights0 = i16x8(16, 15, 14, 13, 12, 11, 10, 9);
+  const weights1 = i16x8(8, 7, 6, 5, 4, 3, 2, 1);
   // Per 16 bytes: `before` gathers what the bytes so far add to the second half 16 times, `within` the rest of it.
   let total = i16x8.splat(0);
   let before = i16x8.splat(0);
-  let within = i16x8.splat(0);
+  let within0 = i16x8.splat(0);
+  let within1 = i16x8.splat(0);
   while (data < whole) {
-    const bytes = v128.load(data);
+    const bytes0 = v128.load_ext<i8>(data);
+    const bytes1 = v128.load_ext<i8>(data, 8);
     before = i16x8.add(before, total);
-    total = i16x8.add(total, i16x8.extadd_pairwise_i8x16_s(bytes));
-    within = i16x8.add(within, i16x8.extmul_low_i8x16_s(bytes, weights));
-    within = i16x8.add(within, i16x8.extmul_high_i8x16_s(bytes, weights));
+    total = i16x8.add(total, i16x8.add(bytes0, bytes1));
+    within0 = i16x8.add(within0, i16x8.mul(bytes0, weights0));
+    within1 = i16x8.add(within1, i16x8.mul(bytes1, weights1));
     data += 16;
   }
   let s1 = lanes(total);
-  let s2 = (lanes(before) << 4) + lanes(within);
+  let s2 = (lanes(before) << 4) + lanes(i16x8.add(within0, within1));
   while (data < end) {
     s1 += load<i8>(data);
     s2 += s1;

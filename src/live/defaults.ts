@@ -7,7 +7,8 @@ export const MIRROR_DEFAULTS = {
   settleMs: 0,
   watchVia: 'auto',
   pollMs: 10_000,
-  backOff: { firstMs: 1000, mostMs: 60_000 },
+  // A target that was down for hours is to be equal again seconds after it has come back.
+  backOff: { firstMs: 1000, mostMs: 5000 },
   deleteGuard: { maxPercent: 100, fromEntries: 100 },
   maxPending: 100_000,
 } satisfies Partial<MirrorSpec>;

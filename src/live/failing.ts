@@ -1,5 +1,5 @@
 import type { ByteString } from '../../protocol/options.js';
-import { backOffDelay } from './back-off.js';
+import { backOffDelay, patient } from './back-off.js';
 import type { BackOff } from './types.js';
 
 /** Files that are followed one by one; with more of them, everything is compared again later. */
@@ -31,7 +31,7 @@ export class FailingFiles {
     const known = this.files.get(key);
     const attempts = (known?.attempts ?? 0) + 1;
     if (known === undefined && this.files.size >= MOST_FILES) return false;
-    this.files.set(key, { source, path, error, attempts, next: now + backOffDelay(this.backOff, attempts) });
+    this.files.set(key, { source, path, error, attempts, next: now + backOffDelay(patient(this.backOff), attempts) });
     this.schedule(now);
     return known === undefined || known.error !== error;
   }

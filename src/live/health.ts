@@ -1,7 +1,19 @@
+import { Exit } from '../../protocol/constants.js';
 import type { RsyncError } from '../../protocol/errors.js';
-import { backOffDelay } from './back-off.js';
+import { backOffDelay, patient } from './back-off.js';
 import { plainText } from './session-log.js';
 import type { BackOff, TargetStatus } from './types.js';
+
+/** Nothing that time would mend: the user has to change something. */
+const LASTING = new Set<number>([Exit.SYNTAX, Exit.PROTOCOL, Exit.UNSUPPORTED, Exit.STARTCLIENT]);
+
+/** Messages with such a code that pass: a daemon that is full, or that ended while it was being spoken to. */
+const PASSING = /max connections|didn't get server startup line|did not see server greeting/;
+
+/** True for an error that trying again will not mend. */
+export function isLasting(error: RsyncError): boolean {
+  return LASTING.has(error.exitCode) && !PASSING.test(error.message);
+}
 
 /** How the sessions of one target end: what failed, since when, and when the next attempt is due. Milliseconds since 1970. */
 export class Health {
@@ -29,7 +41,7 @@ export class Health {
     const text = plainText(error.message) || `exit code ${error.exitCode}`;
     if (this.attempts === 0) this.downSince = now;
     this.attempts++;
-    this.nextAttempt = now + backOffDelay(this.backOff, this.attempts);
+    this.nextAttempt = now + backOffDelay(isLasting(error) ? patient(this.backOff) : this.backOff, this.attempts);
     const isNew = this.attempts === 1 || this.lastError?.text !== text;
     this.lastError = { time: now, exitCode: error.exitCode, text };
     return isNew ? `${text} (code ${error.exitCode}); trying again` : null;

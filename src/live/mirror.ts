@@ -10,10 +10,11 @@ import { Change, type TreeWatcher } from '../watch/changes.js';
 import { watchTree } from '../watch/watch.js';
 import { TREE } from './dirty-set.js';
 import { HardLinks } from './hard-links.js';
+import { isLasting } from './health.js';
 import { OpenFiles } from './open-files.js';
 import type { TargetSource } from './pending.js';
 import { below, locateSource, SourceNames, type SourcePlace } from './source-tree.js';
-import { isLasting, Target } from './target.js';
+import { Target } from './target.js';
 import { checkMirrored, TargetOptions } from './target-options.js';
 import type {
   CreateMirror,

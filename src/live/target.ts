@@ -13,21 +13,10 @@ import { below } from './source-tree.js';
 import type { TargetOptions } from './target-options.js';
 import type { SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
 
-/** Nothing that time would mend: the user has to change something. */
-const LASTING = new Set<number>([Exit.SYNTAX, Exit.PROTOCOL, Exit.UNSUPPORTED, Exit.STARTCLIENT]);
-
-/** Messages with such a code that pass: a daemon that is full, or that ended while it was being spoken to. */
-const PASSING = /max connections|didn't get server startup line|did not see server greeting/;
-
 /** Milliseconds for which names that come or go wait for those that belong to them: a temporary name goes at once. */
 const NAMES_SETTLE_MS = 2;
 /** Milliseconds after which a running session is a long one, beside which another may run. */
 const LONG_MS = 200;
-
-/** True for an error that trying again will not mend. */
-export function isLasting(error: RsyncError): boolean {
-  return LASTING.has(error.exitCode) && !PASSING.test(error.message);
-}
 
 /** What a target has from its mirror. */
 export interface TargetSetting extends ResultSetting {

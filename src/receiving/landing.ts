@@ -150,7 +150,7 @@ export class Landing {
 
   /** A write error ends the run, as there is nothing that could be done about a full disk. */
   writeFailed(place: Place, error: unknown): never {
-    this.release(place, false, 0);
+    this.abandon(place, 1);
     const shown = this.receiving.fullName(this.nameOf(place));
     throw new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on ${shown}: ${errnoText(error)}`);
   }

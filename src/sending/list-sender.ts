@@ -167,10 +167,12 @@ export class ListSender {
     if (this.waiting.length === 0) this.sendNext();
   }
 
-  /** Entries announced beyond the segment that is being worked on. */
+  /**
+   * Entries announced beyond the segment that is being worked on: that of the last request, or the oldest open one. It
+   * does not count itself, however long it is, because a receiver keeps it open until it knows of another one.
+   */
   private ahead(current: Segment | null): number {
     const { list } = this.session;
-    // The receiving side may be through with all of the oldest list, and wait for the next one.
     return list.count - Math.max(endOf(current), endOf(list.segments.oldest));
   }
 

@@ -56,7 +56,9 @@ export class SourceBases {
     if (errno === 0 && !looker.stat.isDir) errno = Errno.ENOTDIR;
     if (errno === 0) return true;
     finder.ioError |= IoError.GENERAL;
-    const shown = finder.quote(base.path === '' ? '/' : base.path);
+    // In a module that is no root of its own the directory is told as the client gave it.
+    const path = finder.ctx.root === null ? base.path : base.path.slice(1);
+    const shown = finder.quote(path === '' ? '/' : path);
     finder.ctx.report('error', `rsync: [sender] change_dir ${shown} failed: ${errnoText(errno)}\n`);
     return false;
   }

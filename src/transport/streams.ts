@@ -7,13 +7,16 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { type Carrier, Connection } from './connection.js';
 
+/** What the ends of connections that break are called. */
+const BROKEN: Readonly<Record<string, string>> = {
+  EPIPE: 'Broken pipe (32)',
+  ECONNRESET: 'Connection reset by peer (104)',
+};
+
 /** A write error as the roles report it. */
 function writeError(error: NodeJS.ErrnoException, role: string): RsyncError {
-  const silent = error.code === 'EPIPE' || error.code === 'ECONNRESET';
-  return new RsyncError(
-    Exit.SOCKETIO,
-    `rsync: [${role}] write error: ${silent && error.code === 'EPIPE' ? 'Broken pipe (32)' : error.message}`,
-  );
+  const why = BROKEN[error.code ?? ''] ?? error.message;
+  return new RsyncError(Exit.SOCKETIO, `rsync: [${role}] write error: ${why}`);
 }
 
 function carrierOf(input: Readable, output: Writable): Carrier {
@@ -60,7 +63,9 @@ function watchStreams(connection: Connection, input: Readable, output: Writable)
   input.on('end', () => connection.ended());
   input.on('close', () => connection.ended());
   input.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ECONNRESET') connection.ended();
+    // A socket tells here of its writes, too.
+    if (error.syscall === 'write') connection.brokenPipe(writeError(error, connection.role));
+    else if (error.code === 'ECONNRESET') connection.ended();
     else
       connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`), true);
   });

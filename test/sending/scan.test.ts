@@ -311,7 +311,7 @@ t.test('a confined tree is not left', (t) => {
   const root = Root.confined(join(cwd, 'src'), true);
   t.teardown(() => root.close());
   const list = (...args: string[]) => ourList({ cwd: join(cwd, 'src'), root, module: 'm', args });
-  t.match(list('-r', '..other/').messages.join(), 'change_dir "other" (in m) failed: No such file');
+  t.match(list('-r', '../other/').messages.join(), 'change_dir "other" (in m) failed: No such file');
   t.match(list('-r', '/etc').messages.join(), 'link_stat "etc" (in m) failed: No such file');
   t.match(list('-r', 'to-out/').messages.join(), 'change_dir "to-out" (in m) failed');
   t.match(list('-rL', './').messages.join(), 'abs');

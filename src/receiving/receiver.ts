@@ -128,6 +128,7 @@ export class Receiver {
         return false;
       }
     }
+    if (!session.incremental) this.progress?.endList(list.count - 1);
     receiving.phasesDone++;
     if (receiving.phasesDone === 2 && session.options.delayUpdates) this.landing.releaseDelayed();
     receiving.lists.changed.raise();

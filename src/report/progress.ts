@@ -121,7 +121,7 @@ export class Progress {
     this.start.offset = 0;
   }
 
-  /** Incremental lists with progress2: everything of a list is done, which moves the to-chk count on. */
+  /** With progress2: everything of a list, or a phase of a list that came whole, is done; that moves the to-chk count on. */
   endList(lastIndex: number): void {
     this.fileIndex = lastIndex;
     if (this.whole) this.printWhole();

@@ -186,7 +186,8 @@ export class Sender {
       session.ndxOut.write(session.connection.writer, NDX_DONE);
       return false;
     }
-    if (list.segments.oldest !== null && session.incremental) this.endList();
+    if (!session.incremental) this.progress?.endList(list.count - 1);
+    else if (list.segments.oldest !== null) this.endList();
     this.phase++;
     if (this.phase > session.maxPhase) return true;
     session.ndxOut.write(session.connection.writer, NDX_DONE);

@@ -112,6 +112,7 @@ async function makeReceiving(
   const root = destination?.root ?? base.confined ?? Root.plain('.');
   const below = destination?.below ?? '';
   const hides = hiddenBelow(base.hides ?? null, below);
+  if (destination?.missing && base.isModule !== true) o.basisDirs = besideMissing(o.basisDirs, destination.shown);
   const basisAsked = [...o.basisDirs];
   if (base.isModule === true) {
     settleOptionDirs(o, below, base.hides ?? null);
@@ -145,6 +146,12 @@ async function makeReceiving(
   receiving.module = input.itemContext.module ?? null;
   if (destination !== null) checkPlaces(receiving, basisAsked);
   return receiving;
+}
+
+/** A dry run has not made its destination `dest`, and the file system cannot go up from there: the text does it. */
+function besideMissing(dirs: readonly ByteString[], dest: ByteString): ByteString[] {
+  const parent = dest.replace(/\/[^/]*$/, '');
+  return dirs.map((dir) => (dir.startsWith('../') ? `${parent}/${dir.slice(3)}` : dir));
 }
 
 /** -vv: which file was kept under which name. */

@@ -57,6 +57,8 @@ const CASES: readonly OptionCase[] = [
   c('-v'),
   c('-a --out-format=%o|%f|%n'),
   c('-av --progress --no-i-r'),
+  c('-a --info=progress2,name1 --no-i-r'),
+  c('-ai --link-dest=../src -n', { to: 'fresh/' }),
   c('-a --no-super', { localOnly: true }),
   c('--protocol=29 -ai --delete'),
   c('--protocol=30 -aHi --delete'),

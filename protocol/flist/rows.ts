@@ -16,6 +16,8 @@ export class Rows {
   count = 0;
   /** Number of chunks in memory. */
   chunksKept = 0;
+  /** The most there were at once. */
+  chunksMost = 0;
   /** Directory parts of names. */
   readonly dirs = new DirPaths();
   private readonly chunks: (Chunk | null)[] = [];
@@ -58,7 +60,7 @@ export class Rows {
     if (this.count >= this.maxRows) throw new RsyncError(22, 'file list too large');
     this.chunks.at(-1)?.seal();
     this.chunks.push(this.spare.pop() ?? new Chunk(this.sumLength));
-    this.chunksKept++;
+    this.chunksMost = Math.max(this.chunksMost, ++this.chunksKept);
   }
 
   /** Appends a copy of a row of another list: its name, mode, times and ids. */

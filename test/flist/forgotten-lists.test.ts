@@ -1,0 +1,141 @@
+import { linkSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { CHUNK_ROWS } from '../../protocol/flist/chunk.js';
+import type { FileList } from '../../protocol/flist/list.js';
+import { createBlockDigest } from '../../protocol/hash/digest.js';
+import { parseRun, runTransfer } from '../../src/api/run.js';
+import type { Session } from '../../src/session/session.js';
+import { collidingBlock } from '../lib/collision.js';
+import { RSYNC } from '../lib/project.js';
+import { Random } from '../lib/random.js';
+import { fakeRemoteShell } from '../lib/remote-shell.js';
+import { run } from '../lib/run.js';
+import { tempDir } from '../lib/temp.js';
+
+type Direction = 'push' | 'pull';
+
+const TIME_LIMIT = 100_000;
+const PER_DIR = 100;
+const BLOCK = 700;
+/** With these, `collidingBlock` knows what a block's strong sum is. */
+const SUMS = ['--no-whole-file', '--checksum-choice=xxh64', '--checksum-seed=1', `--block-size=${BLOCK}`];
+
+function put(path: string, content: string | Buffer): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+}
+
+function emptyFiles(dir: string, from: number, to: number): void {
+  mkdirSync(dir, { recursive: true });
+  for (let file = from; file < to; file++) writeFileSync(join(dir, `file${file}`), '');
+}
+
+async function real(command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args);
+  if (code !== 0) throw new Error(`${command}: ${stderr}`);
+  return stdout;
+}
+
+/** Runs our client in this process, with the real rsync at the other end; what it said, and its session. */
+async function transfer(direction: Direction, dir: string, options: readonly string[]) {
+  const far = (name: string) => `host:${join(dir, name)}/`;
+  const near = (name: string) => `${join(dir, name)}/`;
+  const paths = direction === 'push' ? [near('source'), far('target')] : [far('source'), near('target')];
+  const shell = ['-e', fakeRemoteShell(dir), `--rsync-path=${RSYNC.remotePath}`];
+  const lines: string[] = [];
+  const o = {
+    options: [...shell, ...options],
+    onOutput: (line: string) => lines.push(line),
+    onError: (line: string) => lines.push(line),
+    signal: AbortSignal.timeout(TIME_LIMIT),
+  };
+  const sessions: Session[] = [];
+  const { exitCode } = await runTransfer(parseRun(paths, o), o, { onSession: (session) => sessions.push(session) });
+  return { exitCode, lines, session: sessions[0] };
+}
+
+/** All that is left of a list whose run is over: the last rows, and those of the first list, which has the root. */
+function checkForgotten(t: Test, list: FileList): void {
+  t.ok(list.chunksKept <= 2, `${list.chunksKept} chunks are left of ${list.count} rows`);
+  t.equal(list.segments.oldest, null, 'all lists have ended');
+  t.ok(list.dirs.size <= 3, `${list.dirs.size} paths are left`);
+}
+
+t.test('with nothing to do, memory holds what both sides still work on', async (t) => {
+  const dir = tempDir(t);
+  const source = join(dir, 'source');
+  // More entries than are sent ahead, so that the next list has to be sent although nothing was asked for.
+  emptyFiles(join(source, 'a', 'large'), 0, 12_000);
+  for (let at = 0; at < 300; at++) emptyFiles(join(source, 'b', `dir${at}`), at * PER_DIR, (at + 1) * PER_DIR);
+  await real('cp', '-a', source, join(dir, 'target'));
+  for (const direction of ['push', 'pull'] as const) {
+    const { session, lines } = await transfer(direction, dir, ['-a']);
+    const { list } = session;
+    t.same(lines, []);
+    t.equal(session.incremental, true);
+    t.ok(list.count > 10 * CHUNK_ROWS);
+    t.ok(list.chunksMost <= 7, `${direction}: ${list.chunksMost} chunks at once, of ${list.count} rows`);
+    checkForgotten(t, list);
+  }
+});
+
+/** Deep and wide directories, hard links across them, old and odd content at the target. */
+async function makeTrees(dir: string): Promise<void> {
+  const source = join(dir, 'source');
+  const target = join(dir, 'target');
+  for (let at = 0; at < 48; at++) {
+    const inside = join(source, `dir${at % 16}`, at < 16 ? '' : at < 32 ? 'middle' : 'middle/deep');
+    emptyFiles(inside, at * PER_DIR, (at + 1) * PER_DIR);
+    if (at % 10 === 0) utimesSync(inside, 1e9, 1e9);
+  }
+  put(join(source, 'dir1/first-name'), 'one file');
+  linkSync(join(source, 'dir1/first-name'), join(source, 'dir12/middle/second-name'));
+  linkSync(join(source, 'dir1/first-name'), join(source, 'dir9/middle/deep/third-name'));
+  await real('cp', '-a', source, target);
+  const random = new Random(5);
+  const digest = await createBlockDigest('xxh64', { protocol: 32, seed: 1, seedFix: true, explicit: true });
+  for (const name of ['dir0/again', 'dir15/middle/again', 'dir9/middle/deep/again']) {
+    const old = Buffer.from(random.bytes(3 * BLOCK).map((byte) => 8 + (byte % 200)));
+    const fresh = Buffer.concat([old.subarray(0, BLOCK), collidingBlock(old.subarray(BLOCK, 2 * BLOCK), digest)]);
+    put(join(target, name), old);
+    put(join(source, name), Buffer.concat([fresh, old.subarray(2 * BLOCK)]));
+    utimesSync(join(target, name), 1, 1);
+  }
+  for (let at = 0; at < 16; at += 3) {
+    put(join(target, `dir${at}/middle/extra/file`), 'goes');
+    put(join(source, `dir${at}/middle/new`), `new ${at}`);
+  }
+  rmSync(join(target, 'dir12/middle/second-name'));
+}
+
+const MODES = [
+  '--delete-during --progress',
+  '--delete-delay -vv',
+  '--delete-before',
+  '--delete-after',
+  '--delay-updates',
+  '--remove-source-files',
+];
+
+for (const direction of ['push', 'pull'] as const) {
+  t.test(`${direction}: rows are forgotten and nothing is missed`, async (t) => {
+    const made = tempDir(t);
+    await makeTrees(made);
+    for (const mode of MODES) {
+      const dir = tempDir(t);
+      await real('cp', '-a', join(made, 'source'), dir);
+      // Whatever changes at the target is a new file there.
+      await real('cp', '-al', join(made, 'target'), dir);
+      const { exitCode, session } = await transfer(direction, dir, ['-aH', ...SUMS, ...mode.split(' ')]);
+      t.equal(exitCode, 0, mode);
+      t.equal(session.stats.transferredFiles, 12, `${mode}: six new files, and three that are sent twice`);
+      const same = mode.startsWith('--delete') ? ['--delete'] : ['--omit-dir-times'];
+      const differences = ['-aHni', '--checksum', ...same, join(made, 'source/'), join(dir, 'target/')];
+      t.equal(await real(RSYNC.command, ...differences), '', mode);
+      t.ok(session.list.count > CHUNK_ROWS);
+      if (session.incremental) checkForgotten(t, session.list);
+      rmSync(dir, { recursive: true });
+    }
+  });
+}

@@ -1,21 +1,14 @@
 import { linkSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { CHUNK_ROWS } from '../../protocol/flist/chunk.js';
-import type { FileList } from '../../protocol/flist/list.js';
 import { createBlockDigest } from '../../protocol/hash/digest.js';
-import { parseRun, runTransfer } from '../../src/api/run.js';
-import type { Session } from '../../src/session/session.js';
 import { collidingBlock } from '../lib/collision.js';
+import { checkForgotten, emptyFiles, IN_MEMORY, real, transfer } from '../lib/own-client.js';
 import { RSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
-import { fakeRemoteShell } from '../lib/remote-shell.js';
-import { run } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 
-type Direction = 'push' | 'pull';
-
-const TIME_LIMIT = 100_000;
 const PER_DIR = 100;
 const BLOCK = 700;
 /** With these, `collidingBlock` knows what a block's strong sum is. */
@@ -25,60 +18,6 @@ function put(path: string, content: string | Buffer): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
 }
-
-function emptyFiles(dir: string, from: number, to: number): void {
-  mkdirSync(dir, { recursive: true });
-  for (let file = from; file < to; file++) writeFileSync(join(dir, `file${file}`), '');
-}
-
-async function real(command: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout;
-}
-
-/** Runs our client in this process, with the real rsync at the other end; what it said, and its session. */
-async function transfer(direction: Direction, dir: string, options: readonly string[]) {
-  const far = (name: string) => `host:${join(dir, name)}/`;
-  const near = (name: string) => `${join(dir, name)}/`;
-  const paths = direction === 'push' ? [near('source'), far('target')] : [far('source'), near('target')];
-  const shell = ['-e', fakeRemoteShell(dir), `--rsync-path=${RSYNC.remotePath}`];
-  const lines: string[] = [];
-  const o = {
-    options: [...shell, ...options],
-    onOutput: (line: string) => lines.push(line),
-    onError: (line: string) => lines.push(line),
-    signal: AbortSignal.timeout(TIME_LIMIT),
-  };
-  const sessions: Session[] = [];
-  const { exitCode } = await runTransfer(parseRun(paths, o), o, { onSession: (session) => sessions.push(session) });
-  return { exitCode, lines, session: sessions[0] };
-}
-
-/** All that is left of a list whose run is over: the last rows, and those of the first list, which has the root. */
-function checkForgotten(t: Test, list: FileList): void {
-  t.ok(list.chunksKept <= 2, `${list.chunksKept} chunks are left of ${list.count} rows`);
-  t.equal(list.segments.oldest, null, 'all lists have ended');
-  t.ok(list.dirs.size <= 3, `${list.dirs.size} paths are left`);
-}
-
-t.test('with nothing to do, memory holds what both sides still work on', async (t) => {
-  const dir = tempDir(t);
-  const source = join(dir, 'source');
-  // More entries than are sent ahead, so that the next list has to be sent although nothing was asked for.
-  emptyFiles(join(source, 'a', 'large'), 0, 12_000);
-  for (let at = 0; at < 300; at++) emptyFiles(join(source, 'b', `dir${at}`), at * PER_DIR, (at + 1) * PER_DIR);
-  await real('cp', '-a', source, join(dir, 'target'));
-  for (const direction of ['push', 'pull'] as const) {
-    const { session, lines } = await transfer(direction, dir, ['-a']);
-    const { list } = session;
-    t.same(lines, []);
-    t.equal(session.incremental, true);
-    t.ok(list.count > 10 * CHUNK_ROWS);
-    t.ok(list.chunksMost <= 7, `${direction}: ${list.chunksMost} chunks at once, of ${list.count} rows`);
-    checkForgotten(t, list);
-  }
-});
 
 /** Deep and wide directories, hard links across them, old and odd content at the target. */
 async function makeTrees(dir: string): Promise<void> {
@@ -120,10 +59,10 @@ const MODES = [
 
 for (const direction of ['push', 'pull'] as const) {
   t.test(`${direction}: rows are forgotten and nothing is missed`, async (t) => {
-    const made = tempDir(t);
+    const made = tempDir(t, IN_MEMORY);
     await makeTrees(made);
     for (const mode of MODES) {
-      const dir = tempDir(t);
+      const dir = tempDir(t, IN_MEMORY);
       await real('cp', '-a', join(made, 'source'), dir);
       // Whatever changes at the target is a new file there.
       await real('cp', '-al', join(made, 'target'), dir);

@@ -41,6 +41,7 @@ const PROGRAMS = [
   { name: 'tsrsync-live', bundle: 'live', source: 'src/live-service/main.ts', late: false, cached: false },
   { name: 'tsinotifywait', bundle: 'wait', source: 'src/inotify-tools/wait-main.ts', late: false, cached: false },
   { name: 'tsinotifywatch', bundle: 'watch', source: 'src/inotify-tools/watch-main.ts', late: false, cached: false },
+  { name: '', bundle: 'file-thread', source: 'src/files/thread/thread-main.ts', late: false, cached: false },
   { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: false },
 ];
 
@@ -64,7 +65,7 @@ const slimHashes = {
 };
 
 /** Node's own modules that not every run needs, of 1 to 6 ms each: the command loads one when it is first used. */
-const LAZY = ['child_process', 'crypto', 'dns', 'module', 'net', 'tty', 'zlib'];
+const LAZY = ['child_process', 'crypto', 'dns', 'module', 'net', 'tty', 'worker_threads', 'zlib'];
 
 const lazyBuiltins = {
   name: 'lazy-builtins',
@@ -209,6 +210,7 @@ function writeLaunchers() {
   // The package is of ES modules; these launchers are not.
   writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
   for (const { name, bundle, cached } of PROGRAMS) {
+    if (name === '') continue;
     const path = join(dist, `${name}.js`);
     writeFileSync(path, launcher(bundle, cached));
     chmodSync(path, 0o755);

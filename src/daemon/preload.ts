@@ -1,5 +1,6 @@
 import { preloadDigests } from '../../protocol/hash/digest.js';
 import { preload as preloadCodecs } from '../codec/index.js';
+import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
 import { preloadRole } from '../transfer/roles.js';
 
@@ -10,6 +11,7 @@ import { preloadRole } from '../transfer/roles.js';
 export async function preloadSession(): Promise<void> {
   preloadLibc();
   preloadCodecs();
+  preloadThread();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
   await Promise.all([preloadDigests(), preloadRole(true), preloadRole(false)]);

@@ -67,6 +67,14 @@ export interface AttributeKind {
 /** What `apply` changed, as bits in `AttributeSetter.changed`. */
 export const Changed = { OWNER: 1, GROUP: 2, MTIME: 4, ATIME: 8, MODE: 16 } as const;
 
+/** What stands around the name of a file whose attribute could not be set. */
+const FAILED = {
+  owner: ['chown', ' failed'],
+  group: ['chgrp', ' failed'],
+  times: ['failed to set times on', ''],
+  mode: ['failed to set permissions on', ''],
+} as const;
+
 /** Gives files owner, group, permissions and times of their rows in the list, as far as the options say. */
 export class AttributeSetter {
   /** `Changed` bits of the last `apply`. */
@@ -140,6 +148,22 @@ export class AttributeSetter {
     return this.changed !== 0;
   }
 
+  /** False when a row's file is to belong to the one number that nobody can have. */
+  hasPossibleOwner(list: Rows, row: number): boolean {
+    const { o, ids } = this;
+    if (o.owner && this.isRoot && ids.uid(list.uid(row)) === NO_ID) return false;
+    return !(o.group && ids.maySetGroup(list.gid(row)) && ids.gid(list.gid(row)) === NO_ID);
+  }
+
+  /** The user that a file of this row is to belong to; -1 when it stays as it is. */
+  wantedUid(list: Rows, row: number): number {
+    return this.o.owner && this.isRoot ? this.ids.uid(list.uid(row)) | 0 : -1;
+  }
+
+  wantedGid(list: Rows, row: number): number {
+    return this.o.group && this.ids.maySetGroup(list.gid(row)) ? this.ids.gid(list.gid(row)) | 0 : -1;
+  }
+
   private wantedMode(mode: number, st: FileStat, kind: AttributeKind): number {
     let wanted = mode;
     if (kind.isNew && !this.o.perms && (mode & S_IFMT) === S_IFDIR && (st.mode & S_ISGID) !== 0) wanted |= S_ISGID;
@@ -164,7 +188,7 @@ export class AttributeSetter {
       if (fd >= 0) fchownSync(fd, uid, gid);
       else lchownSync(path, uid, gid);
     } catch (error) {
-      this.reporter.problem(`${changeUid ? 'chown' : 'chgrp'} ${this.name(list, row)} failed`, error);
+      this.tellFailed(changeUid ? 'owner' : 'group', list, row, error);
       return false;
     }
     if (changeUid && uid === NO_ID) this.impossible('uid', list, row);
@@ -196,7 +220,7 @@ export class AttributeSetter {
     try {
       setFileTimes(path, fd, st, setA ? list.atime(row) : null, setM ? list.mtime(row) : null, list.nsec(row));
     } catch (error) {
-      this.reporter.problem(`failed to set times on ${this.name(list, row)}`, error);
+      this.tellFailed('times', list, row, error);
       return false;
     }
     this.changed |= (setM ? Changed.MTIME : 0) | (setA ? Changed.ATIME : 0);
@@ -211,8 +235,14 @@ export class AttributeSetter {
       else chmodNoFollow(path, wanted & PERMISSION_BITS);
       this.changed |= Changed.MODE;
     } catch (error) {
-      this.reporter.problem(`failed to set permissions on ${this.name(list, row)}`, error);
+      this.tellFailed('mode', list, row, error);
     }
+  }
+
+  /** Tells what could not be set on a row's file. */
+  tellFailed(what: keyof typeof FAILED, list: Rows, row: number, error: unknown): void {
+    const [before, after] = FAILED[what];
+    this.reporter.problem(`${before} ${this.name(list, row)}${after}`, error);
   }
 
   private name(list: Rows, row: number): string {

@@ -27,11 +27,24 @@ export interface OutputFile {
   isDevice?: boolean;
 }
 
+/** Where the content of one file goes, from its start to its end. */
+export interface FileOutput {
+  /** Takes data[from, to); it may be overwritten by the caller afterwards. */
+  write(data: Uint8Array, from: number, to: number): void;
+  /** The same for data that stays as it is until the next `flush`. */
+  writeHeld(data: Uint8Array, from: number, to: number): void;
+  flush(): void;
+  seek(offset: number): void;
+  skip(length: number): void;
+  /** Takes bytes from where another file stands; returns how many, 0 when that is not possible. */
+  copy(from: number, length: number): number;
+}
+
 /**
  * Writes what is received into one file after the other. Errors are thrown as the file system gives them (ENOSPC and
  * so on), at the latest by `finish`.
  */
-export class FileWriter {
+export class FileWriter implements FileOutput {
   /** Position of the next byte, whether it is still in the buffer or on disk. */
   offset = 0;
   /** Set when room could not be reserved (--preallocate); the file is written all the same. */

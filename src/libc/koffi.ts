@@ -18,6 +18,18 @@ export type KoffiFunction = (...args: unknown[]) => number;
 
 /** undefined: not tried yet. */
 let koffi: Koffi | null | undefined;
+/** The build that was loaded, '' when it is not known which. */
+let build = '';
+
+/** Where the loaded build is: another thread can load it from there, even when the root directory has changed since. */
+export function koffiBuild(): string {
+  return build;
+}
+
+/** Takes the build that another thread of this process has loaded. */
+export function loadKoffiFrom(path: string): void {
+  koffi = loadFile(path);
+}
 
 /**
  * koffi, loaded at the first call; null when it is not installed or has no build for this machine. It is an optional
@@ -40,12 +52,20 @@ function loadBuild(load: NodeJS.Require): Koffi | null {
   const { platform, arch } = process;
   try {
     const scripts = load.resolve(`@koromix/koffi-${platform}-${arch}`);
-    const module = { exports: {} as Koffi };
-    process.dlopen(module, join(dirname(scripts), `${platform}_${arch}`, 'koffi.node'));
-    return module.exports.version.startsWith('3.') ? module.exports : null;
+    const path = join(dirname(scripts), `${platform}_${arch}`, 'koffi.node');
+    const loaded = loadFile(path);
+    if (!loaded.version.startsWith('3.')) return null;
+    build = path;
+    return loaded;
   } catch {
     return null;
   }
+}
+
+function loadFile(path: string): Koffi {
+  const module = { exports: {} as Koffi };
+  process.dlopen(module, path);
+  return module.exports;
 }
 
 function loadPackage(load: NodeJS.Require): Koffi | null {

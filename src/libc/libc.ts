@@ -82,10 +82,18 @@ function check(c: Calls, result: number, syscall: string): number {
   return checked(c.koffi, result, syscall);
 }
 
+let isRootChanged = false;
+
 /** Changes the root directory of this process; the caller goes to "/" afterwards. */
 export function chroot(path: Uint8Array): void {
   const c = need('chroot');
   check(c, c.chroot(cString(path, 'chroot')), 'chroot');
+  isRootChanged = true;
+}
+
+/** True when no path of this program or of the system means what it meant at its start. */
+export function rootChanged(): boolean {
+  return isRootChanged;
 }
 
 /** The kernel's device number of major and minor, as glibc packs it. */

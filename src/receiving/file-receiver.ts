@@ -3,14 +3,14 @@ import { flength, type SumHead } from '../../protocol/delta/blocks.js';
 import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
-import type { FileWriter } from '../files/output.js';
+import type { FileOutput } from '../files/output.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { BASIS_WINDOW, BasisWindow } from './basis-window.js';
 
 /** Where the content of a file goes and comes from. */
 export interface FileTarget {
   /** null: the data is read and dropped. */
-  output: FileWriter | null;
+  output: FileOutput | null;
   /** Descriptor of the basis, -1 when there is none. */
   basis: number;
   head: SumHead;

@@ -1,19 +1,17 @@
 import fs from 'node:fs';
-import { Exit } from '../../protocol/constants.js';
 import { flength, type SumHead } from '../../protocol/delta/blocks.js';
-import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
 import type { AttributeKind } from '../files/attrs.js';
-import { FileWriter } from '../files/output.js';
+import { type FileOutput, FileWriter } from '../files/output.js';
 import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
+import { Kind, Step } from '../files/thread/queue.js';
 import { openForReading } from '../files/window.js';
-import { errnoText } from '../report/errno.js';
-import { failedVerification } from '../report/messages.js';
+import { Aside } from './aside.js';
 import { basisPath, partialName } from './basis.js';
-import { join } from './delete.js';
+import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
 import { KeptFiles } from './kept-files.js';
 import type { Receiving } from './receiving.js';
@@ -25,9 +23,15 @@ export interface Place extends FileTarget {
   temp: TempFile | null;
   /** Descriptor that is written, -1 when the data is dropped. */
   fd: number;
+  /** The content is collected for the thread that writes files. */
+  isAside: boolean;
 }
 
-export type Outcome = 'ok' | 'redo' | 'failed';
+/** 'later': what became of the file comes with `collect`. */
+export type Outcome = 'ok' | 'redo' | 'failed' | 'later';
+
+/** Told what became of a file that was set aside; `copyErrno`: of a file that was handed over, why it could not be read, or 0; -1 for others. */
+export type Settle = (ndx: number, row: number, outcome: Outcome, copyErrno: number) => void;
 
 /** Size of a basis that takes the file system long enough to give up. */
 const LONG_TO_FREE = 8 * 1024 * 1024;
@@ -54,9 +58,19 @@ export class Landing {
   private readonly writtenKind: AttributeKind = { isNew: true, exactTimes: true, fd: -1 };
 
   private readonly kept: KeptFiles;
+  private readonly complaints: Complaints;
+  private readonly aside: Aside;
+  /** The file that comes in. */
+  private place: Place | null = null;
 
-  constructor(private readonly receiving: Receiving) {
+  /** `tell` is called when `collect` has something to do, and with an error when the thread that writes files is lost. */
+  constructor(
+    private readonly receiving: Receiving,
+    tell: (error: Error | null) => void,
+  ) {
+    this.aside = new Aside(receiving, (data) => this.spill(data), tell);
     this.kept = new KeptFiles(receiving);
+    this.complaints = new Complaints(receiving);
     this.writer = new FileWriter(receiving.session.options);
   }
 
@@ -94,23 +108,85 @@ export class Landing {
     const append = o.append > 0 && !isRedo && head.count > 0 ? (protocol < 30 ? 2 : o.append) : 0;
     const inPlace = o.inplace || append > 0;
     const updating = inPlace && append === 0;
-    const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append };
+    const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append, isAside: false };
+    this.place = place;
     if (head.count > 0) {
       try {
         place.basis = openForReading(basisPath(receiving, row, item.basisType));
       } catch (error) {
-        this.complain('open', this.nameOf(place), error);
+        this.complaints.failed('open', this.nameOf(place), error);
         return place;
       }
+    }
+    if (head.count === 0 && !isRedo && this.openAside(row, receiving.session.list.size(row), Kind.WRITE)) {
+      place.isAside = true;
+      place.output = this.aside;
+      return place;
     }
     if (inPlace) this.openInPlace(place);
     else this.openTemp(place);
     return place;
   }
 
-  private complain(call: string, name: ByteString, error: unknown): void {
-    const shown = this.receiving.fullName(name);
-    this.receiving.session.log.xferError(`rsync: [receiver] ${call} ${shown} failed: ${errnoText(error)}\n`);
+  private openAside(row: number, size: number, kind: number, fd = -1): boolean {
+    return this.aside.open(row, () => this.dirOf(row), size, kind, fd);
+  }
+
+  private dirOf(row: number): Dir {
+    const { list } = this.receiving.session;
+    return this.receiving.parts.root.dir(list.dirPath(row));
+  }
+
+  /** More comes than the list said: the file goes on in the usual way. */
+  private spill(data: Uint8Array): FileOutput | null {
+    const place = this.place!;
+    place.isAside = false;
+    this.openTemp(place);
+    const { output } = place;
+    output?.write(data, 0, data.length);
+    return output;
+  }
+
+  /**
+   * Leaves the copying of `size` bytes of the open file `fd`, and its closing, to the thread that writes files. False when
+   * that is not possible now.
+   */
+  copyAside(ndx: number, row: number, fd: number, size: number): boolean {
+    if (!this.openAside(row, size, Kind.COPY, fd)) return false;
+    this.aside.commit(ndx, row);
+    return true;
+  }
+
+  /** Files that are set aside and not collected. */
+  get asideCount(): number {
+    return this.aside.underWay;
+  }
+
+  /** To be called before this thread waits for anything. */
+  rest(): void {
+    this.aside.rest();
+  }
+
+  /** Deals with the files that the thread is done with. Throws what `writeFailed` throws. */
+  collect(settle: Settle): void {
+    for (let file = this.aside.next(); file !== null; file = this.aside.next()) {
+      const { ndx, row, isCopy, attributes, landing } = file;
+      if (attributes !== 0) this.complaints.attribute(row, attributes);
+      const outcome = landing === 0 ? 'ok' : this.complaints.aside(row, landing);
+      const readErrno = landing >> 16 === Step.READ ? landing & 0xffff : 0;
+      settle(ndx, row, outcome, isCopy ? readErrno : -1);
+    }
+  }
+
+  /** The run is over: whatever the thread has got is done, and told by `settle` as far as there is something to tell. */
+  stop(settle: Settle): void {
+    this.aside.finish();
+    try {
+      this.collect(settle);
+    } catch {
+      // A run that is over for another reason; one that ends well has nothing left here.
+    }
+    this.aside.leave();
   }
 
   private openInPlace(place: Place): void {
@@ -118,7 +194,7 @@ export class Landing {
     try {
       place.fd = fs.openSync(this.receiving.destPath(place.row), flags, 0o600);
     } catch (error) {
-      this.complain('open', this.nameOf(place), error);
+      this.complaints.failed('open', this.nameOf(place), error);
       return;
     }
     fstatInto(place.fd, this.st);
@@ -136,8 +212,8 @@ export class Landing {
       place.temp = createTemp(dir, this.nameBytes, this.nameFrom, this.nameTo, list.mode(place.row), beside);
       place.fd = place.temp.fd;
     } catch (error) {
-      const { dir, name } = splitPath(this.nameOf(place));
-      this.complain('mkstemp', join(o.tempDir || dir, `.${name.toString('latin1')}.XXXXXX`), error);
+      this.complaints.noTemp(this.nameOf(place), error);
+      place.output = null;
       return;
     }
     this.start(place, 0);
@@ -151,8 +227,7 @@ export class Landing {
   /** A write error ends the run, as there is nothing that could be done about a full disk. */
   writeFailed(place: Place, error: unknown): never {
     this.abandon(place, 1);
-    const shown = this.receiving.fullName(this.nameOf(place));
-    throw new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on ${shown}: ${errnoText(error)}`);
+    throw this.complaints.writeError(this.nameOf(place), error);
   }
 
   /** The run ends in the middle of this file. */
@@ -195,7 +270,7 @@ export class Landing {
       if (kept === null) this.moveTo(temp, place.row, null);
       else this.kept.take(temp, place.row, kept, false);
     } catch (error) {
-      this.complain('rename', this.nameOf(place), error);
+      this.complaints.failed('rename', this.nameOf(place), error);
       temp.discard();
     }
   }
@@ -206,9 +281,14 @@ export class Landing {
     temp.moveTo(this.dir, this.nameBytes, this.nameFrom, this.nameTo, again);
   }
 
-  /** All of a file was read. `matches` says whether its sum is right. */
-  close(place: Place, matches: boolean, isRedo: boolean): Outcome {
+  /** All of file `ndx` was read. `matches` says whether its sum is right. */
+  close(ndx: number, place: Place, matches: boolean, isRedo: boolean): Outcome {
     const { receiving } = this;
+    if (place.isAside) {
+      if (!matches) return this.complaints.mismatch(place.row, true, isRedo);
+      this.aside.commit(ndx, place.row);
+      return 'later';
+    }
     if (place.output === null) {
       const lostBasis = place.head.count > 0 && place.basis < 0;
       this.release(place, false, 0);
@@ -219,7 +299,10 @@ export class Landing {
     } catch (error) {
       this.writeFailed(place, error);
     }
-    if (!matches) return this.mismatch(place, isRedo);
+    if (!matches) {
+      this.release(place, receiving.session.options.partialDir !== '', 1);
+      return this.complaints.mismatch(place.row, place.temp !== null, isRedo);
+    }
     try {
       const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
       if (done && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
@@ -227,21 +310,6 @@ export class Landing {
     } finally {
       closeBasis(place);
     }
-  }
-
-  private mismatch(place: Place, isRedo: boolean): Outcome {
-    const { receiving } = this;
-    const { options: o, log } = receiving.session;
-    const keep = o.partial || o.partialDir !== '';
-    const what = place.temp === null || (keep && o.partialDir !== '') ? 'retained' : 'discarded';
-    const name = receiving.shownName(place.row);
-    this.release(place, keep && o.partialDir !== '', 1);
-    if (isRedo) {
-      log.xferError(failedVerification(name, what, false));
-      return 'failed';
-    }
-    if (o.info.name >= 1 || o.itemize > 0) log.warning(failedVerification(name, what, true));
-    return 'redo';
   }
 
   private finishInPlace(place: Place): boolean {
@@ -274,7 +342,7 @@ export class Landing {
       this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
       return true;
     } catch (error) {
-      this.complain('rename', this.nameOf(place), error);
+      this.complaints.failed('rename', this.nameOf(place), error);
       temp.discard();
       return false;
     }

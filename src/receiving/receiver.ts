@@ -4,20 +4,22 @@ import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
+import { systemError } from '../libc/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { streamLength } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
+import type { HandOver } from '../transport/handover.js';
 import { createFileReceiver } from './create.js';
 import type { FileReceiver } from './file-receiver.js';
-import type { Landing, Place } from './landing.js';
+import type { Landing, Outcome, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
 
 /** What comes next in the data stream. */
-const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3 } as const;
+const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3, DONE: 4 } as const;
 
 /** Takes what the sender answers: further lists, items, file data, and the ends of phases (9.2, 13.1). */
 export class Receiver {
@@ -38,6 +40,8 @@ export class Receiver {
   private began = 0;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
+  /** The end of a phase has come, and waits for files that are set aside. */
+  private isDraining = false;
 
   constructor(
     private readonly receiving: Receiving,
@@ -69,15 +73,47 @@ export class Receiver {
       const { place } = this;
       this.place = null;
       if (place !== null) this.landing.abandon(place, this.files.offset);
+      // A sender in this process must not wait for copies that are not made any more.
+      this.session.connection.handOver?.close();
       throw error;
+    } finally {
+      this.landing.stop(this.settleAside);
     }
   }
+
+  /** Deals with files that the thread is done with. Called at its word, between steps. */
+  takeAside(lost: Error | null): void {
+    try {
+      if (lost !== null) throw lost;
+      this.landing.collect(this.settleAside);
+    } catch (error) {
+      this.receiving.fail(error as Error);
+      return;
+    }
+    this.landing.rest();
+    const { connection } = this.session;
+    if (this.isDraining) connection.poke();
+    else connection.flush();
+  }
+
+  private readonly settleAside = (ndx: number, row: number, outcome: Outcome, copyErrno: number): void => {
+    const error = copyErrno > 0 ? systemError(copyErrno, 'read') : null;
+    if (copyErrno >= 0) this.session.connection.handOver?.passedEnd(row, error);
+    this.settle(ndx, row, outcome);
+  };
 
   /**
    * Takes what has arrived, without waiting: false when more is needed, true at the end, or when `item.ndx` is an index
    * that announces something else than an item.
    */
   private readonly advance = (): boolean => {
+    this.landing.collect(this.settleAside);
+    const enough = this.proceed();
+    this.landing.rest();
+    return enough;
+  };
+
+  private proceed(): boolean {
     const { session, item } = this;
     const { reader } = session.connection;
     for (;;) {
@@ -87,15 +123,18 @@ export class Receiver {
           const ndx = session.ndxIn.read(reader);
           if (!reader.done()) return false;
           item.ndx = ndx;
-          if (ndx === NDX_DONE) {
-            this.isOver = this.endOfListOrPhase();
-            if (this.isOver) return true;
-            break;
-          }
-          if (ndx < 0) return true;
-          this.next = Next.ITEM;
+          if (ndx < 0 && ndx !== NDX_DONE) return true;
+          this.next = ndx === NDX_DONE ? Next.DONE : Next.ITEM;
           break;
         }
+        case Next.DONE:
+          // A phase ends when its files are in their places.
+          this.isDraining = this.endsPhase && this.landing.asideCount > 0;
+          if (this.isDraining) return false;
+          this.next = Next.INDEX;
+          this.isOver = this.endOfListOrPhase();
+          if (this.isOver) return true;
+          break;
         case Next.ITEM:
           if (!readItemHeader(reader, session.protocol, item)) return false;
           this.next = this.takeItem() ? Next.SUM_HEAD : Next.INDEX;
@@ -103,8 +142,7 @@ export class Receiver {
         case Next.SUM_HEAD: {
           const head = readSumHead(reader, session.protocol, DIGEST_LENGTH[session.algorithms.transferSum]);
           if (head === null) return false;
-          this.openFile(head);
-          this.next = Next.DATA;
+          this.next = this.openFile(head) ? Next.DATA : Next.INDEX;
           break;
         }
         default:
@@ -112,13 +150,19 @@ export class Receiver {
           this.next = Next.INDEX;
       }
     }
-  };
+  }
+
+  /** The end of a list is said by this side first, so its files are settled. */
+  private get endsPhase(): boolean {
+    const { incremental, list } = this.session;
+    return !(incremental && list.segments.oldest !== null);
+  }
 
   private endOfListOrPhase(): boolean {
     const { session, receiving } = this;
     const { list } = session;
     if (--receiving.donesOpen < 0) throw new ProtocolError('NDX_DONE', 'nothing has ended yet');
-    if (session.incremental && list.segments.oldest !== null) {
+    if (!this.endsPhase) {
       const ended = list.endSegment();
       const segment = this.current ?? ended;
       // rsync counts from the list that it worked on last, not from the one that ends.
@@ -178,15 +222,29 @@ export class Receiver {
     return { list: this.session.list, row: this.row, iflags: item.iflags, xname: item.xname };
   }
 
-  private openFile(head: SumHead): void {
+  /** Begins a file; false when there is no data to wait for. */
+  private openFile(head: SumHead): boolean {
     const { session, item, row } = this;
     const { list } = session;
+    const { handOver } = session.connection;
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
     this.isRedo = (list.flags(row) & EntryFlag.FILE_SENT) !== 0;
+    this.isHanded = handOver?.take(item.ndx) === true;
+    if (this.isHanded && this.progress === null && this.copyAside(handOver!)) return false;
     this.place = this.landing.open(row, item, head, this.isRedo);
     this.files.begin(this.place);
-    this.isHanded = session.connection.handOver?.take(item.ndx) === true;
     this.startProgress(item.ndx, list.size(row));
+    return true;
+  }
+
+  private copyAside(handOver: HandOver): boolean {
+    const { fd, size } = handOver;
+    const isLogged = !this.itemLog.beforeTransfer && !this.itemLog.isSilent;
+    if (this.isRedo || isLogged || !this.landing.copyAside(this.item.ndx, this.row, fd, size)) return false;
+    handOver.pass();
+    this.files.literalBytes += size;
+    this.session.connection.carried(0, streamLength(this.session, size));
+    return true;
   }
 
   /** Takes data of the open file; true when all of it was there and the file has come to its end. */
@@ -206,7 +264,9 @@ export class Receiver {
       itemLog.transfer({ ...this.report(), bytesWritten, fileSum });
     }
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
-    this.settle(this.item.ndx, row, landing.close(place, files.sumMatches, this.isRedo));
+    const { ndx } = this.item;
+    const outcome = landing.close(ndx, place, files.sumMatches, this.isRedo);
+    if (outcome !== 'later') this.settle(ndx, row, outcome);
     return true;
   }
 
@@ -239,7 +299,7 @@ export class Receiver {
     progress.update(0);
   }
 
-  private settle(ndx: number, row: number, outcome: 'ok' | 'redo' | 'failed'): void {
+  private settle(ndx: number, row: number, outcome: Outcome): void {
     const { receiving } = this;
     const segment = receiving.listOf(ndx);
     if (outcome === 'redo') {

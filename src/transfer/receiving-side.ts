@@ -193,8 +193,8 @@ async function runTransfer(receiving: Receiving, input: ReceivingInput): Promise
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   generator.itemizer.localItem = (row, iflags, xname) =>
     itemLog.change({ list: session.list, row, iflags, xname: xname === null ? null : Buffer.from(xname) });
-  const landing = new Landing(receiving);
-  const receiver = new Receiver(receiving, lists, landing, itemLog, input.progress, (ndx, row, ok) =>
+  const landing = new Landing(receiving, (lost) => receiver.takeAside(lost));
+  const receiver: Receiver = new Receiver(receiving, lists, landing, itemLog, input.progress, (ndx, row, ok) =>
     generator.links.fileDone(ndx, row, ok),
   );
   await receiver.prepare();

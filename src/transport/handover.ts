@@ -27,6 +27,8 @@ export class HandOver {
   private readonly sizes = new Float64Array(MOST);
   private first = 0;
   private count = 0;
+  /** Files that somebody else copies and closes. */
+  private passed = 0;
   private closed = false;
   private waiting: (() => void) | null = null;
 
@@ -63,14 +65,27 @@ export class HandOver {
     this.wake();
   }
 
+  /** Leaves the file that was taken to somebody who closes it and tells so by `passedEnd`. */
+  pass(): void {
+    this.fd = -1;
+    this.passed++;
+  }
+
+  /** The file of a row that was passed on is copied and closed. */
+  passedEnd(row: number, error: NodeJS.ErrnoException | null): void {
+    this.passed--;
+    this.source?.done(row, error);
+    this.wake();
+  }
+
   /** True when the sender has to wait before it gives more. */
   get isFull(): boolean {
-    return this.count === MOST && !this.closed;
+    return this.count + this.passed >= MOST && !this.closed;
   }
 
   /** True while something that was given is not copied yet. */
   get isBusy(): boolean {
-    return (this.count > 0 || this.fd >= 0) && !this.closed;
+    return (this.count > 0 || this.fd >= 0 || this.passed > 0) && !this.closed;
   }
 
   /** Waits until a file is done, or all is over. */

@@ -1,0 +1,148 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
+import { koffiBuild } from '../../libc/koffi.js';
+import { rootChanged } from '../../libc/libc.js';
+import { Field, HEAD_BYTES, JobSource, Kind } from './queue.js';
+
+/** What the thread is given. `koffi`: the build that this thread has loaded, or ''. */
+export interface ThreadData {
+  memory: SharedArrayBuffer;
+  koffi: string;
+}
+
+const BUNDLE = './file-thread.bundle.cjs';
+
+/** The program of the thread, once it was read; null: there is no bundle. */
+let bundled: string | null = null;
+/** Threads are kept for a later run. */
+let keepsThreads = false;
+let idle: FileThread | null = null;
+
+/**
+ * For a process that is going to change its root directory, and to serve many runs: reads the program of the thread, and
+ * keeps a thread that was started for later.
+ */
+export function preloadThread(): void {
+  const path = pathOf(BUNDLE);
+  if (existsSync(path)) bundled = readFileSync(path, 'latin1');
+  keepsThreads = true;
+}
+
+function pathOf(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** Starts the program: from memory, beside this module, or beside the bundle that this is a part of. */
+function startWorker(memory: SharedArrayBuffer): Worker | null {
+  const workerData: ThreadData = { memory, koffi: koffiBuild() };
+  // What Node was started with is meant for the program, not for this.
+  const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [], resourceLimits: LIMITS };
+  if (bundled !== null) return new Worker(bundled, { ...options, eval: true });
+  // In another root directory, somebody else may have put something there.
+  if (rootChanged()) return null;
+  const path = [pathOf('./thread-main.js'), pathOf(BUNDLE)].find((name) => existsSync(name));
+  return path === undefined ? null : new Worker(path, options);
+}
+
+/** Megabytes for new objects: the thread makes hardly any. */
+const LIMITS = { maxYoungGenerationSizeMb: 2 };
+/** Milliseconds that the file which the thread works on has when the process ends. */
+const LAST_MS = 1000;
+
+/** Threads of this process; null: there was none yet. */
+let running: Set<FileThread> | null = null;
+
+/** The process ends: no unfinished file is left behind. */
+function endAll(): void {
+  for (const { jobs } of running ?? []) {
+    jobs.stop();
+    jobs.waitForAll(LAST_MS);
+  }
+}
+
+/**
+ * A thread that does file work. Starting it takes this thread a few milliseconds, and the processor some 30; until it
+ * `isReady`, and when it cannot be had, the caller does the work itself.
+ */
+export class FileThread {
+  readonly jobs = new JobSource();
+  isReady = false;
+  private readonly worker: Worker | null;
+  private isOver = false;
+
+  /** `tell` is called, after `jobs.ask`, when work was done; and with an error when the thread has ended by itself. */
+  constructor(private tell: (error: Error | null) => void) {
+    this.worker = startWorker(this.jobs.memory);
+    if (this.worker === null) {
+      this.isOver = true;
+      return;
+    }
+    this.worker.on('message', (text) => this.hear(text));
+    this.worker.on('error', (error) => this.ended(error));
+    this.worker.on('exit', () => this.ended(new Error('the thread for file work has ended')));
+    if (running === null) process.on('exit', endAll);
+    running ??= new Set();
+    running.add(this);
+  }
+
+  private hear(text: unknown): void {
+    if (this.isOver) return;
+    if (text === 'ready') this.isReady = true;
+    else if (text === 'done') this.tell(null);
+  }
+
+  private ended(error: Error): void {
+    if (this.isOver) return;
+    this.leave();
+    if (this.jobs.underWay > 0) this.tell(error);
+  }
+
+  private leave(): void {
+    if (idle === this) idle = null;
+    this.isOver = true;
+    this.isReady = false;
+    running?.delete(this);
+  }
+
+  /** A thread that an earlier run has left, or null. */
+  static waiting(tell: (error: Error | null) => void): FileThread | null {
+    const thread = idle;
+    if (thread === null || !thread.isReady) return null;
+    idle = null;
+    thread.tell = tell;
+    thread.worker?.ref();
+    return thread;
+  }
+
+  /** The run is over. `isGood`: all that it has given was done. */
+  release(isGood: boolean): void {
+    if (!isGood || !keepsThreads || this.isOver || idle !== null || !this.leaveDirectory()) {
+      this.stop();
+      return;
+    }
+    idle = this;
+    this.tell = () => {};
+    this.worker?.unref();
+  }
+
+  /** The thread holds nothing open of a run that is over. */
+  private leaveDirectory(): boolean {
+    const { jobs } = this;
+    const at = jobs.reserve(HEAD_BYTES);
+    if (at < 0) return false;
+    jobs.words[at / 4 + Field.KIND] = Kind.ENTER;
+    jobs.words[at / 4 + Field.FD] = -1;
+    jobs.commit(HEAD_BYTES, false);
+    jobs.wake();
+    return true;
+  }
+
+  /** Ends the thread when it is done with the file that it works on; what waits is dropped. */
+  stop(): void {
+    if (this.isOver) return;
+    this.leave();
+    this.jobs.stop();
+    this.worker?.unref();
+  }
+}

@@ -1,0 +1,72 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import type { ByteString } from '../../protocol/options.js';
+import { splitPath } from '../files/temp.js';
+import { Step } from '../files/thread/queue.js';
+import { errnoText } from '../report/errno.js';
+import { failedVerification } from '../report/messages.js';
+import { join } from './delete.js';
+import type { Receiving } from './receiving.js';
+
+/** Which attribute a result of the thread for file work is about (see `Step`). */
+const ATTRIBUTES: Record<number, 'owner' | 'group' | 'times' | 'mode'> = {
+  [Step.CHOWN]: 'owner',
+  [Step.CHGRP]: 'group',
+  [Step.TIMES]: 'times',
+  [Step.MODE]: 'mode',
+};
+
+/** What a receiver says about files that did not land as they should. `error`: an errno error or a positive errno. */
+export class Complaints {
+  constructor(private readonly receiving: Receiving) {}
+
+  failed(call: string, name: ByteString, error: unknown): void {
+    const shown = this.receiving.fullName(name);
+    this.receiving.session.log.xferError(`rsync: [receiver] ${call} ${shown} failed: ${errnoText(error)}\n`);
+  }
+
+  /** A temporary file for `path` could not be made. */
+  noTemp(path: ByteString, error: unknown): void {
+    const { dir, name } = splitPath(path);
+    const { tempDir } = this.receiving.session.options;
+    this.failed('mkstemp', join(tempDir || dir, `.${name.toString('latin1')}.XXXXXX`), error);
+  }
+
+  /** What a run ends with whose file cannot be written. */
+  writeError(name: ByteString, error: unknown): RsyncError {
+    const shown = this.receiving.fullName(name);
+    return new RsyncError(Exit.FILEIO, `rsync: [receiver] write failed on ${shown}: ${errnoText(error)}`);
+  }
+
+  /** A file's sum is wrong. `isTemp`: it was written under a temporary name, or not at all. */
+  mismatch(row: number, isTemp: boolean, isRedo: boolean): 'redo' | 'failed' {
+    const { receiving } = this;
+    const { options: o, log } = receiving.session;
+    const what = isTemp && o.partialDir === '' ? 'discarded' : 'retained';
+    const name = receiving.shownName(row);
+    if (isRedo) {
+      log.xferError(failedVerification(name, what, false));
+      return 'failed';
+    }
+    if (o.info.name >= 1 || o.itemize > 0) log.warning(failedVerification(name, what, true));
+    return 'redo';
+  }
+
+  /** What failed at a file that the thread has worked on, `landing` as in `result`. Throws `writeError`. */
+  aside(row: number, landing: number): 'redo' | 'failed' {
+    const step = landing >> 16;
+    const errno = landing & 0xffff;
+    if (step === Step.READ) return this.mismatch(row, true, false);
+    const name = this.receiving.relativePath(row);
+    if (step === Step.WRITE) throw this.writeError(name, errno);
+    if (step === Step.CREATE) this.noTemp(name, errno);
+    else if (step === Step.RENAME) this.failed('rename', name, errno);
+    return 'failed';
+  }
+
+  /** An attribute could not be set, `result` as in the function of that name. */
+  attribute(row: number, result: number): void {
+    const { session, parts } = this.receiving;
+    parts.attrs.tellFailed(ATTRIBUTES[result >> 16], session.list, row, result & 0xffff);
+  }
+}

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { Exit, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -112,11 +112,10 @@ export function makeFake(root: Root, path: ByteString, content: Uint8Array, exis
   });
 }
 
-/** The target of a symlink that a regular file stands for; one that is too long is an error (ENAMETOOLONG). */
+/** The target of a symlink, or of a regular file that stands for one; too long a one is an error (ENAMETOOLONG). */
 export function readFakeLink(path: Buffer): Buffer {
-  if (lstatInto(path, real) === 0 && ((real.mode & S_IFMT) !== S_IFREG || real.size >= MAX_TARGET)) {
-    throw systemError(36, 'readlink');
-  }
+  if (lstatInto(path, real) === 0 && real.isLink) return readlinkSync(path, 'buffer');
+  if ((real.mode & S_IFMT) !== S_IFREG || real.size >= MAX_TARGET) throw systemError(36, 'readlink');
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     return readFileSync(fd);

@@ -14,6 +14,7 @@ import {
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
+import { lstatFake, makeFake, readFakeLink } from '../files/fake-super.js';
 import { makeSpecial, makeSymlink } from '../files/special.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
@@ -74,7 +75,7 @@ export class EntryMaker {
     const follow = session.options.keepDirlinks && session.list.isDir(row);
     try {
       const path = this.receiving.destPath(row);
-      const errno = lstatInto(path, st);
+      const errno = session.options.fakeSuper ? lstatFake(path, st) : lstatInto(path, st);
       if (errno === 0 && follow && st.isLink) {
         this.lookThrough(this.receiving.relativePath(row), st);
       }
@@ -255,13 +256,16 @@ export class EntryMaker {
       return;
     }
     if (st.exists && st.isLink) {
-      if (fs.readlinkSync(receiving.destPath(row), { encoding: 'buffer' }).equals(target)) {
+      const path = receiving.destPath(row);
+      const present = session.options.fakeSuper ? readFakeLink(path) : fs.readlinkSync(path, { encoding: 'buffer' });
+      if (present.equals(target)) {
         this.unchanged(ndx, row, st);
         return;
       }
     }
     const isNew = st.exists && !st.isLink;
-    this.create(ndx, row, st, isNew, (path, exists) => makeSymlink(receiving.parts.root, path, target, exists));
+    const make = session.options.fakeSuper ? makeFake : makeSymlink;
+    this.create(ndx, row, st, isNew, (path, exists) => make(receiving.parts.root, path, target, exists));
   }
 
   special(ndx: number, row: number, st: FileStat): void {
@@ -280,9 +284,11 @@ export class EntryMaker {
       }
       isNew = deviceClass(st.mode) !== deviceClass(mode);
     }
-    this.create(ndx, row, st, isNew, (path, exists) =>
-      makeSpecial(receiving.parts.root, path, mode, major, minor, exists),
-    );
+    this.create(ndx, row, st, isNew, (path, exists) => {
+      const { root } = receiving.parts;
+      if (receiving.session.options.fakeSuper) makeFake(root, path, new Uint8Array(0), exists);
+      else makeSpecial(root, path, mode, major, minor, exists);
+    });
   }
 
   /** `isNew`: what is there now is of another kind, and the line about the item shows it as new. */

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { DirectoryEntries } from '../files/directory.js';
+import { lstatFake, readFakeLink } from '../files/fake-super.js';
 import { unmungeTarget } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
@@ -21,9 +22,9 @@ export class Looker {
     private readonly info: (text: ByteString) => void,
   ) {}
 
-  /** True when looking at an entry may lead to other places than the entry itself. */
+  /** True when looking at an entry takes more than its own state: other places, or what it pretends to be. */
   get looksThrough(): boolean {
-    return this.mayFollow || this.options.copyDirlinks;
+    return this.mayFollow || this.options.copyDirlinks || this.options.fakeSuper;
   }
 
   /** True when some option makes files be followed: then a listed file may have to be opened through a link. */
@@ -41,7 +42,7 @@ export class Looker {
   look(path: Buffer, name: ByteString, base: SourceBase, followDir: boolean): number {
     this.target = null;
     if (this.options.copyLinks) return this.follow(name, base, this.stat);
-    const errno = lstatInto(path, this.stat);
+    const errno = this.options.fakeSuper ? lstatFake(path, this.stat) : lstatInto(path, this.stat);
     if (errno !== 0 || !this.stat.isLink) return errno;
     if (followDir && this.follow(name, base, this.followed) === 0 && this.followed.isDir) {
       this.stat.copyFrom(this.followed);
@@ -77,7 +78,7 @@ export class Looker {
     if (!o.links && !o.copyUnsafeLinks) return 0;
     let target: Buffer;
     try {
-      target = fs.readlinkSync(path, 'buffer');
+      target = o.fakeSuper ? readFakeLink(path) : fs.readlinkSync(path, 'buffer');
     } catch (error) {
       return errnoOf(error) || Errno.EINVAL;
     }

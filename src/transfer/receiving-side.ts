@@ -3,7 +3,7 @@ import { NDX_DONE, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
-import type { ByteString } from '../../protocol/options.js';
+import type { ByteString, Options } from '../../protocol/options.js';
 import { AttributeSetter } from '../files/attrs.js';
 import { Backup } from '../files/backup.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
@@ -107,7 +107,7 @@ async function makeReceiving(
   destination: Destination | null,
 ): Promise<Receiving> {
   const { options: o } = session;
-  const isRoot = o.superUser < 0 ? process.geteuid?.() === 0 : o.superUser > 0;
+  const isRoot = actsAsRoot(o);
   const { base } = input;
   const root = destination?.root ?? base.confined ?? Root.plain('.');
   const below = destination?.below ?? '';
@@ -146,6 +146,11 @@ async function makeReceiving(
   receiving.module = input.itemContext.module ?? null;
   if (destination !== null) checkPlaces(receiving, basisAsked);
   return receiving;
+}
+
+/** --super and --no-super; with --fake-super everything can be kept that only root may give to a file. */
+function actsAsRoot({ fakeSuper, superUser }: Options): boolean {
+  return fakeSuper || (superUser < 0 ? process.geteuid?.() === 0 : superUser > 0);
 }
 
 /** A dry run has not made its destination `dest`, and the file system cannot go up from there: the text does it. */

@@ -33,6 +33,7 @@ function makeSource(dir: string): void {
   chownSync(join(dir, 'sub'), 99, 98);
   chmodSync(join(dir, 'file'), 0o4751);
   chmodSync(join(dir, 'sub'), 0o500);
+  utimesSync(dir, 1000, 1000);
 }
 
 /** What a module really has: type, owner, mode, and what is kept beside it. */
@@ -70,6 +71,8 @@ t.test('fake super', { skip: isRoot ? false : 'owners and devices need root' }, 
     rmSync(join(changed, 'link'));
     writeFileSync(join(changed, 'link'), 'now a file');
     chownSync(join(changed, 'plain'), 4321, 765);
+    utimesSync(join(changed, 'link'), 3000, 3000);
+    utimesSync(changed, 2000, 2000);
     await client('-ai', '--delete', `${changed}/`, daemon.url('m/'));
     seen.push(stored(path));
     await client('-ai', daemon.url('m/'), `${dir}/back-${program.name}/`);

@@ -31,7 +31,7 @@ export class Rows {
     private readonly maxRows = 0x7fff_fff0,
   ) {}
 
-  /** Appends an empty row and returns its number. Its name, mode, size, times and ids are to be set. */
+  /** Appends an empty row and returns its number. Its name, mode, size, times and ids are to be set, on a sender its base. */
   addRow(): number {
     const row = this.count;
     if (row >> CHUNK_SHIFT === this.chunks.length) this.addChunk();
@@ -44,8 +44,6 @@ export class Rows {
     chunk.flags[i] = 0;
     chunk.extra.set(i, -1);
     chunk.group.set(i, -1);
-    chunk.nsec.set(i, 0);
-    chunk.base.set(i, 0);
     return row;
   }
 

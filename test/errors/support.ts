@@ -10,7 +10,7 @@ export function visible(result: RunResult): { code: number | null; stdout: strin
   const plain = (text: string): string =>
     normalize(text)
       .replace(/ at tsrsync \[/g, ' at * [')
-      .replace(/\(\d+ bytes received so far\)/g, '(N bytes)')
+      .replace(/\((\d+ )?bytes received so far\)/g, '(N bytes)')
       // Which end notices first that the other one has gone is chance.
       .replace(/^rsync: \[\w+\] (read|write) error: (Connection reset by peer|Broken pipe) \(\d+\)\n/gm, '')
       .replace(/\.\w{6}"/g, '.XXXXXX"');

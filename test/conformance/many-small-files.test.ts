@@ -45,8 +45,9 @@ function prepare(world: World): string {
     bytes.writeUInt32LE(i, 0);
     writeFileSync(join(folder, `file${i}`), bytes.subarray(0, size), { mode: i % 3 === 0 ? 0o640 : 0o755 });
   }
-  // Long ago, so that what an interrupted run has made is not right by chance.
+  // Long ago: a directory that was made in the second of its source's time counts as right.
   for (let i = 0; i < DIRS; i++) utimesSync(join(dir, `d${i}`), 1_000_000_000, 1_000_000_000 + i);
+  utimesSync(dir, 1_000_000_000, 1_000_000_000);
   return dir;
 }
 
@@ -162,7 +163,7 @@ function countIn(dir: string): number {
   }
 }
 
-/** Starts a copy and calls `act` when the thread is at work and files come into d2, after those of twelve directories. */
+/** Starts a copy and calls `act` when the thread is at work and files come into d13, after those of five directories. */
 async function during(world: World, route: Route, args: string[], act: (child: ChildProcess) => void) {
   let child: ChildProcess | undefined;
   const running = world.copy(route, args, 'src/', 'dst/', {
@@ -170,7 +171,7 @@ async function during(world: World, route: Route, args: string[], act: (child: C
       child = started;
     },
   });
-  const isAtWork = (): boolean => threads(child!) > NODES_THREADS && countIn(world.path('dst/d2')) > 3;
+  const isAtWork = (): boolean => threads(child!) > NODES_THREADS && countIn(world.path('dst/d13')) > 3;
   await waitFor(isAtWork, 60_000, 'the thread to be at work');
   act(child!);
   return running;
@@ -183,7 +184,8 @@ t.test('signals in the middle', { timeout: 300_000 }, async (t) => {
       const world = new World(t);
       const src = prepare(world);
       const dst = world.makeDir('dst');
-      const result = await during(world, pull, ['-a', '--bwlimit=3M'], (child) => child.kill(signal));
+      // Slow enough that the end of the run is many seconds away, however late this process sees the first files.
+      const result = await during(world, pull, ['-a', '--bwlimit=1M'], (child) => child.kill(signal));
       if (signal === 'SIGKILL') {
         for (const name of filesIn(dst)) if (/\/\.[^/]*\.\w{6}$/.test(name)) rmSync(join(dst, name));
       } else {
@@ -203,7 +205,7 @@ t.test('a directory is removed while files come into it', { timeout: 300_000 }, 
   const src = prepare(world);
   const dst = world.makeDir('dst');
   // All directories are made first.
-  const args = ['-a', '--no-inc-recursive', '--bwlimit=3M'];
+  const args = ['-a', '--no-inc-recursive', '--bwlimit=1M'];
   const gone = `d${DIRS - 1}`;
   const lost = readdirSync(join(src, 'd9')).length;
   const result = await during(world, ROUTES[0], args, () => {

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import tty from 'node:tty';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { escapeMessage, escapeName } from './escape.js';
@@ -39,6 +40,11 @@ export interface ConsoleLogSettings {
   outbuf: string;
 }
 
+/** `tty` loads Node's sockets, which only a character device is worth. */
+function isTerminal(fd: number): boolean {
+  return fs.fstatSync(fd).isCharacterDevice() && tty.isatty(fd);
+}
+
 /** Messages for a user: standard output and standard error, and a log file when there is one. */
 export class ConsoleLog implements ClientLog {
   hadXferError = false;
@@ -57,7 +63,7 @@ export class ConsoleLog implements ClientLog {
     readonly file: FileLog | null = null,
     fds: { out: number; err: number } = { out: 1, err: 2 },
   ) {
-    const unbuffered = /^[nu]/i.test(settings.outbuf) || tty.isatty(fds.out);
+    const unbuffered = /^[nu]/i.test(settings.outbuf) || isTerminal(fds.out);
     this.err = new Output(fds.err, true);
     this.out = settings.stderrMode === 'all' ? this.err : new Output(fds.out, unbuffered);
     this.escape = (text) => escapeName(text, settings.eightBit);

@@ -3,7 +3,7 @@ import type { EntryEncoder } from '../../protocol/flist/encode.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
-import { Pace } from '../session/pace.js';
+import { nowMs, Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 import type { Scanner } from './scan.js';
 import type { WantedEntry } from './scan-wanted.js';
@@ -43,10 +43,10 @@ export class ListSender {
   /** Sends the first list: the arguments, and everything below them without incremental recursion. */
   async sendFirst(what: WhatToList): Promise<void> {
     const { session, scanner } = this;
-    const started = performance.now();
+    const started = nowMs();
     await this.listAll(what);
     const segment = this.closeSegment(-1);
-    session.stats.listBuildMs = Math.max(1, Math.round(performance.now() - started));
+    session.stats.listBuildMs = Math.max(1, Math.round(nowMs() - started));
     if (session.incremental) {
       this.pushDirectories(segment);
       // A receiver must know more than one entry before it decides what its destination is (8.3).

@@ -2,25 +2,31 @@
 const SLICE_MS = 4;
 const CHECK_EVERY = 16;
 
+/** A clock that only goes forward. Not `performance`, which takes 2 ms of a start to load. */
+export function nowMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
 /** Cuts long synchronous work into slices. `due()` is cheap enough to be asked once per file. */
 export class Pace {
   private calls = 0;
-  private started = performance.now();
+  private started = nowMs();
 
   due(): boolean {
     if (++this.calls % CHECK_EVERY !== 0) return false;
-    return performance.now() - this.started > SLICE_MS;
+    return nowMs() - this.started > SLICE_MS;
   }
 
   /** The same for steps that are long themselves. */
   dueNow(): boolean {
-    return performance.now() - this.started > SLICE_MS;
+    return nowMs() - this.started > SLICE_MS;
   }
 
   rest(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(() => {
-        this.started = performance.now();
+        this.started = nowMs();
         resolve();
       });
     });

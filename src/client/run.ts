@@ -248,11 +248,10 @@ function makeProgress(session: Session, log: ClientLog): Progress | null {
   return progress;
 }
 
+/** Whatever was not counted at its end is counted here. */
 function countTraffic(session: Session): void {
   const { stats } = session;
-  if (session.isSender || stats.sent === 0) {
-    session.countTraffic();
-  }
+  if (stats.sent === 0) session.countTraffic();
   stats.elapsedMs = performance.now() - session.started;
 }
 

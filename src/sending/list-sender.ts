@@ -11,6 +11,8 @@ import type { WantedEntry } from './scan-wanted.js';
 /** Entries that should lie beyond the list being worked on (8.4): at least, and while there is nothing else to do. */
 const LOOKAHEAD = 1000;
 const IDLE_LOOKAHEAD = 10000;
+/** rsync states the size of its list as what has left a buffer of so many bytes when the list is done. */
+const RSYNC_BUFFER = 65536;
 
 /** What a sender is asked for. */
 export interface WhatToList {
@@ -44,6 +46,8 @@ export class ListSender {
   async sendFirst(what: WhatToList): Promise<void> {
     const { session, scanner } = this;
     const started = nowMs();
+    const { writer } = session.connection;
+    const before = writer.total + writer.unflushed;
     await this.listAll(what);
     const segment = this.closeSegment(-1);
     session.stats.listBuildMs = Math.max(1, Math.round(nowMs() - started));
@@ -52,11 +56,12 @@ export class ListSender {
       // A receiver must know more than one entry before it decides what its destination is (8.3).
       if (segment.count === 1 || this.waiting.length === 0) this.sendNext();
     } else {
-      if (!session.options.numericIds) this.encoder.writeIdLists(session.connection.writer);
-      if (session.protocol < 30) session.connection.writer.i32(session.options.ignoreErrors ? 0 : scanner.ioError);
+      if (!session.options.numericIds) this.encoder.writeIdLists(writer);
+      if (session.protocol < 30) writer.i32(session.options.ignoreErrors ? 0 : scanner.ioError);
       session.listsComplete = true;
     }
-    session.stats.listSize = session.connection.writer.total + session.connection.writer.unflushed;
+    const size = writer.total + writer.unflushed - before;
+    session.stats.listSize = size - (size % RSYNC_BUFFER);
   }
 
   /** Lists one argument after the other, each with what is below it: of equal names the first one counts. */

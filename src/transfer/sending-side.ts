@@ -76,5 +76,7 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
   await sender.run();
   sender.applyCounts();
   if (session.isServer) sendStatistics(session);
+  // A client's totals are without the goodbye, as rsync's.
+  else session.countTraffic();
   await senderGoodbye(session);
 }

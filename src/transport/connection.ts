@@ -3,6 +3,8 @@ import { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { HandOver } from './handover.js';
+import { IdleTimer } from './idle-timer.js';
+import { InputWait } from './input-wait.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /**
@@ -29,11 +31,6 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Who waits for input: for any, or with a step that takes what has arrived until it has enough. */
-interface InputWaiter extends Waiter {
-  step: (() => boolean) | null;
-}
-
 /**
  * One connection: a reader and a writer over a carrier, and the waiting between them.
  * Exactly one role waits for input at a time. Waiting always flushes the output first.
@@ -42,10 +39,10 @@ export class Connection {
   readonly writer: ByteWriter;
   /** Name of the role for messages such as "connection unexpectedly closed (…) [sender]". */
   role = 'client';
-  private inputWaiter: InputWaiter | null = null;
-  /** A step is at work; more has arrived since it began. */
-  private stepping = false;
-  private again = false;
+  private readonly input = new InputWait(() => {
+    this.writer.flush();
+    this.resumeInput();
+  });
   private drainWaiters: Waiter[] = [];
   private inputEnded = false;
   private closed = false;
@@ -53,10 +50,10 @@ export class Connection {
   private failure: Error | null = null;
   /** The carrier takes nothing any more. */
   private broken = false;
-  private timer: NodeJS.Timeout | null = null;
-  private timeoutMs = 0;
-  private lastIn = 0;
-  private lastOut = 0;
+  private readonly idle = new IdleTimer({
+    expired: (seconds) => this.expire(seconds),
+    lull: () => this.keepAwake(),
+  });
   private limiter: RateLimiter | null = null;
   /** Called once when the peer has closed its side, or the connection broke, for an owner that has no role waiting. */
   onGone: (() => void) | null = null;
@@ -97,16 +94,17 @@ export class Connection {
   carried(sent: number, received: number): void {
     this.writer.total += sent;
     this.reader.total += received;
-    this.lastIn = this.lastOut = Date.now();
+    this.idle.noteInput();
+    this.idle.noteOutput();
   }
 
   private noticeInput(): void {
-    this.lastIn = Date.now();
+    this.idle.noteInput();
     if (!this.paused && this.reader.buffered > INPUT_HIGH) {
       this.paused = true;
       this.carrier.pauseInput();
     }
-    if (this.inputWaiter !== null) this.wakeInput(null);
+    if (this.input.isWaited) this.input.arrived();
     else this.pumpMessages();
   }
 
@@ -122,7 +120,7 @@ export class Connection {
   /** Called by the carrier at the end of its input. */
   ended(): void {
     this.inputEnded = true;
-    if (this.inputWaiter !== null) this.wakeInput(this.endError());
+    if (this.input.isWaited) this.input.fail(this.endError());
     this.tellGone();
   }
 
@@ -145,47 +143,6 @@ export class Connection {
         `rsync: connection unexpectedly closed (${this.reader.total} bytes received so far) [${this.role}]`,
       )
     );
-  }
-
-  private wakeInput(error: Error | null): void {
-    const waiter = this.inputWaiter;
-    if (waiter === null) return;
-    if (error === null && waiter.step !== null) {
-      this.runStep(waiter, waiter.step);
-      return;
-    }
-    this.inputWaiter = null;
-    if (error !== null) waiter.reject(error);
-    else waiter.resolve();
-  }
-
-  /** Lets a step take what is there. Its own output may bring more at once, when the peer is in this process. */
-  private runStep(waiter: InputWaiter, step: () => boolean): void {
-    if (this.stepping) {
-      this.again = true;
-      return;
-    }
-    let enough = false;
-    this.stepping = true;
-    try {
-      do {
-        this.again = false;
-        enough = step();
-      } while (!enough && this.again);
-    } catch (error) {
-      this.inputWaiter = null;
-      waiter.reject(error as Error);
-      return;
-    } finally {
-      this.stepping = false;
-    }
-    if (enough) {
-      this.inputWaiter = null;
-      waiter.resolve();
-    } else {
-      this.writer.flush();
-      this.resumeInput();
-    }
   }
 
   private resumeInput(): void {
@@ -225,11 +182,10 @@ export class Connection {
   private awaitInput(step: (() => boolean) | null): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.inputEnded) return Promise.reject(this.endError());
-    return new Promise((resolve, reject) => {
-      this.inputWaiter = { resolve, reject, step };
-      // A carrier within this process delivers at once, so the waiter must be there already.
-      this.resumeInput();
-    });
+    const waited = this.input.begin(step);
+    // A carrier within this process delivers at once, so the waiter must be there already.
+    this.resumeInput();
+    return waited;
   }
 
   /** Like `fill`, and tells an end of input by returning false. */
@@ -247,14 +203,14 @@ export class Connection {
   // --- output ------------------------------------------------------------------------------------------------------
 
   private send(view: Buffer, release: () => void): void {
-    this.lastOut = Date.now();
+    this.idle.noteOutput();
     if (this.closed || this.broken) {
       release();
       return;
     }
     const sent = () => {
       release();
-      this.lastOut = Date.now();
+      this.idle.noteOutput();
       if (this.drainWaiters.length > 0 && this.writer.pending <= OUTPUT_HIGH / 2) this.wakeDrain();
     };
     if (this.limiter === null) this.carrier.write(view, sent);
@@ -300,7 +256,7 @@ export class Connection {
     this.broken ||= broken;
     if (this.failure !== null) return;
     this.failure = error;
-    this.wakeInput(error);
+    this.input.fail(error);
     this.wakeDrain();
     this.tellGone();
   }
@@ -321,7 +277,7 @@ export class Connection {
   /** Flushes and closes this side's output. */
   finish(): void {
     this.writer.flush();
-    this.stopTimer();
+    this.idle.stop();
     if (this.closed) return;
     this.closed = true;
     if (this.limiter !== null) this.limiter.whenIdle(() => this.carrier.endOutput());
@@ -338,10 +294,10 @@ export class Connection {
 
   destroy(): void {
     this.closed = this.broken = true;
-    this.stopTimer();
+    this.idle.stop();
     this.carrier.destroy();
     if (this.failure === null) this.failure = new RsyncError(Exit.SOCKETIO, 'connection closed', true);
-    this.wakeInput(this.failure);
+    this.input.fail(this.failure);
     this.wakeDrain();
   }
 
@@ -349,40 +305,24 @@ export class Connection {
 
   /** Fails with exit code 30 after `seconds` without traffic, and keeps the peer awake meanwhile (4.6). 0 ends it. */
   setTimeout(seconds: number): void {
-    this.stopTimer();
-    this.timeoutMs = seconds * 1000;
-    if (seconds <= 0) return;
-    this.lastIn = this.lastOut = Date.now();
-    this.timer = setInterval(() => this.tick(), Math.min(1000, this.timeoutMs / 4));
-    this.timer.unref();
+    this.idle.start(seconds);
   }
 
   get timeoutSeconds(): number {
-    return this.timeoutMs / 1000;
+    return this.idle.seconds;
   }
 
-  private tick(): void {
-    const now = Date.now();
-    const idle = now - Math.max(this.lastIn, this.lastOut);
-    if (idle >= this.timeoutMs) {
-      // Of the two roles of a receiving side, this is the generator's business.
-      if (this.role === 'receiver') this.role = 'generator';
-      this.fail(
-        new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${Math.floor(idle / 1000)} seconds -- exiting`),
-        true,
-      );
-      this.carrier.destroy();
-      return;
-    }
-    const lull = Math.ceil(this.timeoutMs / 2000) * 1000;
-    if (now - this.lastOut >= lull && this.writer.framed && !this.quiet && this.writer.pending === 0) {
-      if (this.writer.unflushed === 0) this.writer.keepAlive();
-      this.writer.flush();
-    }
+  private expire(seconds: number): void {
+    // Of the two roles of a receiving side, this is the generator's business.
+    if (this.role === 'receiver') this.role = 'generator';
+    this.fail(new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${seconds} seconds -- exiting`), true);
+    this.carrier.destroy();
   }
 
-  private stopTimer(): void {
-    if (this.timer !== null) clearInterval(this.timer);
-    this.timer = null;
+  private keepAwake(): void {
+    const { writer } = this;
+    if (!writer.framed || this.quiet || writer.pending > 0) return;
+    if (writer.unflushed === 0) writer.keepAlive();
+    writer.flush();
   }
 }

@@ -1,3 +1,5 @@
+import { type ListKernel, ListPlace, NAMES_ROOM } from '../kernel/list-kernel.js';
+
 /** Rows of a chunk: row `r` of a list is row `rowIn(r)` of chunk number `r >> CHUNK_SHIFT`. */
 export const CHUNK_SHIFT = 12;
 export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
@@ -35,6 +37,48 @@ export class Column {
     } else {
       this.widen(i, value);
     }
+  }
+
+  /** Gives the rows [i, i + values.length) their first values. */
+  setMany(i: number, values: Int32Array): void {
+    const n = values.length;
+    if (this.values === null) {
+      if (i === 0) this.same = values[0];
+      const { same } = this;
+      let k = 0;
+      while (k < n && values[k] === same) k++;
+      if (k < n) this.spread(i + k, values[k]);
+    }
+    this.used = i + n;
+    this.values?.set(values, i);
+  }
+
+  /** Gives the rows [i, i + n) the same first value, which fits 32 bits. */
+  setSame(i: number, n: number, value: number): void {
+    if (this.values === null) {
+      if (i === 0) this.same = value;
+      if (value !== this.same) this.spread(i, value);
+    }
+    this.used = i + n;
+    this.values?.fill(value, i, i + n);
+  }
+
+  /** Copies the values of the rows [i, i + n) to the front of `to`; false when they may not fit 32 bits. */
+  copyTo(to: Int32Array, i: number, n: number): boolean {
+    const { values, same } = this;
+    if (values instanceof Int32Array) to.set(values.subarray(i, i + n));
+    else if (values === null && same === (same | 0)) to.fill(same, 0, n);
+    else return false;
+    return true;
+  }
+
+  /** Sum of the values of the rows [i, i + n). */
+  sum(i: number, n: number): number {
+    const { values } = this;
+    if (values === null) return n * this.same;
+    let sum = 0;
+    for (let k = i; k < i + n; k++) sum += values[k];
+    return sum;
   }
 
   /** Not all are equal any more. */
@@ -109,6 +153,56 @@ export class Chunk {
     const arena = Buffer.allocUnsafeSlow(length);
     this.arena.copy(arena, 0, 0, this.arenaUsed);
     this.arena = arena;
+  }
+
+  /** Takes the rows [from, from + n) of a kernel's run as the rows from `i` on. */
+  append(i: number, kernel: ListKernel, from: number, n: number, dir: number, base: number): void {
+    const { offsets, lengths } = kernel;
+    const end = from + n;
+    const first = offsets[from];
+    const last = offsets[end - 1] + lengths[end - 1] + 1;
+    const at = this.take(last - first);
+    this.arena.set(kernel.bytes.subarray(ListPlace.NAMES + first, ListPlace.NAMES + last), at);
+    const { nameOffset } = this;
+    for (let k = 0; k < n; k++) nameOffset[i + k] = at + offsets[from + k] - first;
+    this.nameLength.set(lengths.subarray(from, end), i);
+    this.mode.set(kernel.modes.subarray(from, end), i);
+    this.dir.fill(dir, i, i + n);
+    this.flags.fill(0, i, i + n);
+    this.size.setMany(i, kernel.sizes.subarray(from, end));
+    this.mtime.setMany(i, kernel.mtimes.subarray(from, end));
+    this.nsec.setMany(i, kernel.nsecs.subarray(from, end));
+    this.uid.setMany(i, kernel.uids.subarray(from, end));
+    this.gid.setMany(i, kernel.gids.subarray(from, end));
+    this.extra.setSame(i, n, -1);
+    this.group.setSame(i, n, -1);
+    this.base.setSame(i, n, base);
+  }
+
+  /**
+   * Makes the rows [i, i + n) a kernel's run, without names and ids. False when some number does not fit, and what is there
+   * then is of no use.
+   */
+  load(kernel: ListKernel, i: number, n: number): boolean {
+    kernel.modes.set(this.mode.subarray(i, i + n));
+    return (
+      this.size.copyTo(kernel.sizes, i, n) &&
+      this.mtime.copyTo(kernel.mtimes, i, n) &&
+      this.nsec.copyTo(kernel.nsecs, i, n)
+    );
+  }
+
+  /** Adds what an encoder needs besides that: names, ids and local flags. */
+  loadRest(kernel: ListKernel, i: number, n: number): boolean {
+    const { nameOffset } = this;
+    const first = nameOffset[i];
+    const end = nameOffset[i + n - 1] + this.nameLength[i + n - 1];
+    if (end < first || end - first > NAMES_ROOM) return false;
+    kernel.bytes.set(this.arena.subarray(first, end), ListPlace.NAMES);
+    for (let k = 0; k < n; k++) kernel.offsets[k] = nameOffset[i + k] - first;
+    kernel.lengths.set(this.nameLength.subarray(i, i + n));
+    kernel.flags.set(this.flags.subarray(i, i + n));
+    return this.uid.copyTo(kernel.uids, i, n) && this.gid.copyTo(kernel.gids, i, n);
   }
 
   /** No row will be added: the room for further names is given back. */

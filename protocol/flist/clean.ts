@@ -95,6 +95,7 @@ class FileRuns {
 
 /** Takes the leading slash off names that -R sent with one. */
 export function stripRoots(list: FileList, segment: Segment): void {
+  if (segment.isPlain && !list.dirPath(segment.start).startsWith('/')) return;
   let from = -1;
   let to = -1;
   for (let row = segment.start; row < segment.start + segment.count; row++) {

@@ -5,10 +5,13 @@ import type { ByteString } from '../options.js';
 import { type Chunk, rowIn } from './chunk.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
+import { isPlainWire, RunEncoder } from './run-encoder.js';
 import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type ListWire, packRdev } from './wire.js';
 
 export type { IdNames, ListWire } from './wire.js';
 
+/** Rows of a session from which on a kernel encodes them. */
+const WORTH_A_KERNEL = 500;
 const NO_NUMBERS = new Float64Array(0);
 
 /**
@@ -19,11 +22,11 @@ export class EntryEncoder {
   private readonly name: NameCursor;
   /** False until the first entry was written: it always carries its owner and group. */
   private started = false;
-  private mode = 0;
-  private mtime = 0;
+  mode = 0;
+  mtime = 0;
   private atime = 0;
-  private uid = 0;
-  private gid = 0;
+  uid = 0;
+  gid = 0;
   private rdev = 0;
   private rdevMajor = 0;
   /** Device of the previous hard-linked entry, below protocol 30. */
@@ -34,6 +37,8 @@ export class EntryEncoder {
   private firstNdx = -1;
   private readonly users = new Set<number>();
   private readonly groups = new Set<number>();
+  private runs: RunEncoder | null = null;
+  private rowsEncoded = 0;
 
   constructor(
     private readonly wire: ListWire,
@@ -47,6 +52,19 @@ export class EntryEncoder {
   setDevIno(dev: Float64Array, ino: Float64Array): void {
     this.devs = dev;
     this.inos = ino;
+  }
+
+  /** Writes rows from `row` on, at most to `end`, and returns the row behind them: one, or many that have much in common. */
+  encodeSome(w: ByteWriter, row: number, end: number): number {
+    if (this.runs === null && this.rowsEncoded++ === WORTH_A_KERNEL && isPlainWire(this.wire)) {
+      this.runs = new RunEncoder(this.wire, this.list, this.name);
+    }
+    if (this.runs !== null) {
+      const next = this.runs.encode(w, row, end, this);
+      if (next > row) return next;
+    }
+    this.encode(w, row);
+    return row + 1;
   }
 
   /** Writes one row. Rows of one list must be written in the order in which they stand in the columns. */

@@ -1,4 +1,5 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../constants.js';
+import type { ListKernel } from '../kernel/list-kernel.js';
 import { CHUNK_SHIFT } from './chunk.js';
 import { Rows } from './rows.js';
 import { type Segment, Segments } from './segments.js';
@@ -65,12 +66,26 @@ export class FileList extends Rows {
     return (this.flags(row) & (EntryFlag.DUPLICATE | EntryFlag.CLEARED)) !== 0;
   }
 
+  /**
+   * Appends the first `count` rows of a kernel's run, regular files of the directory `dir`. `isAscending`: each name is greater
+   * than the one before, also than that of the row before if `plainFrom` counts that.
+   */
+  appendFiles(kernel: ListKernel, count: number, dir: number, base: number, isAscending: boolean): void {
+    const first = this.count;
+    if (first === this.segments.nextRow || (this.plainFrom < first && this.dir(first - 1) !== dir))
+      this.plainFrom = first;
+    this.appendRun(kernel, count, dir, base);
+    if (!isAscending) this.plainFrom = this.count;
+  }
+
   // --- lists -------------------------------------------------------------------------------------------------------
 
   /** Makes the rows since the last list a list; `parentRow` is that of the directory they lie in, -1 for the first. */
   addSegment(parentRow: number, incremental: boolean): Segment {
     const { segments } = this;
-    const segment = segments.add(this.count - segments.nextRow, parentRow, incremental);
+    const start = segments.nextRow;
+    const isPlain = this.plainFrom <= start && start < this.count;
+    const segment = segments.add(this.count - start, parentRow, incremental, isPlain);
     for (let at = firstChunk(segment); at < endChunk(segment); at++) this.chunkOf(at << CHUNK_SHIFT).holds++;
     return segment;
   }
@@ -80,7 +95,11 @@ export class FileList extends Rows {
     this.eachDir(segment, (id) => this.dirs.hold(id));
   }
 
-  private eachDir({ start, count }: Segment, visit: (id: number) => void): void {
+  private eachDir({ start, count, isPlain }: Segment, visit: (id: number) => void): void {
+    if (isPlain) {
+      visit(this.dir(start));
+      return;
+    }
     let last = -1;
     for (let row = start; row < start + count; row++) {
       const id = this.dir(row);

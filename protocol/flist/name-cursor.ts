@@ -1,5 +1,6 @@
 import type { ByteWriter } from '../bytes/writer.js';
 import { MAX_PATH } from '../constants.js';
+import { type ListKernel, ListPlace, ListState } from '../kernel/list-kernel.js';
 import type { FileList } from './list.js';
 
 const LONGEST_PREFIX = 255;
@@ -7,11 +8,11 @@ const SLASH = 0x2f;
 
 /** Walks over rows and knows how much of each whole name is that of the row before (7.3). */
 export class NameCursor {
-  private readonly name = Buffer.allocUnsafeSlow(2 * MAX_PATH);
+  private name: Buffer = Buffer.allocUnsafeSlow(2 * MAX_PATH);
   /** Bytes of the present row's whole name. */
   length = 0;
   /** The directory of the present row with its slash. */
-  private readonly dirName = Buffer.allocUnsafeSlow(MAX_PATH + 1);
+  private dirName: Buffer = Buffer.allocUnsafeSlow(MAX_PATH + 1);
   private dirLength = 0;
   private dirId = 0;
 
@@ -44,6 +45,28 @@ export class NameCursor {
     for (; i < length; i++) name[dirLength + i] = arena[at + i];
     this.length = dirLength + length;
     return shared;
+  }
+
+  /** From now on the names are where a kernel looks for them. */
+  moveTo(kernel: ListKernel): void {
+    const { bytes } = kernel;
+    this.name.copy(bytes, ListPlace.NAME, 0, this.length);
+    this.dirName.copy(bytes, ListPlace.DIR_NAME, 0, this.dirLength);
+    this.name = bytes.subarray(ListPlace.NAME, ListPlace.NAME + 2 * MAX_PATH);
+    this.dirName = bytes.subarray(ListPlace.DIR_NAME, ListPlace.DIR_NAME + MAX_PATH + 1);
+  }
+
+  /** Tells the kernel where the name ends, and that rows of a directory follow. */
+  give(state: Int32Array, dirId: number): void {
+    if (dirId !== this.dirId) this.loadDirectory(dirId);
+    state[ListState.NAME_LENGTH] = this.length;
+    state[ListState.DIR_LENGTH] = this.dirLength;
+  }
+
+  /** The kernel is done; `moved`: it has gone to one of these rows. */
+  takeBack(state: Int32Array, moved: boolean): void {
+    this.length = state[ListState.NAME_LENGTH];
+    if (!moved) this.dirId = -1;
   }
 
   private loadDirectory(id: number): void {

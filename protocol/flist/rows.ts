@@ -1,6 +1,7 @@
 import { RsyncError } from '../errors.js';
+import type { ListKernel } from '../kernel/list-kernel.js';
 import type { ByteString } from '../options.js';
-import { CHUNK_SHIFT, Chunk, rowIn } from './chunk.js';
+import { CHUNK_ROWS, CHUNK_SHIFT, Chunk, rowIn } from './chunk.js';
 import { DirPaths } from './dir-paths.js';
 
 /** Forgotten chunks that are kept to be used again. */
@@ -14,6 +15,8 @@ const NO_BYTES = Buffer.alloc(0);
 export class Rows {
   /** Number of rows so far. */
   count = 0;
+  /** The last rows, from this one on, are regular files of one directory, each of a greater name than the one before. */
+  plainFrom = 0;
   /** Number of chunks in memory. */
   chunksKept = 0;
   /** The most there were at once. */
@@ -35,7 +38,7 @@ export class Rows {
   addRow(): number {
     const row = this.count;
     if (row >> CHUNK_SHIFT === this.chunks.length) this.addChunk();
-    this.count = row + 1;
+    this.count = this.plainFrom = row + 1;
     const chunk = this.chunkOf(row);
     const i = rowIn(row);
     chunk.nameOffset[i] = chunk.arenaUsed;
@@ -45,6 +48,18 @@ export class Rows {
     chunk.extra.set(i, -1);
     chunk.group.set(i, -1);
     return row;
+  }
+
+  /** Appends the first `count` rows of a kernel's run. */
+  protected appendRun(kernel: ListKernel, count: number, dir: number, base: number): void {
+    for (let from = 0; from < count; ) {
+      if (this.count >> CHUNK_SHIFT === this.chunks.length) this.addChunk();
+      const i = rowIn(this.count);
+      const n = Math.min(count - from, CHUNK_ROWS - i);
+      this.chunkOf(this.count).append(i, kernel, from, n, dir, base);
+      this.count += n;
+      from += n;
+    }
   }
 
   /** Takes back the last row. */
@@ -92,14 +107,15 @@ export class Rows {
 
   // --- names -------------------------------------------------------------------------------------------------------
 
-  /** Stores the last component of a row's name. */
+  /** Stores the last component of a row's name, with a NUL behind it: so it can be given to the kernel as it lies there. */
   setName(row: number, source: Uint8Array, from: number, to: number): void {
     const chunk = this.chunkOf(row);
     const i = rowIn(row);
     const length = to - from;
-    const at = chunk.take(length);
+    const at = chunk.take(length + 1);
     const { arena } = chunk;
     for (let k = 0; k < length; k++) arena[at + k] = source[from + k];
+    arena[at + length] = 0;
     chunk.nameOffset[i] = at;
     chunk.nameLength[i] = length;
   }

@@ -22,6 +22,11 @@ export interface FinishOptions {
  * `list.extra(row)` of a directory), and on a receiver takes out what the other end does not know of.
  */
 export function finishSegment(list: FileList, segment: Segment, o: FinishOptions): void {
+  if (segment.isPlain) {
+    if (o.removeDuplicates) stripRoots(list, segment);
+    if (o.incremental) list.holdPaths(segment);
+    return;
+  }
   segment.order = sortRows(list, segment.start, segment.count, o.protocol);
   for (let i = 0; i < segment.count; i++) {
     const row = rowAt(segment, i);

@@ -1,58 +1,50 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { type Names, SiblingSorter } from '../../protocol/flist/siblings.js';
+import type { ListKernel } from '../../protocol/kernel/list-kernel.js';
 import { canReadRaw, RawDirectory } from '../libc/directory.js';
 import { countLooks, type FileStat, fromStatx, lstatInto } from './stat.js';
 
 /** The content of one directory, read at once. Good until the next one is opened by the same reader. */
-export interface DirectoryEntries extends Names {
+export interface DirectoryEntries {
   /** Number of entries, without `.` and `..`. */
   readonly count: number;
   /** All names, and where each begins and how long it is. */
   readonly arena: Uint8Array;
   readonly nameOffset: Uint32Array;
-  readonly nameLength: Uint16Array;
+  readonly nameLength: Uint32Array;
+  /** Where `take` makes rows of plain files, `taken` of them; null when that is not possible. */
+  readonly kernel: ListKernel | null;
+  readonly taken: number;
+  /** Makes an entry the next row of a run. False when it is no plain file, or the run is full. */
+  take(entry: number): boolean;
+  dropRun(): void;
   /** State of an entry, a link itself; 0 or an error number. */
   stat(entry: number, st: FileStat): number;
   /** Target of the link that an entry is. Throws an errno error. */
   readLink(entry: number): Buffer;
+  /** Sorts numbers of entries by the bytes of their names; `asDirectories`: as if a slash followed each. */
+  sort(numbers: Int32Array, asDirectories: boolean): void;
   close(): void;
 }
 
 /** Through the C library: an entry is asked for by its name in the open directory, and costs no memory. */
 class LibcEntries extends RawDirectory implements DirectoryEntries {
-  asDirectories = false;
-  readonly sorter = new SiblingSorter(this);
-
-  arenaOf(): Uint8Array {
-    return this.arena;
-  }
-
-  offsetOf(entry: number): number {
-    return this.nameOffset[entry];
-  }
-
-  lengthOf(entry: number): number {
-    return this.nameLength[entry];
-  }
-
-  isDir(): boolean {
-    return this.asDirectories;
-  }
-
   stat(entry: number, st: FileStat): number {
-    return fromStatx(this.statx(entry), st);
+    return fromStatx(this.lookAt(entry), st, this.kernel.statx);
   }
 }
 
 /** Without it: an entry is asked for by its whole path. */
-class NodeEntries implements DirectoryEntries {
-  asDirectories = false;
-  readonly sorter = new SiblingSorter(this);
+class NodeEntries implements DirectoryEntries, Names {
+  readonly kernel = null;
+  readonly taken = 0;
   count = 0;
   arena: Buffer = Buffer.alloc(0);
   nameOffset = new Uint32Array(0);
-  nameLength = new Uint16Array(0);
+  nameLength = new Uint32Array(0);
   private prefix: Buffer = Buffer.alloc(0);
+  private asDirectories = false;
+  private readonly sorter = new SiblingSorter(this);
 
   open(path: Buffer): void {
     const names = readdirSync(path, { encoding: 'latin1' });
@@ -60,7 +52,7 @@ class NodeEntries implements DirectoryEntries {
     this.count = names.length;
     this.arena = Buffer.from(names.join(''), 'latin1');
     this.nameOffset = new Uint32Array(names.length);
-    this.nameLength = new Uint16Array(names.length);
+    this.nameLength = new Uint32Array(names.length);
     let at = 0;
     for (let i = 0; i < names.length; i++) {
       this.nameOffset[i] = at;
@@ -98,6 +90,17 @@ class NodeEntries implements DirectoryEntries {
     return readlinkSync(this.pathOf(entry), 'buffer');
   }
 
+  take(): boolean {
+    return false;
+  }
+
+  dropRun(): void {}
+
+  sort(numbers: Int32Array, asDirectories: boolean): void {
+    this.asDirectories = asDirectories;
+    this.sorter.sort(numbers, 0, numbers.length);
+  }
+
   close(): void {}
 }
 
@@ -124,17 +127,12 @@ export class DirectoryReader {
     if (this.numbers.length < count) this.numbers = new Int32Array(2 * count);
     const numbers = this.numbers.subarray(0, count);
     for (let i = 0; i < count; i++) numbers[i] = i;
-    this.sort(numbers, false);
+    this.present.sort(numbers, false);
     return numbers;
   }
 
   /** Puts the numbers of some entries in the order that their names have with a slash behind them. */
   sortDirectories(numbers: Int32Array): void {
-    this.sort(numbers, true);
-  }
-
-  private sort(numbers: Int32Array, asDirectories: boolean): void {
-    this.present.asDirectories = asDirectories;
-    this.present.sorter.sort(numbers, 0, numbers.length);
+    this.present.sort(numbers, true);
   }
 }

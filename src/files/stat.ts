@@ -135,9 +135,8 @@ function fromNode(from: BigIntStats, st: FileStat): number {
 const HIGH = 0x1_0000_0000;
 
 /** Fields of struct statx, by their place in 32-bit words. The same on every machine, unlike struct stat. */
-export function fromStatx(errno: number, st: FileStat): number {
+export function fromStatx(errno: number, st: FileStat, w: Uint32Array = statxWords): number {
   if (errno !== 0) return missing(st, errno);
-  const w = statxWords;
   st.exists = true;
   st.nlink = w[4];
   st.uid = w[5];

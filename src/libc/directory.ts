@@ -1,19 +1,18 @@
 import { constants } from 'node:fs';
+import { ListKernel, ListPlace, ListState } from '../../protocol/kernel/list-kernel.js';
 import { systemError } from './errno.js';
 import type { KoffiFunction } from './koffi.js';
-import { addressOf, bind, heldDirectory, lastErrno, libcLoaded, statxBytes } from './libc.js';
+import { addressOf, bind, heldDirectory, lastErrno, libcLoaded } from './libc.js';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
 const ENAMETOOLONG = 36;
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK | 0o2000000;
-/** struct dirent64: number and offset, then these. */
-const RECORD_LENGTH = 16;
-const RECORD_NAME = 19;
-const RECORD_ALIGN = 8;
-const DOT = 0x2e;
-const FIRST_ARENA = 64 * 1024;
+/** The shortest record of getdents64. */
+const SHORTEST_RECORD = 24;
+/** What the kernel keeps of an entry besides its record: offset, length, number, spare number, two keys. */
+const ENTRY_ROOM = 32;
 /** Room for one call of getdents64. */
 const READ_ROOM = 32 * 1024;
 const LONGEST_LINK = 4096;
@@ -24,7 +23,6 @@ interface Calls {
   getdents64: KoffiFunction;
   statx: KoffiFunction;
   readlinkat: KoffiFunction;
-  statxAddress: number;
 }
 
 /** undefined: not tried yet. Memory is passed by its address: unlike a buffer, a number costs nothing to hand over. */
@@ -38,7 +36,6 @@ function bindCalls(): Calls | null {
       getdents64: bind('int64_t getdents64(int fd, uintptr_t buffer, size_t size)'),
       statx: bind('int statx(int dir, uintptr_t name, int flags, unsigned int mask, uintptr_t out)'),
       readlinkat: bind('int64_t readlinkat(int dir, uintptr_t name, void *out, size_t size)'),
-      statxAddress: addressOf(statxBytes),
     };
   } catch {
     // An older C library has no getdents64.
@@ -54,18 +51,30 @@ export function canReadRaw(): boolean {
 }
 
 /**
- * The entries of one directory as the kernel gives them: names stay where the kernel has put them, each with a NUL
- * behind it, and go back to the kernel from there. To be used again and again; only when `canReadRaw()`.
+ * The entries of one directory as the system gives them: names stay where it has put them, each with a NUL behind it, and
+ * go back to it from there. To be used again and again; only when `canReadRaw()`.
  */
 export class RawDirectory {
   /** Number of entries, without `.` and `..`. */
   count = 0;
-  arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA);
-  nameOffset = new Uint32Array(512);
-  nameLength = new Uint16Array(512);
+  nameOffset: Uint32Array = new Uint32Array(0);
+  nameLength: Uint32Array = new Uint32Array(0);
+  readonly kernel = new ListKernel();
+  /** Rows of the run that `take` has made so far. */
+  taken = 0;
   private readonly calls = calls as Calls;
-  private address = addressOf(this.arena);
+  private address = addressOf(this.kernel.bytes);
+  private statxAddress = this.address + ListPlace.STATX;
   private fd = -1;
+  /** Where numbers of entries are sorted. */
+  private sortAt = 0;
+  /** The entry that `take` has looked at last, and what came of it. */
+  private looked = -1;
+  private errno = 0;
+
+  get arena(): Buffer {
+    return this.kernel.bytes;
+  }
 
   /** Opens a directory (a link is followed) and reads all its names. Throws an errno error. */
   open(path: Buffer): void {
@@ -73,8 +82,9 @@ export class RawDirectory {
     this.fd = this.openDirectory(path);
     let used = 0;
     for (;;) {
-      if (this.arena.length - used < READ_ROOM) this.grow(used);
-      const n = Number(this.calls.getdents64(this.fd, this.address + used, this.arena.length - used));
+      if (this.kernel.bytes.length < ListPlace.DIRENTS + used + READ_ROOM) this.reserve(2 * used + READ_ROOM);
+      const room = this.kernel.bytes.length - ListPlace.DIRENTS - used;
+      const n = Number(this.calls.getdents64(this.fd, this.address + ListPlace.DIRENTS + used, room));
       if (n < 0) {
         const errno = lastErrno();
         this.close();
@@ -94,45 +104,76 @@ export class RawDirectory {
     return fd;
   }
 
-  private grow(used: number): void {
-    const wider = Buffer.allocUnsafeSlow(this.arena.length * 4);
-    this.arena.copy(wider, 0, 0, used);
-    this.arena = wider;
-    this.address = addressOf(wider);
+  /** Makes room for `length` bytes from DIRENTS on. */
+  private reserve(length: number): void {
+    if (!this.kernel.reserve(ListPlace.DIRENTS + length)) return;
+    this.address = addressOf(this.kernel.bytes);
+    this.statxAddress = this.address + ListPlace.STATX;
   }
 
-  /** Finds the names in the records that fill the arena up to `used`. */
+  /** Finds the names in the records, which take `used` bytes. */
   private index(used: number): void {
-    const { arena } = this;
-    let count = 0;
-    for (let at = 0; at < used; ) {
-      const length = arena[at + RECORD_LENGTH] | (arena[at + RECORD_LENGTH + 1] << 8);
-      const name = at + RECORD_NAME;
-      // The name ends in the last eight bytes; what is behind its NUL may be anything.
-      let end = Math.max(name, at + length - RECORD_ALIGN);
-      while (arena[end] !== 0) end++;
-      at += length;
-      if (arena[name] === DOT && (end === name + 1 || (end === name + 2 && arena[name + 1] === DOT))) continue;
-      if (count === this.nameOffset.length) this.growIndex();
-      this.nameOffset[count] = name;
-      this.nameLength[count++] = end - name;
+    const most = Math.floor(used / SHORTEST_RECORD);
+    const length = Math.ceil(used / 8) * 8;
+    this.reserve(length + most * ENTRY_ROOM);
+    const offsets = ListPlace.DIRENTS + length;
+    const lengths = offsets + 4 * most;
+    const { kernel } = this;
+    this.count = kernel.wasm.indexEntries(used, offsets, lengths);
+    this.nameOffset = kernel.words.subarray(offsets / 4, offsets / 4 + this.count);
+    this.nameLength = kernel.words.subarray(lengths / 4, lengths / 4 + this.count);
+    this.sortAt = lengths + 4 * most;
+    this.looked = -1;
+    this.dropRun();
+  }
+
+  /** Sorts numbers of entries by the bytes of their names; `asDirectories`: as if a slash followed each. */
+  sort(numbers: Int32Array, asDirectories: boolean): void {
+    const { kernel, nameOffset, nameLength, sortAt } = this;
+    const n = numbers.length;
+    if (n < 2) return;
+    const order = kernel.words.subarray(sortAt / 4, sortAt / 4 + n);
+    const spare = sortAt + 4 * n;
+    const keys = Math.ceil((spare + 4 * n) / 8) * 8;
+    order.set(numbers);
+    const [offsets, lengths] = [nameOffset.byteOffset, nameLength.byteOffset];
+    kernel.wasm.sortEntries(sortAt, n, asDirectories ? 1 : 0, offsets, lengths, spare, keys);
+    numbers.set(order);
+  }
+
+  /**
+   * Looks at entry `i` and, when it is a plain regular file and the run has room, makes it the next row of the kernel's run.
+   * Otherwise false; `lookAt`, or another try, then does not ask the system again.
+   */
+  take(i: number): boolean {
+    const { kernel } = this;
+    const name = this.nameOffset[i];
+    if (this.looked !== i) this.errno = this.statx(name);
+    if (this.errno === 0 && kernel.wasm.takeFound(this.taken, name, this.nameLength[i]) !== 0) {
+      this.taken++;
+      return true;
     }
-    this.count = count;
+    this.looked = i;
+    return false;
   }
 
-  private growIndex(): void {
-    const { nameOffset, nameLength } = this;
-    this.nameOffset = new Uint32Array(nameOffset.length * 2);
-    this.nameOffset.set(nameOffset);
-    this.nameLength = new Uint16Array(nameLength.length * 2);
-    this.nameLength.set(nameLength);
+  /** The run was used, or is not wanted. */
+  dropRun(): void {
+    this.taken = 0;
+    this.kernel.state[ListState.USED] = 0;
   }
 
-  /** statx() of entry `i`, a link itself, into `statxWords`. Returns 0 or an errno. */
-  statx(i: number): number {
+  /** statx() of entry `i`, a link itself, into the kernel's `statx`. Returns 0 or an errno. */
+  lookAt(i: number): number {
+    if (this.looked !== i) this.errno = this.statx(this.nameOffset[i]);
+    this.looked = -1;
+    return this.errno;
+  }
+
+  private statx(nameOffset: number): number {
     const { calls: c } = this;
-    const name = this.address + this.nameOffset[i];
-    return c.statx(this.fd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, c.statxAddress) === 0 ? 0 : lastErrno();
+    const name = this.address + nameOffset;
+    return c.statx(this.fd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.statxAddress) === 0 ? 0 : lastErrno();
   }
 
   /** Target of the link that entry `i` is. Throws an errno error. */

@@ -100,18 +100,20 @@ export class ListSender {
     let row = from;
     while (row < list.count) {
       if (this.onEntry !== null) this.onEntry(row);
-      this.encodeRow(row++);
+      row = this.encodeSome(row);
       if (connection.congested) await connection.drain();
       if (this.pace.due()) await this.pace.rest();
     }
     return row;
   }
 
-  private encodeRow(row: number): void {
+  /** Encodes rows from `row` on, one or many; returns the row behind them. */
+  private encodeSome(row: number): number {
     const { scanner, encoder, session } = this;
     // Below protocol 30 hard links travel as device and inode numbers; the columns are replaced as they grow.
     if (session.protocol < 30 && session.options.hardLinks) encoder.setDevIno(scanner.devs, scanner.inos);
-    encoder.encode(session.connection.writer, row);
+    const end = this.onEntry === null ? session.list.count : row + 1;
+    return encoder.encodeSome(session.connection.writer, row, end);
   }
 
   private closeSegment(parentRow: number): Segment {
@@ -134,6 +136,7 @@ export class ListSender {
   /** Puts the directories of a list in front of those that wait, so that the order is depth first. */
   private pushDirectories(segment: Segment): void {
     const { list } = this.session;
+    if (segment.isPlain) return;
     const groups: number[][] = [];
     let last = '';
     for (let i = 0; i < segment.count; i++) {
@@ -166,7 +169,7 @@ export class ListSender {
     for (const row of rows) {
       if ((list.flags(row) & EntryFlag.DIR_LISTED) === 0) scanner.scanDirectory(row);
     }
-    for (let row = start; row < list.count; row++) this.encodeRow(row);
+    for (let row = start; row < list.count; ) row = this.encodeSome(row);
     for (const row of rows.slice(1)) list.releaseRow(row);
     this.pushDirectories(this.closeSegment(rows[0]));
     if (this.waiting.length === 0) this.sendNext();

@@ -10,6 +10,8 @@ import * as messages from '../report/messages.js';
 import type { SourceBase } from './scan-base.js';
 import { type Finder, join } from './scan-find.js';
 
+/** A name that the Linux file systems know, and no other one, is at most this long. */
+const LONGEST_NAME = 255;
 /** Stats of subdirectories that are kept from one directory to the next. */
 const MOST_KEPT = 1000;
 
@@ -88,13 +90,42 @@ export class DirectoryLister {
   /** Adds everything that is no directory, and puts directories aside. */
   private addFiles(): void {
     const { looker } = this.finder;
-    for (const entry of this.reader.sorted()) {
+    const { entries } = this;
+    const order = this.reader.sorted();
+    const inRuns = this.takesRuns();
+    for (let i = 0; i < order.length; i++) {
+      const entry = order[i];
+      if (inRuns) {
+        if (entries.take(entry)) continue;
+        this.addRun();
+        if (entries.take(entry)) continue;
+      }
       if (!this.fits(entry)) continue;
       const errno = looker.looksThrough ? this.lookThrough(entry) : looker.lookIn(this.entries, entry);
       if (errno !== 0) this.lost(errno, entry);
       else if (looker.stat.isDir) this.keep(entry);
       else this.add(entry, 0);
     }
+    this.addRun();
+  }
+
+  /** True when a plain file's name and state are all that there is to know about it. */
+  private takesRuns(): boolean {
+    const { finder, entries, dir } = this;
+    const { rows, looker, ctx, filtered } = finder;
+    if (entries.kernel === null || filtered || looker.looksThrough || ctx.sumRow !== null || !rows.takesRuns)
+      return false;
+    return dir.length + 1 + LONGEST_NAME < MAX_PATH - 1;
+  }
+
+  /** Appends the files that were taken since the last run. */
+  private addRun(): void {
+    const { entries, finder, base } = this;
+    const { kernel, taken } = entries;
+    if (kernel === null || taken === 0) return;
+    if (this.dirId < 0) this.dirId = finder.ctx.list.dirs.id(this.dir);
+    finder.rows.addRun(kernel, taken, this.dirId, base.number);
+    entries.dropRun();
   }
 
   private nameOf(entry: number): ByteString {

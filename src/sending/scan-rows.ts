@@ -1,6 +1,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
+import type { ListKernel } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import type { FileStat } from '../files/stat.js';
@@ -64,6 +65,19 @@ export class RowMaker {
     countType(this.counts, st.mode);
     if (type === S_IFREG || type === S_IFLNK) this.totalSize += st.size;
     return row;
+  }
+
+  /** True when a plain file's row holds nothing but what a kernel's run has. */
+  get takesRuns(): boolean {
+    return this.chmod.length === 0 && !this.options.hardLinks && !this.list.withAtime;
+  }
+
+  /** Appends the first `count` rows of a run, files of the directory `dir` in the order of their names. */
+  addRun(kernel: ListKernel, count: number, dir: number, base: number): void {
+    this.list.appendFiles(kernel, count, dir, base, true);
+    this.counts.total += count;
+    this.counts.reg += count;
+    for (let i = 0; i < count; i++) this.totalSize += kernel.sizes[i];
   }
 
   /** Hard links: a group number from protocol 30 on, device and inode below (7.6). */

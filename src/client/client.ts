@@ -14,8 +14,9 @@ import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { readInputs } from './inputs.js';
+import { beginLocal } from './local-run.js';
 import { defaultUser } from './password.js';
-import { type BegunRun, beginLocal, beginRemote, finishRun, type RunHooks } from './run.js';
+import { type BegunRun, beginRemote, finishRun, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 

@@ -1,30 +1,24 @@
-import { Exit, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { RequestedNames } from '../../protocol/flist/requested.js';
-import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
-import { inForeground } from '../report/foreground.js';
-import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
+import type { ItemContext } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
 import { STOPPING } from '../report/messages.js';
-import { Progress } from '../report/progress.js';
-import { logTotals, writeSummary } from '../report/stats.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
-import { WireLog } from '../session/wire-log.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
 import { announceFailure, asRunError } from '../transfer/goodbye.js';
-import { ListAnnouncer } from '../transfer/list-announcer.js';
 import { forwardNames, receiveNames, splitNames, toAsync } from '../transfer/names.js';
 import { runReceivingSide, runSendingSide } from '../transfer/roles.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
-import { connectMemory } from '../transport/memory.js';
 import type { RunInputs } from './inputs.js';
+import { countTraffic, printing, reportDeletions, summarize } from './printing.js';
 import type { Job } from './target.js';
 
 /** What a caller wants to be told about a run. */
@@ -62,7 +56,8 @@ export async function beginRemote(
   return begin(session, job, inputs, log, null, hooks);
 }
 
-async function begin(
+/** Rules and limits, which both kinds of runs need. `server`: the other side of a copy on this machine. */
+export async function begin(
   session: Session,
   job: Job,
   inputs: RunInputs,
@@ -132,18 +127,6 @@ export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | nul
   });
 }
 
-/** What both roles of a client need for what they print. */
-function printing({ session, log }: BegunRun, itemContext: ItemContext) {
-  const { options: o, isSender } = session;
-  return {
-    itemContext,
-    transferLog: log.file === null ? null : { format: logFormat(o), log: log.file },
-    progress: makeProgress(session, log),
-    announcer: new ListAnnouncer(o, log, isSender),
-    idsByNumber: false,
-  };
-}
-
 async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
   const { session, filters } = run;
   const parts = printing(run, context);
@@ -206,153 +189,4 @@ function pathOfArgument(path: ByteString, job: Job): ByteString {
   if (job.remote?.kind !== 'daemon') return path;
   const slash = path.indexOf('/');
   return slash < 0 ? '' : path.slice(slash + 1);
-}
-
-/** Format of the lines about items in a --log-file. */
-function logFormat(o: Options): ByteString {
-  return o.logFileFormat || '%i %n%L';
-}
-
-/** Lines about deletions that the other side, or this one, has made. */
-function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
-  const { options: o } = session;
-  const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
-  const fileFormat = new ItemFormat(logFormat(o), context);
-  session.onDeleted = (path) => {
-    const isDir = path.endsWith('\0');
-    const name = isDir ? path.slice(0, -1) : path;
-    const mode = isDir ? S_IFDIR : S_IFREG;
-    const line = deletedLine(name, mode, o, format);
-    if (line !== '') log.client(line);
-    if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));
-  };
-}
-
-/** A --log-file ends with the totals, unless it has got those of -v; a receiver that missed something has none. */
-function logClosing({ options: o, isSender, stats }: Session, log: ClientLog, code: number): void {
-  const wanted = code === 0 ? (o.info.stats ?? 0) < 1 : isSender;
-  if (wanted) log.file?.info(logTotals(stats));
-}
-
-function makeProgress(session: Session, log: ClientLog): Progress | null {
-  const { options: o } = session;
-  if ((o.info.progress ?? 0) === 0) return null;
-  const progress = new Progress(o, (text) => log.progress(text), Date.now);
-  progress.foreground = inForeground;
-  progress.source = {
-    stats: session.stats,
-    get listComplete() {
-      return session.listsComplete;
-    },
-  };
-  return progress;
-}
-
-/** Whatever was not counted at its end is counted here. */
-function countTraffic(session: Session): void {
-  const { stats } = session;
-  if (stats.sent === 0) session.countTraffic();
-  stats.elapsedMs = performance.now() - session.started;
-}
-
-function summarize(session: Session, log: ClientLog, code: number): void {
-  countTraffic(session);
-  writeSummary(log, session.stats, session.options, session.protocol);
-  logClosing(session, log, code);
-}
-
-/** Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. */
-export async function beginLocal(
-  o: CommandOptions,
-  job: Job,
-  inputs: RunInputs,
-  log: ClientLog,
-  hooks: RunHooks,
-): Promise<BegunRun> {
-  if (o.remoteOptions.length > 0) {
-    throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
-  }
-  const isSender = !o.listOnly || job.direction === 'local';
-  const [here, there] = connectMemory();
-  const serverOptions: Options = {
-    ...o,
-    server: true,
-    sender: !isSender,
-    args: [],
-    outFormat: '',
-    clientInfo: capabilityString(o, isSender),
-    // What the client's side does with link targets is enough.
-    mungeLinks: false,
-    serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
-  };
-  const server = serveLocal(serverOptions, job, inputs, there, log);
-  server.catch((error: Error) => here.fail(error));
-  const agreement = await agree(here, o, false, isSender, o.protocol);
-  const session = new Session(here, o, log, false, isSender, agreement);
-  hooks.onSession?.(session);
-  try {
-    return await begin(session, job, inputs, log, server, hooks);
-  } catch (error) {
-    here.finish();
-    await server.catch(() => {});
-    throw error;
-  }
-}
-
-/** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
-async function serveLocal(
-  o: Options,
-  job: Job,
-  inputs: RunInputs,
-  connection: Connection,
-  log: ClientLog,
-): Promise<number> {
-  connection.role = o.sender ? 'sender' : 'Receiver';
-  const agreement = await agree(connection, o, true, o.sender, o.protocol);
-  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
-  const session = new Session(connection, o, wireLog, true, o.sender, agreement);
-  const side = o.sender ? 'sender' : 'receiver';
-  const filters = buildFilters({
-    options: o,
-    protocol: session.protocol,
-    side,
-    isServer: true,
-    isLocal: true,
-    reader: inputs.rules,
-    report: (text) => log.warning(`${text}\n`),
-    trace: (text) => session.log.info(text),
-  });
-  const shared = {
-    filters,
-    itemContext: itemContextOf(session, null),
-    transferLog: null,
-    progress: null,
-    announcer: null,
-    idsByNumber: false,
-  };
-  try {
-    session.startFrames();
-    if (o.sender) {
-      const sources = job.sources.map((s) => s.path);
-      await runSendingSide(session, { ...shared, sources, names: null, moduleFilters: null, cwd: cwd(), root: null });
-    } else {
-      await runReceivingSide(session, {
-        ...shared,
-        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
-        base: { cwd: cwd(), confined: null },
-        moduleChmod: [],
-        isLocal: true,
-        guard: new ListGuard(null, null, o.mungeLinks ? 'munged' : 'kept'),
-      });
-    }
-    connection.finish();
-    return session.exitCode();
-  } catch (thrown) {
-    const error = asRunError(thrown, connection.role);
-    await announceFailure(session, error);
-    return error.exitCode;
-  } finally {
-    connection.finish();
-    connection.handOver?.close();
-  }
 }

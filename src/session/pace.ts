@@ -1,12 +1,8 @@
+import { nowMs } from './clock.js';
+
 /** Milliseconds that a role may run before it lets the event loop serve the socket and the other role. */
 const SLICE_MS = 4;
 const CHECK_EVERY = 16;
-
-/** A clock that only goes forward. Not `performance`, which takes 2 ms of a start to load. */
-export function nowMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
-}
 
 /** Cuts long synchronous work into slices. `due()` is cheap enough to be asked once per file. */
 export class Pace {

@@ -9,6 +9,7 @@ import type { Log } from '../report/log.js';
 import { timeoutAdopted } from '../report/messages.js';
 import type { RunStats } from '../report/stats.js';
 import type { Connection } from '../transport/connection.js';
+import { nowMs } from './clock.js';
 import { emptyStats } from './run-stats.js';
 
 /** What the set-up of a connection settled, before the first filter rule is sent (protocol description, sections 1 to 3). */
@@ -31,7 +32,8 @@ export class Session {
   readonly ndxIn: NdxReader;
   readonly ndxOut: NdxWriter;
   readonly stats: RunStats = emptyStats();
-  readonly started = performance.now();
+  /** By the clock of `nowMs`. */
+  readonly started = nowMs();
   /** Bytes of the set-up, which statistics leave out. */
   private sentBefore = 0;
   private receivedBefore = 0;

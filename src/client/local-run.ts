@@ -1,0 +1,115 @@
+import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
+import { capabilityString } from '../../protocol/handshake/negotiate.js';
+import type { Options } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import { ListGuard } from '../receiving/list-guard.js';
+import type { ClientLog } from '../report/log.js';
+import { agree } from '../session/handshake.js';
+import { Session } from '../session/session.js';
+import { WireLog } from '../session/wire-log.js';
+import { buildFilters } from '../transfer/filters.js';
+import { announceFailure, asRunError } from '../transfer/goodbye.js';
+import { runReceivingSide, runSendingSide } from '../transfer/roles.js';
+import { cwd, itemContextOf } from '../transfer/serve.js';
+import type { Connection } from '../transport/connection.js';
+import { connectMemory } from '../transport/memory.js';
+import type { RunInputs } from './inputs.js';
+import { type BegunRun, begin, type RunHooks } from './run.js';
+import type { Job } from './target.js';
+
+/** Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. */
+export async function beginLocal(
+  o: CommandOptions,
+  job: Job,
+  inputs: RunInputs,
+  log: ClientLog,
+  hooks: RunHooks,
+): Promise<BegunRun> {
+  if (o.remoteOptions.length > 0) {
+    throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
+  }
+  const isSender = !o.listOnly || job.direction === 'local';
+  const [here, there] = connectMemory();
+  const serverOptions: Options = {
+    ...o,
+    server: true,
+    sender: !isSender,
+    args: [],
+    outFormat: '',
+    clientInfo: capabilityString(o, isSender),
+    // What the client's side does with link targets is enough.
+    mungeLinks: false,
+    serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
+  };
+  const server = serveLocal(serverOptions, job, inputs, there, log);
+  server.catch((error: Error) => here.fail(error));
+  const agreement = await agree(here, o, false, isSender, o.protocol);
+  const session = new Session(here, o, log, false, isSender, agreement);
+  hooks.onSession?.(session);
+  try {
+    return await begin(session, job, inputs, log, server, hooks);
+  } catch (error) {
+    here.finish();
+    await server.catch(() => {});
+    throw error;
+  }
+}
+
+/** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
+async function serveLocal(
+  o: Options,
+  job: Job,
+  inputs: RunInputs,
+  connection: Connection,
+  log: ClientLog,
+): Promise<number> {
+  connection.role = o.sender ? 'sender' : 'Receiver';
+  const agreement = await agree(connection, o, true, o.sender, o.protocol);
+  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
+  const session = new Session(connection, o, wireLog, true, o.sender, agreement);
+  const side = o.sender ? 'sender' : 'receiver';
+  const filters = buildFilters({
+    options: o,
+    protocol: session.protocol,
+    side,
+    isServer: true,
+    isLocal: true,
+    reader: inputs.rules,
+    report: (text) => log.warning(`${text}\n`),
+    trace: (text) => session.log.info(text),
+  });
+  const shared = {
+    filters,
+    itemContext: itemContextOf(session, null),
+    transferLog: null,
+    progress: null,
+    announcer: null,
+    idsByNumber: false,
+  };
+  try {
+    session.startFrames();
+    if (o.sender) {
+      const sources = job.sources.map((s) => s.path);
+      await runSendingSide(session, { ...shared, sources, names: null, moduleFilters: null, cwd: cwd(), root: null });
+    } else {
+      await runReceivingSide(session, {
+        ...shared,
+        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
+        base: { cwd: cwd(), confined: null },
+        moduleChmod: [],
+        isLocal: true,
+        guard: new ListGuard(null, null, o.mungeLinks ? 'munged' : 'kept'),
+      });
+    }
+    connection.finish();
+    return session.exitCode();
+  } catch (thrown) {
+    const error = asRunError(thrown, connection.role);
+    await announceFailure(session, error);
+    return error.exitCode;
+  } finally {
+    connection.finish();
+    connection.handOver?.close();
+  }
+}

@@ -1,0 +1,77 @@
+import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import { inForeground } from '../report/foreground.js';
+import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
+import type { ClientLog } from '../report/log.js';
+import { Progress } from '../report/progress.js';
+import { logTotals, writeSummary } from '../report/stats.js';
+import { nowMs } from '../session/clock.js';
+import type { Session } from '../session/session.js';
+import { ListAnnouncer } from '../transfer/list-announcer.js';
+import type { BegunRun } from './run.js';
+
+/** What both roles of a client need for what they print. */
+export function printing({ session, log }: BegunRun, itemContext: ItemContext) {
+  const { options: o, isSender } = session;
+  return {
+    itemContext,
+    transferLog: log.file === null ? null : { format: logFormat(o), log: log.file },
+    progress: makeProgress(session, log),
+    announcer: new ListAnnouncer(o, log, isSender),
+    idsByNumber: false,
+  };
+}
+
+/** Format of the lines about items in a --log-file. */
+function logFormat(o: Options): ByteString {
+  return o.logFileFormat || '%i %n%L';
+}
+
+/** Lines about deletions that the other side, or this one, has made. */
+export function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
+  const { options: o } = session;
+  const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
+  const fileFormat = new ItemFormat(logFormat(o), context);
+  session.onDeleted = (path) => {
+    const isDir = path.endsWith('\0');
+    const name = isDir ? path.slice(0, -1) : path;
+    const mode = isDir ? S_IFDIR : S_IFREG;
+    const line = deletedLine(name, mode, o, format);
+    if (line !== '') log.client(line);
+    if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));
+  };
+}
+
+/** A --log-file ends with the totals, unless it has got those of -v; a receiver that missed something has none. */
+function logClosing({ options: o, isSender, stats }: Session, log: ClientLog, code: number): void {
+  const wanted = code === 0 ? (o.info.stats ?? 0) < 1 : isSender;
+  if (wanted) log.file?.info(logTotals(stats));
+}
+
+function makeProgress(session: Session, log: ClientLog): Progress | null {
+  const { options: o } = session;
+  if ((o.info.progress ?? 0) === 0) return null;
+  const progress = new Progress(o, (text) => log.progress(text), Date.now);
+  progress.foreground = inForeground;
+  progress.source = {
+    stats: session.stats,
+    get listComplete() {
+      return session.listsComplete;
+    },
+  };
+  return progress;
+}
+
+/** Whatever was not counted at its end is counted here. */
+export function countTraffic(session: Session): void {
+  const { stats } = session;
+  if (stats.sent === 0) session.countTraffic();
+  stats.elapsedMs = nowMs() - session.started;
+}
+
+/** The closing lines of a run that ended with this exit code. */
+export function summarize(session: Session, log: ClientLog, code: number): void {
+  countTraffic(session);
+  writeSummary(log, session.stats, session.options, session.protocol);
+  logClosing(session, log, code);
+}

@@ -24,7 +24,7 @@ import { waitFor } from '../lib/wait.js';
  */
 const NODES_THREADS = 7;
 const DIRS = 20;
-const FILES = 1600;
+const FILES = 1100;
 
 const ROUTES: readonly Route[] = [
   { way: 'daemon', client: TSRSYNC, server: RSYNC, direction: 'pull', protocol: null },
@@ -264,7 +264,7 @@ t.test('a full disk', { skip: noMount, timeout: 300_000 }, async (t) => {
   for (const route of [ROUTES[0], ROUTES[2]]) {
     await t.test(routeName(route), async (t) => {
       const dst = world.makeDir(`full-${route.way}`);
-      mount(t, dst, 'size=8m');
+      mount(t, dst, 'size=4m');
       const result = await world.copy(route, ['-a'], 'src/', `full-${route.way}/`);
       t.equal(result.code, 11, 'exit code');
       t.match(result.stderr, /rsync: \[receiver\] write failed on ".*": No space left on device \(28\)/);

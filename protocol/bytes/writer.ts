@@ -7,13 +7,19 @@ export interface Sink {
 
 /** Room for eight literal tokens of the usual 32 KiB with their lengths, and a few small values. */
 const CAPACITY = 8 * (32 * 1024 + 4) + 64;
+/** The first page: many sessions of a daemon or a mirror never fill it. */
+const FIRST_CAPACITY = 16 * 1024;
 const POOL_LIMIT = 4;
 
 /** One buffer of the pool: it is free again when it was handed out whole and every view of it has been sent. */
 class Page {
-  readonly buf = Buffer.allocUnsafeSlow(CAPACITY);
+  readonly buf: Buffer;
   views = 0;
   full = false;
+
+  constructor(size: number) {
+    this.buf = Buffer.allocUnsafeSlow(size);
+  }
 }
 
 /**
@@ -39,7 +45,7 @@ export class ByteWriter {
   private readonly free: Page[] = [];
 
   constructor(private readonly sink: Sink) {
-    this.page = new Page();
+    this.page = new Page(FIRST_CAPACITY);
     this.buf = this.page.buf;
   }
 
@@ -68,7 +74,7 @@ export class ByteWriter {
   }
 
   /** Where `buf` ends for those who write into it directly, after `ensure`. */
-  readonly pageEnd = CAPACITY;
+  pageEnd = FIRST_CAPACITY;
 
   /** Largest `n` that `ensure` takes. */
   static readonly MAX_RESERVE = CAPACITY - 4;
@@ -76,7 +82,7 @@ export class ByteWriter {
   /** Makes room for `n` contiguous bytes at `pos`, inside a DATA frame when the stream is framed. */
   ensure(n: number): void {
     const head = this.frames && this.frame < 0 ? 4 : 0;
-    if (this.pos + head + n > CAPACITY) {
+    if (this.pos + head + n > this.pageEnd) {
       this.flush();
       this.nextPage();
     }
@@ -103,14 +109,15 @@ export class ByteWriter {
     const old = this.page;
     old.full = true;
     if (old.views === 0) this.recycle(old);
-    this.page = this.free.pop() ?? new Page();
+    this.page = this.free.pop() ?? new Page(CAPACITY);
     this.page.full = false;
     this.buf = this.page.buf;
+    this.pageEnd = CAPACITY;
     this.pos = this.start = 0;
   }
 
   private recycle(page: Page): void {
-    if (this.free.length < POOL_LIMIT) this.free.push(page);
+    if (this.free.length < POOL_LIMIT && page.buf.length === CAPACITY) this.free.push(page);
   }
 
   /** Hands everything written so far to the sink, but for the last `held` bytes. */
@@ -171,7 +178,7 @@ export class ByteWriter {
   bytes(source: Uint8Array, from = 0, to = source.length): void {
     while (from < to) {
       this.ensure(1);
-      const n = Math.min(to - from, CAPACITY - this.pos);
+      const n = Math.min(to - from, this.pageEnd - this.pos);
       this.buf.set(source.subarray(from, from + n), this.pos);
       this.pos += n;
       from += n;

@@ -16,7 +16,7 @@ import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.
 import { readInputs } from './inputs.js';
 import { beginLocal } from './local-run.js';
 import { defaultUser } from './password.js';
-import { type BegunRun, beginRemote, finishRun, type RunHooks } from './run.js';
+import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 
@@ -67,6 +67,11 @@ export class ReadyRun {
 
   get session(): Session {
     return this.begun.session;
+  }
+
+  /** Has all made that can be before it is known what is to be sent; to be called once the seed is there. */
+  prepareSending(): Promise<void> {
+    return prepareSending(this.begun);
   }
 
   /** Brings the run to its end. `what`: what is sent, if not what the command line says. Returns the exit code. */

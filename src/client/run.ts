@@ -14,7 +14,8 @@ import { Session } from '../session/session.js';
 import { buildFilters, exchangeFilters } from '../transfer/filters.js';
 import { announceFailure, asRunError } from '../transfer/goodbye.js';
 import { forwardNames, receiveNames, splitNames, toAsync } from '../transfer/names.js';
-import { runReceivingSide, runSendingSide } from '../transfer/roles.js';
+import { createSendingSide, runReceivingSide } from '../transfer/roles.js';
+import type { SendingSide } from '../transfer/sending-side.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import type { RunInputs } from './inputs.js';
@@ -38,6 +39,8 @@ export interface BegunRun {
   filters: FilterList;
   /** The other side of a copy on this machine, else null. Resolves with its exit code. */
   server: Promise<number> | null;
+  /** The sending side, when it was made ahead of time. */
+  sending: SendingSide | null;
 }
 
 /** Begins the binary part of a connection as the client. */
@@ -84,7 +87,7 @@ export async function begin(
       trace: (text) => session.log.info(text),
     });
     if (!isLocal) await exchangeFilters(session, filters);
-    return { session, job, inputs, log, filters, server };
+    return { session, job, inputs, log, filters, server, sending: null };
   });
 }
 
@@ -115,7 +118,7 @@ async function announced<T>(session: Session, hooks: RunHooks, work: () => Promi
 export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | null): Promise<number> {
   const { session, log } = run;
   return announced(session, hooks, async () => {
-    const context: ItemContext = { ...itemContextOf(session, null), localServer: run.server !== null };
+    const context = contextOf(run);
     reportDeletions(session, context, log);
     if (session.isSender) await send(run, context, what);
     else await receive(run, context);
@@ -127,18 +130,31 @@ export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | nul
   });
 }
 
-async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
-  const { session, filters } = run;
+function contextOf({ session, server }: BegunRun): ItemContext {
+  return { ...itemContextOf(session, null), localServer: server !== null };
+}
+
+/** Makes the sending side of a run that is told later what to send. */
+export async function prepareSending(run: BegunRun): Promise<void> {
+  run.sending = await makeSending(run, contextOf(run), false);
+  await run.sending.prepare();
+}
+
+function makeSending(run: BegunRun, context: ItemContext, isAnnounced: boolean): Promise<SendingSide> {
   const parts = printing(run, context);
-  await runSendingSide(session, {
+  return createSendingSide(run.session, {
     ...parts,
-    ...(what ?? sourcesOf(run)),
-    announcer: what === null ? parts.announcer : null,
-    filters,
+    announcer: isAnnounced ? parts.announcer : null,
+    filters: run.filters,
     moduleFilters: null,
     cwd: cwd(),
     root: null,
   });
+}
+
+async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
+  const side = run.sending ?? (await makeSending(run, context, what === null));
+  await side.run(what ?? sourcesOf(run));
 }
 
 async function receive(run: BegunRun, context: ItemContext): Promise<void> {

@@ -11,6 +11,15 @@ const MAX_HELD = 16;
 const PAGE = 4096;
 const ZEROS = Buffer.alloc(PAGE);
 
+/** One that nobody uses now: a daemon has many short sessions, and fresh memory costs each of them. */
+let spareBuffer: Buffer | null = null;
+
+function takeBuffer(): Buffer {
+  const buffer = spareBuffer ?? Buffer.allocUnsafeSlow(BUFFER);
+  spareBuffer = null;
+  return buffer;
+}
+
 export interface WriterOptions {
   sparse: boolean;
   preallocate: boolean;
@@ -49,7 +58,8 @@ export class FileWriter implements FileOutput {
   offset = 0;
   /** Set when room could not be reserved (--preallocate); the file is written all the same. */
   reserveError: unknown = null;
-  private readonly buffer = Buffer.allocUnsafeSlow(BUFFER);
+  /** Holds the small pieces; null while there are none. */
+  private buffer: Buffer | null = null;
   private used = 0;
   private readonly held: Uint8Array[] = [];
   private fd = -1;
@@ -106,6 +116,7 @@ export class FileWriter implements FileOutput {
       return;
     }
     if (this.used + length > BUFFER) this.flush();
+    this.buffer ??= takeBuffer();
     this.buffer.set(from === 0 && to === data.length ? data : data.subarray(from, to), this.used);
     this.used += length;
     this.offset += length;
@@ -148,8 +159,11 @@ export class FileWriter implements FileOutput {
     this.used = 0;
     const end = this.offset;
     this.offset = end - used;
-    this.put(this.buffer, 0, used);
+    const buffer = this.buffer as Buffer;
+    this.put(buffer, 0, used);
     this.offset = end;
+    spareBuffer = buffer;
+    this.buffer = null;
   }
 
   private putHeld(): void {

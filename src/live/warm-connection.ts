@@ -100,6 +100,7 @@ export class WarmConnection {
     // Nothing follows that would carry the last bytes along.
     run.session.connection.flush();
     await run.session.awaitSeed();
+    await run.prepareSending();
     return { run, log, options, warm };
   }
 

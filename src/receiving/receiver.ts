@@ -12,7 +12,6 @@ import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import type { HandOver } from '../transport/handover.js';
-import { createFileReceiver } from './create.js';
 import type { FileReceiver } from './file-receiver.js';
 import type { Landing, Outcome, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
@@ -24,7 +23,6 @@ const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3, DONE: 4 } as const;
 /** Takes what the sender answers: further lists, items, file data, and the ends of phases (9.2, 13.1). */
 export class Receiver {
   private readonly item = new ItemHeader();
-  private files!: FileReceiver;
   /** The list of the last item. */
   private current: Segment | null = null;
   private readonly session: Session;
@@ -47,6 +45,7 @@ export class Receiver {
     private readonly receiving: Receiving,
     private readonly lists: ListReceiver,
     private readonly landing: Landing,
+    private readonly files: FileReceiver,
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
     /** Told about every file that is finished; `ok` is false when it failed for good. */
@@ -54,10 +53,6 @@ export class Receiver {
   ) {
     this.session = receiving.session;
     this.session.onNoSend = (ndx) => this.notSent(ndx);
-  }
-
-  async prepare(): Promise<void> {
-    this.files = await createFileReceiver(this.session);
   }
 
   /** Runs until the sender has answered the end of the last phase before the deletions. */

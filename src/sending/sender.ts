@@ -43,11 +43,20 @@ export class Sender {
     session.onSuccess = (ndx) => this.removeSource(ndx);
   }
 
+  private isPrepared = false;
+
+  /** Makes what it takes to send files; the seed must be known. */
+  async prepare(): Promise<void> {
+    if (this.isPrepared) return;
+    this.isPrepared = true;
+    this.files = await createFileSender(this.session);
+    this.answer = new Answer(this.session, this.scanner, this.itemLog, this.progress, this.files);
+  }
+
   /** Runs until the receiving side has finished its last phase. Statistics and goodbye are the caller's. */
   async run(): Promise<void> {
     const { session } = this;
-    this.files = await createFileSender(session);
-    this.answer = new Answer(session, this.scanner, this.itemLog, this.progress, this.files);
+    await this.prepare();
     session.inTransfer = true;
     try {
       for (let wait = this.advance(); wait !== Wait.END; wait = this.advance()) await this.waitFor(wait);

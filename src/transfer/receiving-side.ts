@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { NDX_DONE, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
-import { createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
+import { type BlockDigest, createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { AttributeSetter } from '../files/attrs.js';
 import { Backup } from '../files/backup.js';
@@ -10,6 +10,8 @@ import { type ChmodRule, parseChmod } from '../files/chmod.js';
 import { IdMap } from '../files/ids.js';
 import { Root } from '../files/root.js';
 import { openForReading } from '../files/window.js';
+import { createFileReceiver } from '../receiving/create.js';
+import type { FileReceiver } from '../receiving/file-receiver.js';
 import { Generator } from '../receiving/generator.js';
 import { Landing } from '../receiving/landing.js';
 import type { ListGuard } from '../receiving/list-guard.js';
@@ -60,6 +62,8 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   input.announcer?.start(session.incremental);
   if (!session.incremental) lists.onEntry = input.announcer?.counter ?? null;
   await session.awaitSeed();
+  // Made while the sender looks for what it has: a mirror's sender waits for what comes after the list.
+  const tools = await makeTools(session);
   await lists.readFirst();
   input.announcer?.end(session.incremental, list.count);
   connection.quiet = false;
@@ -72,7 +76,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   try {
     const receiving = await makeReceiving(session, lists, input, decoder, destination);
     session.inTransfer = true;
-    await runTransfer(receiving, input);
+    await runTransfer(receiving, input, tools);
     session.inTransfer = false;
   } finally {
     destination?.root.close();
@@ -191,27 +195,38 @@ function readBelow(root: Root, path: ByteString): Buffer | null {
   }
 }
 
-async function runTransfer(receiving: Receiving, input: ReceivingInput): Promise<void> {
-  const { session, lists } = receiving;
+interface Tools {
+  blockDigest: BlockDigest;
+  files: FileReceiver;
+}
+
+async function makeTools(session: Session): Promise<Tools> {
   const blockDigest = await createBlockDigest(session.algorithms.transferSum, session.sumContext);
-  const generator = new Generator(receiving, blockDigest, input.isLocal);
+  return { blockDigest, files: await createFileReceiver(session) };
+}
+
+async function runTransfer(receiving: Receiving, input: ReceivingInput, tools: Tools): Promise<void> {
+  const { session, lists } = receiving;
+  const generator = new Generator(receiving, tools.blockDigest, input.isLocal);
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   generator.itemizer.localItem = (row, iflags, xname) =>
     itemLog.change({ list: session.list, row, iflags, xname: xname === null ? null : Buffer.from(xname) });
   const landing = new Landing(receiving, (lost) => receiver.takeAside(lost));
-  const receiver: Receiver = new Receiver(receiving, lists, landing, itemLog, input.progress, (ndx, row, ok) =>
+  const { files } = tools;
+  const receiver: Receiver = new Receiver(receiving, lists, landing, files, itemLog, input.progress, (ndx, row, ok) =>
     generator.links.fileDone(ndx, row, ok),
   );
-  await receiver.prepare();
   const { connection } = session;
   // rsync has a process for each role, and its closing line names the one that ended the run.
   connection.role = 'receiver';
   try {
+    // The receiver first, which sends what is there when it begins: so the first requests go with what follows them.
+    const finishing = finishReceiving(session, lists, receiver);
     const generating = generator.run().catch((error) => {
       if (receiving.failure === null) connection.role = 'generator';
       throw error;
     });
-    await together(receiving, generating, finishReceiving(session, lists, receiver));
+    await together(receiving, generating, finishing);
     connection.role = 'generator';
   } finally {
     receiver.applyCounts();

@@ -1,6 +1,7 @@
+import type { WhatToList } from '../sending/list-sender.js';
 import type { Session } from '../session/session.js';
 import type { ReceivingInput } from './receiving-side.js';
-import type { SendingInput } from './sending-side.js';
+import type { SendingInput, SendingSide } from './sending-side.js';
 
 /*
  * The two roles of a run, each loaded when a run takes it: a client has only one of them, and loading the other one
@@ -10,9 +11,14 @@ import type { SendingInput } from './sending-side.js';
 const loadSender = () => import('./sending-side.js');
 const loadReceiver = () => import('./receiving-side.js');
 
-export async function runSendingSide(session: Session, input: SendingInput): Promise<void> {
+export async function createSendingSide(session: Session, input: SendingInput): Promise<SendingSide> {
   const side = await loadSender();
-  await side.runSendingSide(session, input);
+  return side.createSendingSide(session, input);
+}
+
+export async function runSendingSide(session: Session, input: SendingInput & WhatToList): Promise<void> {
+  const side = await createSendingSide(session, input);
+  await side.run(input);
 }
 
 export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {

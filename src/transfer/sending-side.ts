@@ -17,7 +17,7 @@ import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
 
 /** What a sending side needs besides its session. */
-export interface SendingInput extends WhatToList {
+export interface SendingInput {
   filters: FilterList;
   /** A module's own filters; what they exclude is invisible. */
   moduleFilters: FilterList | null;
@@ -33,12 +33,39 @@ export interface SendingInput extends WhatToList {
   idsByNumber: boolean;
 }
 
-/** Runs the whole sending side of a session, from the first list to the goodbye. */
-export async function runSendingSide(session: Session, input: SendingInput): Promise<void> {
+/** A sending side that waits for what it is to send. */
+export interface SendingSide {
+  /** Makes ready what sends files; the seed must be known. Without it, that is done when the list has been sent. */
+  prepare(): Promise<void>;
+  /** Runs it from the first list to the goodbye. */
+  run(what: WhatToList): Promise<void>;
+}
+
+/** Makes the sending side of a session. Nothing is read or sent before it runs. */
+export async function createSendingSide(session: Session, input: SendingInput): Promise<SendingSide> {
+  const scanner = await createScanner(session, input);
+  const names = input.idsByNumber ? { userName: () => null, groupName: () => null } : { userName, groupName };
+  const lists = new ListSender(session, scanner, new EntryEncoder(listWire(session), session.list, names));
+  const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
+  const sender = new Sender(session, lists, scanner, itemLog, input.progress);
+  return {
+    prepare: () => sender.prepare(),
+    run: async (what) => {
+      await sendLists(session, lists, what, input.announcer);
+      if (session.list.count === 0 && session.isServer) return;
+      await sender.run();
+      sender.applyCounts();
+      if (session.isServer) sendStatistics(session);
+      await senderGoodbye(session);
+    },
+  };
+}
+
+async function createScanner(session: Session, input: SendingInput): Promise<Scanner> {
   const { list, options: o } = session;
   const digest = o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null;
   const summer = digest === null ? null : new FileSummer(digest);
-  const scanner = new Scanner({
+  return new Scanner({
     options: o,
     list,
     protocol: session.protocol,
@@ -61,22 +88,18 @@ export async function runSendingSide(session: Session, input: SendingInput): Pro
     root: input.root,
     module: input.itemContext.module ?? null,
   });
-  const names = input.idsByNumber ? { userName: () => null, groupName: () => null } : { userName, groupName };
-  const encoder = new EntryEncoder(listWire(session), list, names);
-  const lists = new ListSender(session, scanner, encoder);
-  input.announcer?.start(session.incremental);
-  if (!session.incremental) lists.onEntry = input.announcer?.counter ?? null;
-  await lists.sendFirst(input);
-  input.announcer?.end(session.incremental, list.count);
+}
+
+async function sendLists(
+  session: Session,
+  lists: ListSender,
+  what: WhatToList,
+  announcer: ListAnnouncer | null,
+): Promise<void> {
+  announcer?.start(session.incremental);
+  if (!session.incremental) lists.onEntry = announcer?.counter ?? null;
+  await lists.sendFirst(what);
+  announcer?.end(session.incremental, session.list.count);
   await session.awaitSeed();
   session.connection.flush();
-  if (list.count === 0 && session.isServer) return;
-  const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
-  const sender = new Sender(session, lists, scanner, itemLog, input.progress);
-  await sender.run();
-  sender.applyCounts();
-  if (session.isServer) sendStatistics(session);
-  // A client's totals are without the goodbye, as rsync's.
-  else session.countTraffic();
-  await senderGoodbye(session);
 }

@@ -34,7 +34,8 @@ export class ListReceiver {
   async readFirst(): Promise<Segment> {
     const { session } = this;
     const { connection, options: o } = session;
-    const before = connection.reader.total;
+    const { reader } = connection;
+    const before = reader.total - reader.buffered;
     const segment = await this.readEntries(-1);
     if (!session.incremental) {
       if (!o.numericIds) {
@@ -47,7 +48,8 @@ export class ListReceiver {
     }
     this.prepare(segment);
     session.listsComplete = !session.incremental;
-    session.stats.listSize = connection.reader.total - before;
+    // As in rsync, with whatever has arrived behind it.
+    session.stats.listSize = reader.total - before;
     return segment;
   }
 

@@ -79,9 +79,20 @@ export class FanotifyWatcher implements TreeWatcher {
     if (path !== null) {
       this.events++;
       this.#changed(path, mask, isDir);
-    } else if (isDir && (mask & FAN.DELETE) !== 0) {
-      this.#checkRoot('removed');
+    } else if (isDir && (mask & FAN.DELETE) !== 0 && !this.rootIsSame()) {
+      this.#removedOutside(entry);
     }
+  }
+
+  /** A directory that is not in the tree was removed: the root, or one that has nothing to do with it. */
+  #removedOutside({ directory, name }: FanEntry): void {
+    const parent = this.#fanotify.pathOf(directory);
+    if (parent !== null) {
+      if (joinPath(parent, name) === this.options.root) this.#checkRoot('removed');
+      return;
+    }
+    // What was above it is gone, too. If the root was moved, an event that is waiting says so.
+    setImmediate(() => this.#checkRoot('removed'));
   }
 
   /** Several events of one entry come as one, in no order: the entry says what is true. */
@@ -119,6 +130,7 @@ export class FanotifyWatcher implements TreeWatcher {
   }
 
   #checkRoot(how: string): void {
+    if (this.#tell.closed) return;
     const isSame = this.rootIsSame();
     if (!isSame && this.#wasSame) {
       this.options.report('error', `${this.options.root} was ${how}`);

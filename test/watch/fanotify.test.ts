@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { sh, startWatching, watchedDir, workload } from '../lib/watching.js';
 
@@ -33,10 +34,24 @@ t.test('what is told of single changes', { skip }, async (t) => {
   await step(`mv ${other}/moved back; echo n > back/n`, /^stale back \(moved in\)$/);
   await step('echo m > back/m', /^changed back\/m written/);
   t.ok(watcher.rootIsSame());
-  await sh(`mv ${root} ${other}/root`, other);
+  // Directories elsewhere are removed before the move is seen: this process waits meanwhile.
+  execFileSync('sh', ['-c', `mkdir -p a/b c && rm -r a c && mv ${root} root`], { cwd: other });
   await told(/^stale {2}\(the root was moved away\)$/);
   t.notOk(watcher.rootIsSame());
   await sh(`mv ${other}/root ${root}`, other);
+});
+
+t.test('a root that is removed, with the directory that it is in', { skip }, async (t) => {
+  for (const inside of ['', '/above/root']) {
+    const top = watchedDir(t);
+    const root = `${top}${inside}`;
+    mkdirSync(root, { recursive: true });
+    const { watcher, told } = startWatching(t, root, { via: 'fanotify' });
+    rmSync(inside === '' ? top : `${top}/above`, { recursive: true });
+    await told(/^stale {2}\(the root was removed\)$/);
+    mkdirSync(root, { recursive: true });
+    t.notOk(watcher.rootIsSame(), 'another directory of that name');
+  }
 });
 
 t.test('a mirror that knows only what it is told equals the tree after random operations', { skip }, async (t) => {

@@ -57,6 +57,7 @@ export class Sender {
   async run(): Promise<void> {
     const { session } = this;
     await this.prepare();
+    this.pace.begin();
     session.inTransfer = true;
     try {
       for (let wait = this.advance(); wait !== Wait.END; wait = this.advance()) await this.waitFor(wait);

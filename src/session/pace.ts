@@ -9,6 +9,11 @@ export class Pace {
   private calls = 0;
   private started = nowMs();
 
+  /** Starts the first slice, for work that begins long after this was made. */
+  begin(): void {
+    this.started = nowMs();
+  }
+
   due(): boolean {
     if (++this.calls % CHECK_EVERY !== 0) return false;
     return nowMs() - this.started > SLICE_MS;
@@ -22,7 +27,7 @@ export class Pace {
   rest(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(() => {
-        this.started = nowMs();
+        this.begin();
         resolve();
       });
     });

@@ -56,6 +56,8 @@ export async function createSendingSide(session: Session, input: SendingInput): 
       await sender.run();
       sender.applyCounts();
       if (session.isServer) sendStatistics(session);
+      // A client's totals are without the goodbye, as rsync's.
+      else session.countTraffic();
       await senderGoodbye(session);
     },
   };

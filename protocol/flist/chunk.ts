@@ -7,6 +7,8 @@ export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
 export const rowIn = (row: number): number => row & (CHUNK_ROWS - 1);
 
 const FIRST_ARENA = 8 * 1024;
+/** V8 moves the memory of what is smaller than 64 bytes, and names are given to the system as they lie here. */
+const SMALLEST_ARENA = 128;
 
 /**
  * Numbers of one kind for the rows of a chunk. Most kinds are the same for a whole chunk, which takes no room, and most of
@@ -69,6 +71,15 @@ export class Column {
     if (values instanceof Int32Array) to.set(values.subarray(i, i + n));
     else if (values === null && same === (same | 0)) to.fill(same, 0, n);
     else return false;
+    return true;
+  }
+
+  /** True when the rows [i, i + n) have the same value. */
+  isUniform(i: number, n: number): boolean {
+    const { values } = this;
+    if (values === null) return true;
+    const value = values[i];
+    for (let k = i + 1; k < i + n; k++) if (values[k] !== value) return false;
     return true;
   }
 
@@ -207,7 +218,8 @@ export class Chunk {
 
   /** No row will be added: the room for further names is given back. */
   seal(): void {
-    if (this.arenaUsed < this.arena.length) this.resize(this.arenaUsed);
+    const length = Math.max(this.arenaUsed, SMALLEST_ARENA);
+    if (length < this.arena.length) this.resize(length);
   }
 
   /** Makes the chunk as good as new. */

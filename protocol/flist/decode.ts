@@ -8,10 +8,15 @@ import { IdListReader } from './id-lists.js';
 import { LinkGroups } from './link-groups.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameDecoder } from './name-decoder.js';
+import { RunDecoder } from './run-decoder.js';
+import { isPlainWire } from './run-encoder.js';
+import { compareSiblings } from './siblings.js';
 import { carriesInode, carriesRdev, carriesSum, isDevice, isSpecial, type ListWire, unpackRdev } from './wire.js';
 
 const NO_TARGET = new Uint8Array(0);
 const MAX_NSEC = 999_999_999;
+/** Rows of a session from which on a kernel decodes what it can. */
+const WORTH_A_KERNEL = 500;
 /** The end mark of the byte form that carries an error value. */
 const END_WITH_ERROR = Xmit.EXTENDED_FLAGS | Xmit.IO_ERROR_ENDLIST;
 /** File types that a mode may have, by its top four bits. */
@@ -24,6 +29,8 @@ const KNOWN_TYPES = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 6) | (1 << 8) | (1 <<
  * list only when the entry is whole, so that a short read leaves nothing behind.
  */
 export class EntryDecoder {
+  /** True: a step appends one row and not many. */
+  oneByOne = false;
   /** Value of the last end mark, 0 if it had none. */
   ioError = 0;
   /** Names that the peer gave to ids, inline or in the id lists. */
@@ -34,11 +41,11 @@ export class EntryDecoder {
   private readonly links: LinkGroups;
   private readonly ids: IdListReader;
   // The attributes of the entry before.
-  private mode = 0;
-  private mtime = 0;
+  mode = 0;
+  mtime = 0;
   private atime = 0;
-  private uid = 0;
-  private gid = 0;
+  uid = 0;
+  gid = 0;
   private major = 0;
   private minor = 0;
   // The entry that is being read.
@@ -58,6 +65,9 @@ export class EntryDecoder {
   /** Row of the first member that an abbreviated entry is a copy of, -1 for a full entry. */
   private eFirst = -1;
   private eReference = -1;
+  private runs: RunDecoder | null = null;
+  /** The entry that comes next was looked at by the kernel, in vain. */
+  private isOdd = false;
   /** Below protocol 30: the named top directory whose content is being read, null outside (7.8). */
   private hierarchy: ByteString | null = null;
 
@@ -71,11 +81,15 @@ export class EntryDecoder {
   }
 
   /**
-   * One step: 0 when more input is needed, 1 when a row was appended, 2 when the end mark was read (see `ioError`).
+   * One step: 0 when more input is needed, 1 when a row was appended, or many, 2 when the end mark was read (see `ioError`).
    * Throws ProtocolError for anything that section 15 forbids.
    */
   next(r: ByteReader): 0 | 1 | 2 {
     r.begin();
+    if (this.runs !== null && !this.isOdd && !this.oneByOne && (this.mode & S_IFMT) === S_IFREG) {
+      this.isOdd = true;
+      if (this.runs.decode(r, this)) return 1;
+    }
     let ioError = 0;
     let flags = this.readFlags(r);
     if (flags === END_WITH_ERROR && !this.wire.varintFlags && this.wire.protocol >= 30) {
@@ -235,6 +249,7 @@ export class EntryDecoder {
     const isDir = (this.eMode & S_IFMT) === S_IFDIR;
     if (isDir && this.eReference >= 0) throw new ProtocolError('hard link', 'a directory');
     if (wire.hardLinks) this.links.startList();
+    const { plainFrom } = list;
     const row = list.addRow();
     this.name.commit(row, isDir);
     const chunk = list.chunkOf(row);
@@ -256,6 +271,20 @@ export class EntryDecoder {
     if (first >= 0) this.copyExtras(first, row);
     else this.appendExtras(r, row);
     if (wire.hardLinks && !isDir) this.links.join(row, flags, this.eReference);
+    else if ((this.eMode & S_IFMT) === S_IFREG) this.notePlain(row, plainFrom);
+    this.isOdd = false;
+    if (row === WORTH_A_KERNEL && isPlainWire(wire)) this.runs = new RunDecoder(wire, list, this.name);
+  }
+
+  /** A plain file was appended: does it go on with those before it? `plainFrom` is what it was before. */
+  private notePlain(row: number, plainFrom: number): void {
+    const { list } = this;
+    const goesOn =
+      plainFrom < row &&
+      row > list.segments.nextRow &&
+      list.dir(row - 1) === list.dir(row) &&
+      compareSiblings(list, row - 1, row) < 0;
+    list.plainFrom = goesOn ? plainFrom : row;
   }
 
   private copyAttributes(first: number): void {

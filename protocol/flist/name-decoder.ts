@@ -2,6 +2,7 @@ import type { ByteReader } from '../bytes/reader.js';
 import { readVarint30 } from '../bytes/varint.js';
 import { Exit, MAX_PATH, Xmit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
+import { type ListKernel, ListPlace, ListState } from '../kernel/list-kernel.js';
 import type { FileList } from './list.js';
 
 const SLASH = 0x2f;
@@ -9,11 +10,11 @@ const DOT = 0x2e;
 
 /** Reads the names of entries, each compressed against the one before, and refuses those that could leave the tree. */
 export class NameDecoder {
-  private readonly name = Buffer.allocUnsafeSlow(MAX_PATH);
+  private name: Buffer = Buffer.allocUnsafeSlow(MAX_PATH);
   /** Of the entry before: its length, where its last slash is (-1: none, MAX_PATH: to be looked for), and the id of its directory. */
   private length = 0;
-  private slash = -1;
-  private dirId = 0;
+  slash = -1;
+  dirId = 0;
   /** Of the entry that is being read. */
   private newLength = 0;
   private shared = 0;
@@ -53,6 +54,23 @@ export class NameDecoder {
     this.newLength = end;
     this.newSlash = slash;
     return true;
+  }
+
+  /** From now on the name is where a kernel looks for it. */
+  moveTo(kernel: ListKernel): void {
+    this.name.copy(kernel.bytes, ListPlace.NAME, 0, this.length);
+    this.name = kernel.bytes.subarray(ListPlace.NAME, ListPlace.NAME + MAX_PATH);
+  }
+
+  /** Tells the kernel where the name ends; false when its directory is not known. */
+  give(state: Int32Array): boolean {
+    state[ListState.NAME_LENGTH] = this.length;
+    return this.slash < MAX_PATH;
+  }
+
+  /** The kernel has read further names of the same directory. */
+  takeBack(state: Int32Array): void {
+    this.length = state[ListState.NAME_LENGTH];
   }
 
   /** Another list begins: the number of the last directory may be forgotten before the next name comes. */

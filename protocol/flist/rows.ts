@@ -196,6 +196,18 @@ export class Rows {
     this.chunkOf(row).size.set(rowIn(row), size);
   }
 
+  /** Bytes of the `count` rows from `start` on. */
+  sizeOf(start: number, count: number): number {
+    let sum = 0;
+    for (let row = start; row < start + count; ) {
+      const i = rowIn(row);
+      const n = Math.min(start + count - row, CHUNK_ROWS - i);
+      sum += this.chunkOf(row).size.sum(i, n);
+      row += n;
+    }
+    return sum;
+  }
+
   /** Modification time: seconds since 1970, and nanoseconds. */
   mtime(row: number): number {
     return this.chunkOf(row).mtime.get(rowIn(row));

@@ -57,6 +57,17 @@ export class RawPlace {
     return result === 0 ? 0 : lastErrno();
   }
 
+  /** The same for the name at an address, with a NUL behind it, into other memory; only in a directory that `isHeld`. */
+  statxAt(name: number, out: number): number {
+    return this.statxCall(this.dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, out) === 0 ? 0 : lastErrno();
+  }
+
+  /** True when the directory is open here or at others; opens it if need be. */
+  get isHeld(): boolean {
+    if (this.prefix > 0) this.hold();
+    return this.dir >= 0;
+  }
+
   private hold(): void {
     if (this.prefix >= ROOM) return;
     this.text[this.prefix] = 0;

@@ -123,14 +123,17 @@ export class Generator {
     if (session.options.hardLinks) await this.links.lookAhead(() => this.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
+      const passed = this.sweep.passesRun(segment, i);
       const row = rowAt(segment, i);
-      if (!this.sweep.passes(row)) {
+      if (passed > 0) {
+        i += passed - 1;
+      } else if (!this.sweep.passes(row)) {
         this.entry(segment.firstNdx + i, row, segment);
         if (this.requests.hasPending) await this.requests.sendSums();
         if (connection.congested) await connection.drain();
       }
       if (this.links.hasEnded) await this.links.settle();
-      if (this.pace.due()) {
+      if (passed > 0 ? this.pace.dueNow() : this.pace.due()) {
         connection.flush();
         await this.pace.rest();
       }

@@ -106,6 +106,7 @@ export class ListReceiver {
     const { session, decoder } = this;
     const { connection, list } = session;
     const start = list.count;
+    decoder.oneByOne = this.onEntry !== null;
     for (;;) {
       const state = decoder.next(connection.reader);
       if (state === 2) break;
@@ -123,7 +124,8 @@ export class ListReceiver {
     const path = list.path(parent);
     const wanted = path === '.' ? '' : path.replace(/^\//, '');
     let lastDir = -1;
-    for (let row = segment.start; row < segment.start + segment.count; row++) {
+    const different = segment.isPlain ? 1 : segment.count;
+    for (let row = segment.start; row < segment.start + different; row++) {
       if (list.dir(row) === lastDir) continue;
       lastDir = list.dir(row);
       if (list.dirs.path(lastDir).replace(/^\//, '') !== wanted) {
@@ -163,6 +165,7 @@ export class ListReceiver {
   /** Directories are needed until their own lists have ended; those that take no part will have none. */
   private keepDirectories(segment: Segment): void {
     const { list } = this.session;
+    if (segment.isPlain) return;
     for (let row = segment.start; row < segment.start + segment.count; row++) {
       if (!list.isDir(row)) continue;
       if (list.isInactive(row)) list.dirRows[list.extra(row)] = -1;
@@ -192,6 +195,12 @@ export class ListReceiver {
   private count(segment: Segment): void {
     const { list, stats } = this.session;
     const { files } = stats;
+    if (segment.isPlain) {
+      files.total += segment.count;
+      files.reg += segment.count;
+      stats.totalSize += list.sizeOf(segment.start, segment.count);
+      return;
+    }
     for (let row = segment.start; row < segment.start + segment.count; row++) {
       if (list.isInactive(row)) continue;
       countType(files, list.mode(row));

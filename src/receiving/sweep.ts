@@ -1,5 +1,6 @@
 import { S_IFMT, S_IFREG } from '../../protocol/constants.js';
-import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
+import { CHUNK_ROWS, rowIn } from '../../protocol/flist/chunk.js';
+import { EntryFlag, type FileList, type Segment } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import type { Dir } from '../files/root.js';
 import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
@@ -9,9 +10,14 @@ import { RawPlace } from '../libc/place.js';
 import type { EntryMaker } from './entries.js';
 import { type Itemizer, timesDiffer } from './itemize.js';
 import type { Receiving } from './receiving.js';
+import { RunCheck } from './run-check.js';
 import type { QuickCheck } from './unchanged.js';
 
 const PERMISSION_BITS = 0o7777;
+/** So many right files in a row make it likely that more will follow. */
+const STREAK = 16;
+/** Files that are looked at before the socket is served again, at most. */
+const LONGEST_RUN = 256;
 const NOT_PLAIN = EntryFlag.DUPLICATE | EntryFlag.CLEARED | EntryFlag.HLINKED;
 
 /**
@@ -31,6 +37,11 @@ export class Sweep {
   /** The directory that `place` is in, and the descriptor that it then had. */
   private dir: Dir | null = null;
   private dirFd = -1;
+  private run: RunCheck | null = null;
+  /** Files that were right since the last one that was not. */
+  private streak = 0;
+  /** The row that ended the last run. */
+  private runEnd = -1;
 
   constructor(
     private readonly receiving: Receiving,
@@ -52,9 +63,35 @@ export class Sweep {
     const { list } = this;
     if (!this.applies || (list.mode(row) & S_IFMT) !== S_IFREG || list.flags(row) & NOT_PLAIN) return false;
     if (this.entries.leavesOut) return false;
-    this.errno = this.look(row);
+    this.errno = row === this.runEnd ? this.lookAgain() : this.look(row);
     this.looked = true;
-    return this.errno === 0 && this.isRight(row);
+    const isRight = this.errno === 0 && this.isRight(row);
+    this.streak = isRight ? this.streak + 1 : 0;
+    return isRight;
+  }
+
+  /**
+   * Passes over many files at once: how many of a list that was worked through up to its `i`-th one need nothing. 0 says
+   * nothing about the next one.
+   */
+  passesRun(segment: Segment, i: number): number {
+    if (!segment.isPlain || this.streak < STREAK || !this.applies || this.entries.leavesOut) return 0;
+    const row = segment.start + i;
+    if (row === this.runEnd || !RunCheck.applies(this.options)) return 0;
+    const place = this.placeOf(row);
+    if (place === null || !place.isHeld) return 0;
+    this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner);
+    const count = Math.min(segment.count - i, CHUNK_ROWS - rowIn(row), LONGEST_RUN);
+    const passed = this.run.pass(place, row, count);
+    if (passed >= 0 && passed < count) this.runEnd = row + passed;
+    if (passed < count) this.streak = 0;
+    return Math.max(passed, 0);
+  }
+
+  /** What the run has found where it ended. */
+  private lookAgain(): number {
+    const { errno, kernel } = this.run as RunCheck;
+    return fromStatx(errno, this.stat, kernel.statx);
   }
 
   private isRight(row: number): boolean {
@@ -80,17 +117,33 @@ export class Sweep {
     const { list, stat } = this;
     try {
       if (!libcLoaded()) return lstatInto(this.receiving.destPath(row), stat);
-      this.place ??= new RawPlace();
-      const dir = this.receiving.parts.root.dir(list.dirPath(row));
-      if (dir !== this.dir || dir.fd !== this.dirFd) this.enter(this.place, dir);
+      const place = this.enterDirectory(row);
       const at = list.offsetOf(row);
-      return fromStatx(this.place.statx(list.arenaOf(row), at, at + list.lengthOf(row)), stat);
+      return fromStatx(place.statx(list.arenaOf(row), at, at + list.lengthOf(row)), stat);
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 0) throw error;
       stat.exists = false;
       return errno;
     }
+  }
+
+  /** The place of a row's directory, null when that cannot be reached: a look at the row will say why. */
+  private placeOf(row: number): RawPlace | null {
+    if (!libcLoaded()) return null;
+    try {
+      return this.enterDirectory(row);
+    } catch (error) {
+      if (errnoOf(error) === 0) throw error;
+      return null;
+    }
+  }
+
+  private enterDirectory(row: number): RawPlace {
+    this.place ??= new RawPlace();
+    const dir = this.receiving.parts.root.dir(this.list.dirPath(row));
+    if (dir !== this.dir || dir.fd !== this.dirFd) this.enter(this.place, dir);
+    return this.place;
   }
 
   private enter(place: RawPlace, dir: Dir): void {

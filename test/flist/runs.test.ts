@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { ByteReader } from '../../protocol/bytes/reader.js';
+import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
+import { compareRows } from '../../protocol/flist/sort.js';
 import type { ListWire } from '../../protocol/flist/wire.js';
 import { Random } from '../lib/random.js';
 import { collector, plainWire } from './capture.js';
@@ -65,4 +68,69 @@ t.test('rows that are encoded in runs are the same bytes as one by one', async (
     }),
     { numRuns: 15 },
   );
+});
+
+/** All that was decoded, as text, and what the list says of its last rows. */
+function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): string[] {
+  const reader = new ByteReader();
+  const list = new FileList();
+  const decoder = new EntryDecoder(wire, list);
+  decoder.oneByOne = oneByOne;
+  let next = 0;
+  for (let state = 0; state !== 2; ) {
+    state = decoder.next(reader);
+    if (state === 0) reader.push(chunks[next++]);
+  }
+  const lines: string[] = [];
+  for (let row = 0; row < list.count; row++) {
+    const parts = [list.path(row), list.mode(row).toString(8), list.size(row), list.mtime(row), list.nsec(row)];
+    parts.push(list.uid(row), list.gid(row), list.flags(row), list.extra(row), list.group(row), list.base(row));
+    parts.push(list.target(row).toString('latin1'), list.arenaOf(row)[list.offsetOf(row) + list.lengthOf(row)]);
+    lines.push(parts.join(' '));
+  }
+  while (next < chunks.length) reader.push(chunks[next++]);
+  lines.push(`${reader.buffered} bytes behind the list`);
+  return lines;
+}
+
+function pieces(random: Random, bytes: Buffer, longest: number): Buffer[] {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += chunks[chunks.length - 1].length) {
+    chunks.push(bytes.subarray(at, at + 1 + random.int(longest)));
+  }
+  return chunks;
+}
+
+t.test('rows that are decoded in runs are the same as one by one, however the bytes come', async (t) => {
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom(...wires), fc.integer({ min: 1, max: 40_000 }), (seed, wire, longest) => {
+      const random = new Random(seed);
+      const bytes = Buffer.concat([encode(wire, mixedList(random, 6000), true), Buffer.from('behind')]);
+      const chunks = longest < 20_000 ? pieces(random, bytes, longest) : [bytes];
+      t.same(decode(wire, chunks, false), decode(wire, [bytes], true), `seed ${seed}`);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+t.test('plain lists are known as such', async (t) => {
+  const wire = plainWire(32, { incremental: true, hardLinks: false });
+  for (const order of ['ascending', 'two names swapped', 'a name twice'] as const) {
+    const list = new FileList();
+    for (let row = 0; row < 3000; row++) {
+      const shown = order === 'two names swapped' && row >> 1 === 1000 ? row ^ 1 : row;
+      const number = order === 'a name twice' && row === 2001 ? 2000 : shown;
+      addEntry(list, { path: `d/file${10000 + number}`, mode: 0o100644 });
+    }
+    const reader = new ByteReader();
+    reader.push(encode(wire, list, true));
+    const got = new FileList();
+    const decoder = new EntryDecoder(wire, got);
+    while (decoder.next(reader) !== 2);
+    t.equal(got.count, 3000);
+    t.equal(got.addSegment(-1, true).isPlain, order === 'ascending', order);
+    for (let row = got.plainFrom + 1; row < got.count; row++) {
+      if (compareRows(got, row - 1, row, 32) >= 0) t.fail(`${order}: row ${row}`);
+    }
+  }
 });

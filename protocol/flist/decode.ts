@@ -16,7 +16,7 @@ import { carriesInode, carriesRdev, carriesSum, isDevice, isSpecial, type ListWi
 const NO_TARGET = new Uint8Array(0);
 const MAX_NSEC = 999_999_999;
 /** Rows of a session from which on a kernel decodes what it can. */
-const WORTH_A_KERNEL = 500;
+const WORTH_A_KERNEL = 100;
 /** The end mark of the byte form that carries an error value. */
 const END_WITH_ERROR = Xmit.EXTENDED_FLAGS | Xmit.IO_ERROR_ENDLIST;
 /** File types that a mode may have, by its top four bits. */

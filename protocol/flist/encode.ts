@@ -11,7 +11,7 @@ import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type Li
 export type { IdNames, ListWire } from './wire.js';
 
 /** Rows of a session from which on a kernel encodes them. */
-const WORTH_A_KERNEL = 500;
+const WORTH_A_KERNEL = 100;
 const NO_NUMBERS = new Float64Array(0);
 
 /**

@@ -65,7 +65,7 @@ const BILLION = 1_000_000_000n;
 const EMPTY = new Uint8Array(0);
 
 /** Node's own way costs 2 us more for each file, a part of it as garbage; loading the library, 2 ms. */
-const WORTH_LOADING = 1000;
+const WORTH_LOADING = 100;
 let looks = 0;
 
 /** Counts looks at files: the C library is loaded when there are many. */

@@ -44,7 +44,8 @@ export class InotifyWatcher implements TreeWatcher {
     this.#tell = new Teller(sink, options.wanted);
     this.#paths = new RootPaths(options.root);
     this.#identity = new RootIdentity(options.root);
-    this.#inotify = openInotify(options, (wd, mask, cookie, name) => this.#event(wd, mask, cookie, name));
+    const settle = () => this.#young.settle((path) => this.#tell.changed(path, Change.MADE));
+    this.#inotify = openInotify(options, (wd, mask, cookie, name) => this.#event(wd, mask, cookie, name), settle);
     this.#unwatched = new Unwatched(this.#tell, options.pollMs, (path) => this.#tree.retry(path));
     try {
       this.#tree = new WatchedTree(this.#inotify, this.#paths, options, this.#tell, this.#unwatched);
@@ -107,7 +108,8 @@ export class InotifyWatcher implements TreeWatcher {
       const isNew = this.#young.remove(path);
       this.#tell.changed(path, isNew ? Change.WRITTEN | Change.MADE : Change.WRITTEN);
     } else if ((mask & IN.CREATE) !== 0) {
-      this.#fileMade(path);
+      // Links and special files are whole from the start; a regular file is told of when it is closed.
+      if ((this.options.wanted & Change.MADE) !== 0) this.#young.add(path);
     } else if ((mask & IN.DELETE) !== 0) {
       this.#young.remove(path);
       this.#tell.changed(path, Change.REMOVED);
@@ -118,15 +120,12 @@ export class InotifyWatcher implements TreeWatcher {
       const from = this.#takeDeparture(cookie);
       if (from === undefined) this.#tell.changed(path, Change.MADE | Change.WRITTEN);
       else this.#tell.moved(this.#pathOf(from.dir, from.name), path, false);
-    } else {
-      this.#tell.changed(path, (mask & IN.ATTRIB) !== 0 ? Change.ATTRIBUTES : Change.MODIFIED);
+    } else if ((mask & IN.ATTRIB) === 0) {
+      this.#tell.changed(path, Change.MODIFIED);
+    } else if (!this.#young.has(path)) {
+      // Of a young one all is told at once.
+      this.#tell.changed(path, Change.ATTRIBUTES);
     }
-  }
-
-  /** Links and special files are whole from the start; a regular file is told of when it is closed. */
-  #fileMade(path: ByteString): void {
-    if ((this.options.wanted & Change.MADE) === 0) return;
-    if (!this.#young.takes(path)) this.#tell.changed(path, Change.MADE);
   }
 
   #directoryEvent(dir: Directory, name: ByteString, mask: number, cookie: number): void {
@@ -243,9 +242,9 @@ export class InotifyWatcher implements TreeWatcher {
   }
 }
 
-function openInotify(options: WatchOptions, onEvent: ConstructorParameters<typeof Inotify>[0]): Inotify {
+function openInotify(options: WatchOptions, ...handlers: ConstructorParameters<typeof Inotify>): Inotify {
   try {
-    return new Inotify(onEvent);
+    return new Inotify(...handlers);
   } catch (error) {
     if (errnoOf(error) === Errno.EMFILE) options.report('error', instanceLimitText());
     throw error;

@@ -15,6 +15,8 @@ const PATIENCE_MS = 5000;
  */
 export class YoungFiles {
   readonly #since = new Map<ByteString, number>();
+  /** Entries among them of which it is not known yet what they are. */
+  #unknown: ByteString[] = [];
   readonly #stat = new FileStat();
   #timer: NodeJS.Timeout | null = null;
 
@@ -28,9 +30,31 @@ export class YoungFiles {
     const errno = this.paths.lstat(path, this.#stat);
     if (errno !== 0 && !isGone(errno)) return false;
     if (errno === 0 && (!this.#stat.isRegular || this.#stat.nlink !== 1)) return false;
+    this.#keep(path);
+    return true;
+  }
+
+  #keep(path: ByteString): void {
     this.#since.set(path, performance.now());
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
-    return true;
+  }
+
+  /** Takes an entry that was made, whatever it is: most are closed, and gone from here, before `settle` looks at them. */
+  add(path: ByteString): void {
+    this.#keep(path);
+    this.#unknown.push(path);
+  }
+
+  /** Looks at what was added; `refused` is told of each entry that is none of those kept here. */
+  settle(refused: (path: ByteString) => void): void {
+    if (this.#unknown.length === 0) return;
+    const unknown = this.#unknown;
+    this.#unknown = [];
+    for (const path of unknown) if (this.#since.delete(path) && !this.takes(path)) refused(path);
+  }
+
+  has(path: ByteString): boolean {
+    return this.#since.has(path);
   }
 
   /** True when the file was among them. */
@@ -40,6 +64,7 @@ export class YoungFiles {
 
   clear(): void {
     this.#since.clear();
+    this.#unknown = [];
   }
 
   close(): void {

@@ -24,7 +24,7 @@ t.test('a change that comes alone goes at once', async (t) => {
 t.test('in a storm many changes share a session, and the last ones wait for the lull only', async (t) => {
   const gather = new Gather();
   const ended = storm(gather, 8, 50);
-  t.equal(gather.next(ended + 1000), ended + 200, 'while changes go on');
+  t.equal(gather.next(ended + 1000), ended + 50, 'while changes go on');
   t.equal(gather.next(ended - 5), ended + 15, 'when they ended during the session');
   t.equal(gather.next(ended - 500), ended + 10, 'when they ended long before');
 });

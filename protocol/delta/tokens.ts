@@ -87,6 +87,12 @@ export class PlainTokenWriter implements TokenWriter {
     return rooms;
   }
 
+  /** The same for one token of up to CHUNK_SIZE bytes, `n` of them: where in `w.buf` they may be put. */
+  place(n: number): number {
+    this.w.ensure(4 + n);
+    return this.w.pos + 4;
+  }
+
   /** Turns the first `n` bytes in the reserved places into literal tokens. */
   commit(n: number): void {
     for (let left = n; left > 0; left -= CHUNK_SIZE) {

@@ -86,7 +86,7 @@ export class Dir {
 }
 
 /** Names of directory entries only: nothing that the kernel would resolve any further. */
-function checkName(name: Uint8Array, from: number, to: number): void {
+export function checkName(name: Uint8Array, from: number, to: number): void {
   let bad = to <= from || (to - from === 2 && name[from] === DOT && name[from + 1] === DOT);
   for (let i = from; i < to && !bad; i++) bad = name[i] === SLASH || name[i] === 0;
   if (bad) throw systemError(Errno.EINVAL, 'open');

@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, openSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync, readSync } from 'node:fs';
 import { systemError } from './errno.js';
 import type { KoffiFunction } from './koffi.js';
 import { addressOf, bind, fillHeldPath, lastErrno, libcLoaded } from './libc.js';
@@ -6,11 +6,15 @@ import { addressOf, bind, fillHeldPath, lastErrno, libcLoaded } from './libc.js'
 /** O_CLOEXEC, which Node sets by itself. */
 const CLOSE_ON_EXEC = 0o2000000;
 const ROOM = 4352;
+/** Bytes of a buffer that V8 does not keep among its own objects, with a lot to spare. */
+const LARGE = 4096;
 
 interface Calls {
   openat: KoffiFunction;
   close: KoffiFunction;
   fchmod: KoffiFunction;
+  pread: KoffiFunction;
+  memcpy: KoffiFunction;
   path: Buffer;
   address: number;
 }
@@ -25,6 +29,8 @@ function raw(): Calls | null {
       openat: bind('int openat(int dir, uintptr_t path, int flags, unsigned int mode)'),
       close: bind('int close(int fd)'),
       fchmod: bind('int fchmod(int fd, unsigned int mode)'),
+      pread: bind('int64_t pread(int fd, uintptr_t data, size_t length, int64_t offset)'),
+      memcpy: bind('uintptr_t memcpy(uintptr_t to, uintptr_t from, size_t length)'),
       path,
       address: addressOf(path),
     };
@@ -52,4 +58,48 @@ export function changeMode(fd: number, mode: number): void {
   const c = raw();
   if (c === null) fchmodSync(fd, mode);
   else if (c.fchmod(fd, mode) < 0) throw systemError(lastErrno(), 'fchmod');
+}
+
+/** Buffers are used again and again, so each is asked for its place once, and the one of the last call not even looked for. */
+const places = new WeakMap<Uint8Array, number>();
+
+class LastPlace {
+  private buffer: Uint8Array | null = null;
+  private place = 0;
+
+  /** Where a buffer's memory is. */
+  of(buffer: Uint8Array): number {
+    if (buffer !== this.buffer) this.find(buffer);
+    return this.place;
+  }
+
+  private find(buffer: Uint8Array): void {
+    const place = places.get(buffer) ?? addressOf(buffer);
+    places.set(buffer, place);
+    this.buffer = buffer;
+    this.place = place;
+  }
+}
+
+const local = new LastPlace();
+const shared = new LastPlace();
+
+/** One read of up to `length` bytes from `position` on into a large buffer; 0 at the end. Throws an errno error. */
+export function readAt(fd: number, into: Uint8Array, at: number, length: number, position: number): number {
+  const c = raw();
+  if (c === null || into.length < LARGE || length > into.length - at) return readSync(fd, into, at, length, position);
+  const n = Number(c.pread(fd, local.of(into) + at, length, position));
+  if (n < 0) throw systemError(lastErrno(), 'read');
+  return n;
+}
+
+/**
+ * Copies data[from, to) to `at` in memory that is shared with another thread, at once: JavaScript itself copies there word
+ * by word, because the other thread might look on.
+ */
+export function copyShared(data: Uint8Array, from: number, to: number, into: Uint8Array, at: number): void {
+  const c = raw();
+  const fits = from >= 0 && from < to && to <= data.length && at >= 0 && at + to - from <= into.length;
+  if (c === null || !fits || data.length < LARGE) into.set(data.subarray(from, to), at);
+  else c.memcpy(shared.of(into) + at, local.of(data) + from, to - from);
 }

@@ -6,8 +6,9 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
 const ENAMETOOLONG = 36;
-/** O_PATH, O_CLOEXEC: a place in the tree, without any right to its content. */
-const OPEN_PLACE = constants.O_DIRECTORY | 0o10000000 | 0o2000000;
+const CLOSE_ON_EXEC = 0o2000000;
+/** O_PATH: a place in the tree, without any right to its content. */
+const OPEN_PLACE = constants.O_DIRECTORY | 0o10000000 | CLOSE_ON_EXEC;
 const ROOM = 2 * 4096;
 /** Looks at the same directory after which it is opened: from there on its path is not walked any more. */
 const WORTH_OPENING = 8;
@@ -47,14 +48,27 @@ export class RawPlace {
 
   /** statx() of the entry arena[from, to), a link itself, into `statxWords`. Returns 0 or an errno. */
   statx(arena: Uint8Array, from: number, to: number): number {
+    if (!this.name(arena, from, to)) return ENAMETOOLONG;
+    const result = this.statxCall(this.dir, this.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.out);
+    return result === 0 ? 0 : lastErrno();
+  }
+
+  /** openat() of the entry arena[from, to): its descriptor, or an errno below zero. */
+  openFile(arena: Uint8Array, from: number, to: number, flags: number): number {
+    if (!this.name(arena, from, to)) return -ENAMETOOLONG;
+    const fd = this.open(this.dir, this.address, flags | CLOSE_ON_EXEC);
+    return fd >= 0 ? fd : -lastErrno();
+  }
+
+  /** Puts the name of an entry behind the path; false when that is too long. */
+  private name(arena: Uint8Array, from: number, to: number): boolean {
     if (this.prefix > 0 && ++this.looks === WORTH_OPENING) this.hold();
     const { text, prefix } = this;
     const end = prefix + to - from;
-    if (end >= ROOM) return ENAMETOOLONG;
+    if (end >= ROOM) return false;
     for (let i = from, at = prefix; i < to; i++, at++) text[at] = arena[i];
     text[end] = 0;
-    const result = this.statxCall(this.dir, this.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.out);
-    return result === 0 ? 0 : lastErrno();
+    return true;
   }
 
   /** The same for the name at an address, with a NUL behind it, into other memory; only in a directory that `isHeld`. */

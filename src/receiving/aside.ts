@@ -6,7 +6,7 @@ import type { Dir } from '../files/root.js';
 import { tempName } from '../files/temp.js';
 import { FileThread } from '../files/thread/file-thread.js';
 import { dataAt, Field, HEAD_BYTES, Kind, MOST_JOBS, Step } from '../files/thread/queue.js';
-import { openFile } from '../libc/files.js';
+import { copyShared, openFile } from '../libc/files.js';
 import { libcLoaded } from '../libc/libc.js';
 import type { Receiving } from './receiving.js';
 
@@ -177,7 +177,7 @@ export class Aside implements FileOutput {
       this.spill(collected)?.write(data, from, to);
       return;
     }
-    bytes.set(from === 0 && to === data.length ? data : data.subarray(from, to), start);
+    copyShared(data, from, to, bytes, start);
     this.filled += to - from;
   }
 

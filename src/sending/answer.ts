@@ -5,7 +5,7 @@ import { EntryFlag } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, writeItem } from '../../protocol/request.js';
 import { FileStat, fstatInto } from '../files/stat.js';
-import { closeFile, openFile } from '../libc/files.js';
+import { closeFile } from '../libc/files.js';
 import { errnoText } from '../report/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import { vanished } from '../report/messages.js';
@@ -16,6 +16,7 @@ import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import type { FileSender } from './file-sender.js';
 import type { Scanner } from './scan.js';
+import { SourceFiles } from './source-files.js';
 
 /** Bytes of a block sum header (9.6). */
 const HEAD_BYTES = 16;
@@ -28,6 +29,7 @@ export class Answer {
   readonly item = new ItemHeader();
   private readonly sums = new BlockSums();
   private readonly stat = new FileStat();
+  private readonly sources: SourceFiles;
   /** Row of `item`, and the head of its sums while these are being read. */
   private row = -1;
   private head: SumHead | null = null;
@@ -48,6 +50,7 @@ export class Answer {
     private readonly progress: Progress | null,
     private readonly files: FileSender,
   ) {
+    this.sources = new SourceFiles(session.list, scanner);
     this.handsOver = handsOver(session, itemLog);
     if (!this.handsOver) return;
     session.connection.handOver!.source = {
@@ -207,8 +210,13 @@ export class Answer {
     itemLog.transfer({ ...this.report(row), bytesWritten, checksumBytes: this.sumBytes, fileSum });
   }
 
-  /** Closes the file, if one is open. */
-  close(): void {
+  /** No more requests come, or they cannot be answered. */
+  end(): void {
+    this.close();
+    this.sources.close();
+  }
+
+  private close(): void {
     const { fd } = this;
     this.fd = -1;
     if (fd >= 0) closeFile(fd);
@@ -229,9 +237,8 @@ export class Answer {
 
   private open(row: number): number {
     const { session, scanner } = this;
-    const path = scanner.sourcePath(row);
     try {
-      return openFile(path, scanner.openFlags(row));
+      return this.sources.open(row);
     } catch (error) {
       const name = scanner.fullName(row);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {

@@ -6,6 +6,7 @@ import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
 import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
 import { Errno, systemError } from '../libc/errno.js';
+import { readAt } from '../libc/files.js';
 
 /** How one file is to be sent. */
 export interface SendMode {
@@ -113,25 +114,32 @@ export class FileSender {
     // What was appended since the file was opened is left to the next run, as the receiver expects `size` bytes.
     const wanted = Math.min(length, this.size - this.offset);
     if (wanted <= 0 || this.readError !== null) return 0;
-    return this.read(() => fs.readSync(this.fd, target, at, wanted, this.offset));
+    try {
+      return this.took(readAt(this.fd, target, at, wanted, this.offset));
+    } catch (error) {
+      return this.failed(error);
+    }
   };
 
   private readRooms(rooms: readonly Uint8Array[]): number {
-    return this.read(() => fs.readvSync(this.fd, rooms, this.offset));
+    try {
+      return this.took(fs.readvSync(this.fd, rooms, this.offset));
+    } catch (error) {
+      return this.failed(error);
+    }
   }
 
-  /** Does one read and goes forward by what it gave; 0 when it failed. */
-  private read(call: () => number): number {
-    try {
-      const n = call();
-      this.offset += n;
-      // The file shrank after it was opened: what was sent is neither the old content nor the new one.
-      if (n === 0) this.readError = systemError(Errno.ENODATA, 'read');
-      return n;
-    } catch (error) {
-      this.readError = error as NodeJS.ErrnoException;
-      return 0;
-    }
+  /** Goes forward by what a read gave. */
+  private took(n: number): number {
+    this.offset += n;
+    // The file shrank after it was opened: what was sent is neither the old content nor the new one.
+    if (n === 0) this.readError = systemError(Errno.ENODATA, 'read');
+    return n;
+  }
+
+  private failed(error: unknown): number {
+    this.readError = error as NodeJS.ErrnoException;
+    return 0;
   }
 
   /** Goes on with the current file; true when its tokens and its sum are written. */
@@ -161,16 +169,30 @@ export class FileSender {
     for (let sent = 0; sent < STEP; ) {
       const wanted = Math.min(this.size - this.offset, STEP - sent);
       if (wanted <= 0 || this.readError !== null) return true;
-      const rooms = plain.reserve(wanted);
-      const n = rooms.length === 1 ? this.readNext(rooms[0], 0, rooms[0].length) : this.readRooms(rooms);
+      const n = wanted <= CHUNK_SIZE ? this.readOne(plain, wanted) : this.readSeveral(plain, wanted);
       if (n === 0) return true;
-      for (let i = 0, left = n; left > 0; left -= CHUNK_SIZE)
-        this.digest.update(rooms[i++], 0, Math.min(left, CHUNK_SIZE));
       plain.commit(n);
       this.counts.literalBytes += n;
       sent += n;
     }
     return this.offset >= this.size;
+  }
+
+  /** The last token of a file, the only one of a small file. */
+  private readOne(plain: PlainTokenWriter, wanted: number): number {
+    const { writer } = this;
+    const at = plain.place(wanted);
+    const n = this.readNext(writer.buf, at, wanted);
+    if (n > 0) this.digest.update(writer.buf, at, at + n);
+    return n;
+  }
+
+  private readSeveral(plain: PlainTokenWriter, wanted: number): number {
+    const rooms = plain.reserve(wanted);
+    const n = rooms.length === 1 ? this.readNext(rooms[0], 0, rooms[0].length) : this.readRooms(rooms);
+    for (let i = 0, left = n; left > 0; left -= CHUNK_SIZE)
+      this.digest.update(rooms[i++], 0, Math.min(left, CHUNK_SIZE));
+    return n;
   }
 
   private compressedStep(): boolean {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { cleanPath } from '../../protocol/filter/parse.js';
 import type { FilterList, FilterReader, FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
-import type { Root } from '../files/root.js';
+import type { Dir, Root } from '../files/root.js';
 import { type FileStat, lstatInto, statInto } from '../files/stat.js';
 
 /** Largest filter file that is read. */
@@ -72,13 +72,19 @@ export class SourceBase {
    * its end. Throws an errno error in a confined tree. Good until the next call.
    */
   prefixOf(dir: ByteString): Buffer {
-    if (this.root !== null) return this.root.dir(this.relative(dir)).self();
+    const held = this.dirOf(dir);
+    if (held !== null) return held.self();
     if (this.prefixDir !== dir) {
       const full = this.realName(dir === '.' ? '' : dir);
       this.prefix = Buffer.from(full.endsWith('/') ? full : `${full}/`, 'latin1');
       this.prefixDir = dir;
     }
     return this.prefix;
+  }
+
+  /** The same directory of a confined tree, null in another one. Throws an errno error. */
+  dirOf(dir: ByteString): Dir | null {
+    return this.root === null ? null : this.root.dir(this.relative(dir));
   }
 
   /** The path of an entry for the file system. Throws an errno error in a confined tree. */

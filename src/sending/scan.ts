@@ -197,7 +197,17 @@ export class Scanner {
 
   /** Where the file of a row is, for the file system. */
   sourcePath(row: number): Buffer {
-    return this.bases.ofRow(row).laterPath(this.ctx.list.path(row), this.finder.looker.mayFollow);
+    return this.baseOf(row).laterPath(this.ctx.list.path(row), this.mayFollow);
+  }
+
+  /** What a row's name is relative to. */
+  baseOf(row: number): SourceBase {
+    return this.bases.ofRow(row);
+  }
+
+  /** Some option follows links. */
+  get mayFollow(): boolean {
+    return this.finder.looker.mayFollow;
   }
 
   /** The directory that a row's name is relative to, as the user wrote it. */
@@ -210,7 +220,7 @@ export class Scanner {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     // In a confined tree a path was resolved to something that is no link; if it is one now, somebody has swapped it.
     // A fifo that has come into a file's place must not make us wait.
-    const mayFollow = this.finder.looker.mayFollow && this.ctx.root === null;
+    const mayFollow = this.mayFollow && this.ctx.root === null;
     return mayFollow ? O_RDONLY | O_NONBLOCK : O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
   }
 

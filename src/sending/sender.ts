@@ -62,7 +62,7 @@ export class Sender {
     try {
       for (let wait = this.advance(); wait !== Wait.END; wait = this.advance()) await this.waitFor(wait);
     } finally {
-      this.answer.close();
+      this.answer.end();
     }
     if (this.lists.complete && session.protocol >= 30 && this.scanner.ioError !== 0) this.reportIoError();
     if ((session.options.debug.deltasum ?? 0) >= 1) {

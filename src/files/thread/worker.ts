@@ -6,10 +6,15 @@ import { dataAt, Field, HEAD_BYTES, JobSink, Kind, result, Step } from './queue.
 /** O_CLOEXEC, which Node sets by itself. */
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | 0o2000000;
 const AT_EMPTY_PATH = 0x1000;
-const STATX_OWNER = 0x18;
+/** STATX_MODE, STATX_UID and STATX_GID. */
+const STATX_RIGHTS = 0x1a;
 const PERMISSION_BITS = 0o7777;
+const RWX = 0o777;
+const OWNER_WRITE = 0o200;
 const COPY_BUFFER = 64 * 1024;
 const MAX_TRIES = 100;
+/** No user or group that a job may name. */
+const NOBODY = -2;
 /** Letters of a temporary name that are drawn. */
 const DRAWN = 6;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -45,6 +50,9 @@ export class FileWorker {
   /** A write failed: the run is going to end, and what follows is dropped. */
   private isBroken = false;
   private attributes = 0;
+  /** User and group that the last new file had by itself, in this directory: as they were wanted. -2: none was. */
+  private ownUid = NOBODY;
+  private ownGid = NOBODY;
 
   /** null where the C library cannot be reached. */
   static create(memory: SharedArrayBuffer, tell: () => void): FileWorker | null {
@@ -85,6 +93,7 @@ export class FileWorker {
   private enter(fd: number): void {
     if (this.dir >= 0) this.c.close(this.dir);
     this.dir = fd;
+    this.ownUid = this.ownGid = NOBODY;
   }
 
   private doFile(at: number): void {
@@ -127,8 +136,9 @@ export class FileWorker {
   /** Names that are taken only cost another try. */
   private create(at: number, temp: number): number {
     const { words, bytes } = this.sink;
+    const rights = this.firstRights(words, at);
     for (let tries = 1; ; tries++) {
-      const fd = this.c.openat(this.dir, temp, CREATE, words[at + Field.RIGHTS]);
+      const fd = this.c.openat(this.dir, temp, CREATE, rights);
       if (fd >= 0 || this.errno() !== Errno.EEXIST || tries >= MAX_TRIES) return fd;
       const end = at * 4 + HEAD_BYTES + words[at + Field.TEMP];
       for (let i = end - DRAWN; i < end; i++) bytes[i] = LETTERS.charCodeAt(Math.floor(Math.random() * LETTERS.length));
@@ -164,31 +174,42 @@ export class FileWorker {
     return 0;
   }
 
+  /**
+   * The permissions to create with. Where the file before had its owner by itself, those at the end: they let nobody read
+   * more than the finished file does, and need not be set then. Set-id bits wait until the file is whole.
+   */
+  private firstRights(words: Int32Array, at: number): number {
+    const mode = words[at + Field.MODE] & PERMISSION_BITS;
+    const isOwn = words[at + Field.UID] === this.ownUid && words[at + Field.GID] === this.ownGid;
+    return isOwn && (mode & ~RWX) === 0 && (mode & OWNER_WRITE) !== 0 ? mode : words[at + Field.RIGHTS];
+  }
+
   /** Owner, times, permissions: chown takes away set-id bits, so these come last. What fails ends it; a result. */
   private setAttributes(at: number, fd: number): number {
-    const { c } = this;
+    const { c, state } = this;
     const { words } = this.sink;
-    const owner = this.setOwner(fd, words[at + Field.UID], words[at + Field.GID]);
-    if (owner !== 0) return owner;
+    const uid = words[at + Field.UID];
+    const gid = words[at + Field.GID];
+    this.area[2048] = 0;
+    if (c.statx(fd, this.areaAt + 2048, AT_EMPTY_PATH, STATX_RIGHTS, this.areaAt) < 0) {
+      return result(uid === -1 ? Step.CHGRP : Step.CHOWN, this.errno());
+    }
+    // A new file has this process's user, and its group or that of the directory.
+    const changeUid = uid !== -1 && uid >>> 0 !== state[5];
+    const changeGid = gid !== -1 && gid >>> 0 !== state[6];
+    const isOwn = !changeUid && !changeGid;
+    this.ownUid = isOwn ? uid : NOBODY;
+    this.ownGid = isOwn ? gid : NOBODY;
+    if (!isOwn && c.fchown(fd, changeUid ? uid >>> 0 : 0xffff_ffff, changeGid ? gid >>> 0 : 0xffff_ffff) < 0) {
+      return result(changeUid ? Step.CHOWN : Step.CHGRP, this.errno());
+    }
     if (words[at + Field.TIMES] !== 0 && c.futimens(fd, this.ring + (at + Field.TIMESPEC) * 4) < 0) {
       return result(Step.TIMES, this.errno());
     }
-    if (c.fchmod(fd, words[at + Field.MODE] & PERMISSION_BITS) < 0) return result(Step.MODE, this.errno());
+    const mode = words[at + Field.MODE] & PERMISSION_BITS;
+    // What the file was created with is taken away in part by the umask or by a default ACL of the directory.
+    const isRight = isOwn && (state[7] & PERMISSION_BITS) === mode;
+    if (!isRight && c.fchmod(fd, mode) < 0) return result(Step.MODE, this.errno());
     return 0;
-  }
-
-  /** A new file has this process's user, and its group or that of the directory. */
-  private setOwner(fd: number, uid: number, gid: number): number {
-    const { c, state } = this;
-    if (uid === -1 && gid === -1) return 0;
-    this.area[2048] = 0;
-    if (c.statx(fd, this.areaAt + 2048, AT_EMPTY_PATH, STATX_OWNER, this.areaAt) < 0) {
-      return result(uid === -1 ? Step.CHGRP : Step.CHOWN, this.errno());
-    }
-    const changeUid = uid !== -1 && uid >>> 0 !== state[5];
-    const changeGid = gid !== -1 && gid >>> 0 !== state[6];
-    if (!changeUid && !changeGid) return 0;
-    if (c.fchown(fd, changeUid ? uid >>> 0 : 0xffff_ffff, changeGid ? gid >>> 0 : 0xffff_ffff) === 0) return 0;
-    return result(changeUid ? Step.CHOWN : Step.CHGRP, this.errno());
   }
 }

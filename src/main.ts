@@ -2,12 +2,11 @@ import { Exit } from '../protocol/constants.js';
 import { RsyncError } from '../protocol/errors.js';
 import { argvBytes } from './cli/options.js';
 import { runCommand } from './command/run.js';
-import { whenManyFiles } from './files/stat.js';
 import { tempRegistry } from './files/temp.js';
-import { limitInlining } from './session/inlining.js';
+import { allowLessInlining } from './session/inlining.js';
 
 process.on('exit', () => tempRegistry.removeAll());
-whenManyFiles(limitInlining);
+allowLessInlining();
 
 // A run that waits for something that can never come would otherwise end here as if all were well.
 process.on('beforeExit', () => {

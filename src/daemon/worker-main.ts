@@ -1,6 +1,5 @@
-import { whenManyFiles } from '../files/stat.js';
-import { limitInlining } from '../session/inlining.js';
+import { allowLessInlining } from '../session/inlining.js';
 import { runWorker } from './worker.js';
 
-whenManyFiles(limitInlining);
+allowLessInlining();
 runWorker();

@@ -67,27 +67,16 @@ const EMPTY = new Uint8Array(0);
 /** Node's own way costs 2 us more for each file, a part of it as garbage; loading the library, 2 ms. */
 const WORTH_LOADING = 100;
 let looks = 0;
-let prepareProgram = (): void => {};
-
-/** What a program wants to be done, besides loading the C library, when it turns out that a run has many files. */
-export function whenManyFiles(prepare: () => void): void {
-  prepareProgram = prepare;
-}
-
-function prepareForMany(): void {
-  hasLibc();
-  prepareProgram();
-}
 
 /** Counts looks at files: the C library is loaded when there are many. */
 export function countLooks(count: number): void {
-  if (looks < WORTH_LOADING && looks + count >= WORTH_LOADING) prepareForMany();
+  if (looks < WORTH_LOADING && looks + count >= WORTH_LOADING) hasLibc();
   looks += count;
 }
 
 /** lstat(): a symlink itself. Returns 0 or a positive error number; a missing file costs no exception. */
 export function lstatInto(path: Uint8Array, st: FileStat): number {
-  if (++looks === WORTH_LOADING) prepareForMany();
+  if (++looks === WORTH_LOADING) hasLibc();
   if (libcLoaded()) return path.length === 0 ? missing(st, Errno.ENOENT) : fromStatx(statxRaw(-1, path, false), st);
   try {
     const found = lstatSync(path as Buffer, BIG);

@@ -8,6 +8,7 @@ import { systemError } from '../libc/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { streamLength } from '../session/hand-over.js';
+import { countTransferred } from '../session/inlining.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -205,6 +206,7 @@ export class Receiver {
     this.answered(ndx, row);
     if (session.protocol < 29) item.basisType = this.receiving.untoldBasis.get(ndx) ?? Basis.FNAME;
     session.stats.transferredFiles++;
+    countTransferred();
     session.stats.transferredSize += list.size(row);
     this.began = connection.reader.decoded;
     if (!session.options.dryRun) return true;

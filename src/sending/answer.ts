@@ -11,6 +11,7 @@ import { digestHex, type ReportItem } from '../report/item.js';
 import { vanished } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { handsOver, streamLength } from '../session/hand-over.js';
+import { countTransferred } from '../session/inlining.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -77,6 +78,7 @@ export class Answer {
     }
     if (isTransfer) {
       session.stats.transferredFiles++;
+      countTransferred();
       session.stats.transferredSize += list.size(row);
       if (!session.options.dryRun) return true;
     }

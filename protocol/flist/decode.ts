@@ -249,7 +249,7 @@ export class EntryDecoder {
     const isDir = (this.eMode & S_IFMT) === S_IFDIR;
     if (isDir && this.eReference >= 0) throw new ProtocolError('hard link', 'a directory');
     if (wire.hardLinks) this.links.startList();
-    const { plainFrom } = list;
+    const { filesFrom, plainFrom } = list;
     const row = list.addRow();
     this.name.commit(row, isDir);
     const chunk = list.chunkOf(row);
@@ -271,20 +271,18 @@ export class EntryDecoder {
     if (first >= 0) this.copyExtras(first, row);
     else this.appendExtras(r, row);
     if (wire.hardLinks && !isDir) this.links.join(row, flags, this.eReference);
-    else if ((this.eMode & S_IFMT) === S_IFREG) this.notePlain(row, plainFrom);
+    else if ((this.eMode & S_IFMT) === S_IFREG) this.noteFile(row, filesFrom, plainFrom);
     this.isOdd = false;
     if (row === WORTH_A_KERNEL && isPlainWire(wire)) this.runs = new RunDecoder(wire, list, this.name);
   }
 
-  /** A plain file was appended: does it go on with those before it? `plainFrom` is what it was before. */
-  private notePlain(row: number, plainFrom: number): void {
+  /** A file was appended: does it go on with those before it? The others are what they were before. */
+  private noteFile(row: number, filesFrom: number, plainFrom: number): void {
     const { list } = this;
-    const goesOn =
-      plainFrom < row &&
-      row > list.segments.nextRow &&
-      list.dir(row - 1) === list.dir(row) &&
-      compareSiblings(list, row - 1, row) < 0;
-    list.plainFrom = goesOn ? plainFrom : row;
+    list.filesFrom = list.plainFrom = row;
+    if (filesFrom >= row || row === list.segments.nextRow || list.dir(row - 1) !== list.dir(row)) return;
+    list.filesFrom = filesFrom;
+    if (plainFrom < row && compareSiblings(list, row - 1, row) < 0) list.plainFrom = plainFrom;
   }
 
   private copyAttributes(first: number): void {

@@ -72,8 +72,9 @@ export class FileList extends Rows {
    */
   appendFiles(kernel: ListKernel, count: number, dir: number, base: number, isAscending: boolean): void {
     const first = this.count;
-    if (first === this.segments.nextRow || (this.plainFrom < first && this.dir(first - 1) !== dir))
-      this.plainFrom = first;
+    if (first === this.segments.nextRow || (this.filesFrom < first && this.dir(first - 1) !== dir)) {
+      this.filesFrom = this.plainFrom = first;
+    }
     this.appendRun(kernel, count, dir, base);
     if (!isAscending) this.plainFrom = this.count;
   }
@@ -84,8 +85,8 @@ export class FileList extends Rows {
   addSegment(parentRow: number, incremental: boolean): Segment {
     const { segments } = this;
     const start = segments.nextRow;
-    const isPlain = this.plainFrom <= start && start < this.count;
-    const segment = segments.add(this.count - start, parentRow, incremental, isPlain);
+    const segment = segments.add(this.count - start, parentRow, incremental);
+    segment.isPlain = this.filesFrom <= start && start < this.count;
     for (let at = firstChunk(segment); at < endChunk(segment); at++) this.chunkOf(at << CHUNK_SHIFT).holds++;
     return segment;
   }

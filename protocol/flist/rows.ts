@@ -15,7 +15,9 @@ const NO_BYTES = Buffer.alloc(0);
 export class Rows {
   /** Number of rows so far. */
   count = 0;
-  /** The last rows, from this one on, are regular files of one directory, each of a greater name than the one before. */
+  /** The last rows, from this one on, are regular files of one directory. */
+  filesFrom = 0;
+  /** The last rows, from this one on, are that, and each has a greater name than the one before. */
   plainFrom = 0;
   /** Number of chunks in memory. */
   chunksKept = 0;
@@ -38,7 +40,7 @@ export class Rows {
   addRow(): number {
     const row = this.count;
     if (row >> CHUNK_SHIFT === this.chunks.length) this.addChunk();
-    this.count = this.plainFrom = row + 1;
+    this.count = this.filesFrom = this.plainFrom = row + 1;
     const chunk = this.chunkOf(row);
     const i = rowIn(row);
     chunk.nameOffset[i] = chunk.arenaUsed;

@@ -11,8 +11,8 @@ export interface Segment {
   readonly count: number;
   /** Row of the i-th entry in sorted order; null when the rows are in that order already. */
   order: Int32Array | null;
-  /** All rows are regular files of one directory, each of a greater name than the one before. */
-  readonly isPlain: boolean;
+  /** All rows are regular files of one directory; when the list is ready for use, also no two of the same name. */
+  isPlain: boolean;
   /** Row of the directory that this segment lists, -1 for the first one. */
   readonly parentRow: number;
   /** Receiving side, entries that keep the list open (8.5): requested or waiting for another one, and to be redone. */
@@ -40,14 +40,14 @@ export class Segments {
   private firstKept = 0;
 
   /** Appends the list that has the next `count` rows. `incremental`: one index is left out for its directory (8.1). */
-  add(count: number, parentRow: number, incremental: boolean, isPlain: boolean): Segment {
+  add(count: number, parentRow: number, incremental: boolean): Segment {
     const segment: Segment = {
       number: this.length++,
       firstNdx: this.nextNdx(incremental),
       start: this.nextRow,
       count,
       order: null,
-      isPlain,
+      isPlain: false,
       parentRow,
       inProgress: 0,
       toRedo: 0,

@@ -1,10 +1,15 @@
 import { dropDuplicates, pruneEmptyDirs, stripRoots } from './clean.js';
 import { comparePaths, compareRows } from './compare.js';
+import { FileSorter } from './file-sort.js';
 import { type FileList, rowAt, type Segment } from './list.js';
 import { sortTree } from './tree-sort.js';
 
 export { compareRows } from './compare.js';
 export { findInSegment, findRow } from './find.js';
+
+/** Files of a directory from which on a kernel sorts them, and up to which: its memory never shrinks. */
+const WORTH_A_KERNEL = 16;
+const MOST_FOR_KERNEL = 1 << 17;
 
 export interface FinishOptions {
   protocol: number;
@@ -22,6 +27,7 @@ export interface FinishOptions {
  * `list.extra(row)` of a directory), and on a receiver takes out what the other end does not know of.
  */
 export function finishSegment(list: FileList, segment: Segment, o: FinishOptions): void {
+  if (segment.isPlain) segment.isPlain = orderFiles(list, segment);
   if (segment.isPlain) {
     if (o.removeDuplicates) stripRoots(list, segment);
     if (o.incremental) list.holdPaths(segment);
@@ -38,6 +44,18 @@ export function finishSegment(list: FileList, segment: Segment, o: FinishOptions
     if (o.pruneEmptyDirs) pruneEmptyDirs(list, segment, o.keepDir ?? null);
   }
   if (o.incremental) list.holdPaths(segment);
+}
+
+let fileSorter: FileSorter | null = null;
+
+/** Puts the files of one directory in order; false when two have the same name. */
+function orderFiles(list: FileList, segment: Segment): boolean {
+  const { start, count } = segment;
+  if (list.plainFrom <= start) return true;
+  if (count < WORTH_A_KERNEL || count > MOST_FOR_KERNEL) return false;
+  fileSorter ??= new FileSorter();
+  segment.order = fileSorter.sort(list, start, count);
+  return segment.order !== null;
 }
 
 function sortRows(list: FileList, start: number, count: number, protocol: number): Int32Array | null {

@@ -13,6 +13,7 @@ interface Exports {
     spare: number,
     keys: number,
   ): void;
+  hasEqual(order: number, count: number, offsets: number, lengths: number): number;
   takeFound(i: number, name: number, length: number): number;
   isRight(i: number, modes: number, asksTime: number, uid: number, gid: number): number;
   encodeRows(from: number, to: number, owner: number, group: number): number;

@@ -31,7 +31,7 @@ export class ListGuard {
     let allAccepted = false;
     for (let row = start; row < list.count; row++) {
       // All that follow are in the same directory.
-      if (allAccepted && rules === null && row > list.plainFrom) return;
+      if (allAccepted && rules === null && row > list.filesFrom) return;
       if (list.dir(row) !== lastDir) {
         lastDir = list.dir(row);
         allAccepted = requested === null || requested.acceptsAllIn(list.dirs.path(lastDir));
@@ -59,7 +59,7 @@ function rejected(what: string, path: string): RsyncError {
 
 /** Link targets get a prefix that makes them lead nowhere. */
 function munge(list: FileList, start: number): void {
-  for (let row = start; row < list.plainFrom; row++) {
+  for (let row = start; row < list.filesFrom; row++) {
     if (!list.isLink(row) || list.target(row).length === 0) continue;
     list.setTarget(row, mungeTarget(list.target(row)));
   }
@@ -67,7 +67,7 @@ function munge(list: FileList, start: number): void {
 
 /** Link targets that would leave the tree are bent so that they stay in it. */
 function sanitize(list: FileList, start: number): void {
-  for (let row = start; row < list.plainFrom; row++) {
+  for (let row = start; row < list.filesFrom; row++) {
     if (!list.isLink(row) || list.extra(row) < 0) continue;
     const dir = list.dirPath(row);
     const depth = dir.split('/').filter((part) => part !== '').length;

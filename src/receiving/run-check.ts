@@ -1,6 +1,6 @@
-import { rowIn } from '../../protocol/flist/chunk.js';
-import type { FileList } from '../../protocol/flist/list.js';
-import { ListKernel, ListPlace } from '../../protocol/kernel/list-kernel.js';
+import { CHUNK_ROWS, type Chunk, rowIn } from '../../protocol/flist/chunk.js';
+import { type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { ListKernel, ListPlace, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
 import type { IdMap } from '../files/ids.js';
 import { addressOf } from '../libc/libc.js';
@@ -14,6 +14,8 @@ export class RunCheck {
   errno = 0;
   readonly kernel = new ListKernel();
   private readonly out = addressOf(this.kernel.bytes) + ListPlace.STATX;
+  /** Where the names of a run are in memory: kept by the chunks that they lie in. */
+  private readonly names = new Float64Array(RUN_ROWS);
   private readonly modes: number;
   private readonly asksTime: number;
 
@@ -34,24 +36,59 @@ export class RunCheck {
   }
 
   /**
-   * How many of the `count` rows from `row` on, plain files of the directory that `place` is in and of one chunk, are right:
-   * the row behind them, if there is one, was looked at in vain. -1 when it cannot be said.
+   * How many entries of a plain list, `count` at most and from its `at`-th on, are right; `place` is in their directory. The
+   * one behind them, if it is below `count`, was looked at in vain. -1 when it cannot be said.
    */
-  pass(place: RawPlace, row: number, count: number): number {
-    const { list, kernel, options: o, ids, modes, asksTime, out } = this;
-    const chunk = list.chunkOf(row);
-    const i = rowIn(row);
-    if (!chunk.load(kernel, i, count) || !chunk.uid.isUniform(i, count) || !chunk.gid.isUniform(i, count)) return -1;
+  pass(place: RawPlace, segment: Segment, at: number, count: number): number {
+    const { list, kernel, options: o, ids, modes, asksTime, out, names } = this;
+    const row = rowAt(segment, at);
+    if (segment.order === null ? !this.loadRows(row, count) : !this.loadOrder(segment.order, at, count)) return -1;
     const uid = this.asksOwner ? ids.uid(list.uid(row)) : -1;
     const gid = o.group && ids.maySetGroup(list.gid(row)) ? ids.gid(list.gid(row)) : -1;
     if (uid !== (uid | 0) || gid !== (gid | 0)) return -1;
-    const names = addressOf(chunk.arena);
-    const { nameOffset } = chunk;
     const { wasm } = kernel;
     for (let k = 0; k < count; k++) {
-      this.errno = place.statxAt(names + nameOffset[i + k], out);
+      this.errno = place.statxAt(names[k], out);
       if (this.errno !== 0 || wasm.isRight(k, modes, asksTime, uid, gid) === 0) return k;
     }
     return count;
+  }
+
+  /** Makes rows that follow each other in a chunk the kernel's run. False when that is not possible. */
+  private loadRows(row: number, count: number): boolean {
+    const chunk = this.list.chunkOf(row);
+    const i = rowIn(row);
+    if (i + count > CHUNK_ROWS || !chunk.load(this.kernel, i, count)) return false;
+    const { names } = this;
+    const base = addressOf(chunk.arena);
+    const { nameOffset } = chunk;
+    for (let k = 0; k < count; k++) names[k] = base + nameOffset[i + k];
+    return chunk.uid.isUniform(i, count) && chunk.gid.isUniform(i, count);
+  }
+
+  /** The same for rows in any order. */
+  private loadOrder(order: Int32Array, at: number, count: number): boolean {
+    const { list, kernel, names } = this;
+    const { modes, sizes, mtimes, nsecs } = kernel;
+    const [uid, gid] = [list.uid(order[at]), list.gid(order[at])];
+    let last: Chunk | null = null;
+    let base = 0;
+    for (let k = 0; k < count; k++) {
+      const row = order[at + k];
+      const chunk = list.chunkOf(row);
+      if (chunk !== last) base = addressOf(chunk.arena);
+      last = chunk;
+      const i = rowIn(row);
+      const size = chunk.size.get(i);
+      const mtime = chunk.mtime.get(i);
+      if (size !== (size | 0) || mtime !== (mtime | 0) || chunk.uid.get(i) !== uid || chunk.gid.get(i) !== gid)
+        return false;
+      modes[k] = chunk.mode[i];
+      sizes[k] = size;
+      mtimes[k] = mtime;
+      nsecs[k] = chunk.nsec.get(i);
+      names[k] = base + chunk.nameOffset[i];
+    }
+    return true;
   }
 }

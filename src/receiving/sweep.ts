@@ -1,6 +1,6 @@
 import { S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { CHUNK_ROWS, rowIn } from '../../protocol/flist/chunk.js';
-import { EntryFlag, type FileList, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
 import type { Dir } from '../files/root.js';
 import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
@@ -76,14 +76,15 @@ export class Sweep {
    */
   passesRun(segment: Segment, i: number): number {
     if (!segment.isPlain || this.streak < STREAK || !this.applies || this.entries.leavesOut) return 0;
-    const row = segment.start + i;
+    const row = rowAt(segment, i);
     if (row === this.runEnd || !RunCheck.applies(this.options)) return 0;
     const place = this.placeOf(row);
     if (place === null || !place.isHeld) return 0;
     this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner);
-    const count = Math.min(segment.count - i, CHUNK_ROWS - rowIn(row), LONGEST_RUN);
-    const passed = this.run.pass(place, row, count);
-    if (passed >= 0 && passed < count) this.runEnd = row + passed;
+    const together = segment.order === null ? CHUNK_ROWS - rowIn(row) : LONGEST_RUN;
+    const count = Math.min(segment.count - i, together, LONGEST_RUN);
+    const passed = this.run.pass(place, segment, i, count);
+    if (passed >= 0 && passed < count) this.runEnd = rowAt(segment, i + passed);
     if (passed < count) this.streak = 0;
     return Math.max(passed, 0);
   }

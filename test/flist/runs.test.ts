@@ -3,8 +3,8 @@ import t from 'tap';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
-import { EntryFlag, FileList } from '../../protocol/flist/list.js';
-import { compareRows } from '../../protocol/flist/sort.js';
+import { EntryFlag, FileList, rowAt } from '../../protocol/flist/list.js';
+import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ListWire } from '../../protocol/flist/wire.js';
 import { Random } from '../lib/random.js';
 import { collector, plainWire } from './capture.js';
@@ -113,24 +113,60 @@ t.test('rows that are decoded in runs are the same as one by one, however the by
   );
 });
 
-t.test('plain lists are known as such', async (t) => {
+/** A list as a peer may send it: files of one directory, in any order. */
+function receivedFiles(names: readonly string[]): FileList {
   const wire = plainWire(32, { incremental: true, hardLinks: false });
-  for (const order of ['ascending', 'two names swapped', 'a name twice'] as const) {
-    const list = new FileList();
-    for (let row = 0; row < 3000; row++) {
-      const shown = order === 'two names swapped' && row >> 1 === 1000 ? row ^ 1 : row;
-      const number = order === 'a name twice' && row === 2001 ? 2000 : shown;
-      addEntry(list, { path: `d/file${10000 + number}`, mode: 0o100644 });
-    }
-    const reader = new ByteReader();
-    reader.push(encode(wire, list, true));
-    const got = new FileList();
-    const decoder = new EntryDecoder(wire, got);
-    while (decoder.next(reader) !== 2);
-    t.equal(got.count, 3000);
-    t.equal(got.addSegment(-1, true).isPlain, order === 'ascending', order);
-    for (let row = got.plainFrom + 1; row < got.count; row++) {
-      if (compareRows(got, row - 1, row, 32) >= 0) t.fail(`${order}: row ${row}`);
-    }
+  const sent = new FileList();
+  for (const name of names) addEntry(sent, { path: `d/${name}`, mode: 0o100644 });
+  const reader = new ByteReader();
+  reader.push(encode(wire, sent, true));
+  const list = new FileList();
+  const decoder = new EntryDecoder(wire, list);
+  while (decoder.next(reader) !== 2);
+  return list;
+}
+
+const FINISH = { protocol: 32, removeDuplicates: true, incremental: true, pruneEmptyDirs: false };
+
+t.test('the files of a directory are put in order, whether they come in order or not', async (t) => {
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 1, max: 6000 }), fc.boolean(), (seed, count, isOrdered) => {
+      const random = new Random(seed);
+      const names: string[] = [];
+      const width = 1 + random.int(12);
+      for (let i = 0; i < count; i++) names.push(`${'common'.repeat(random.int(2))}${`${i}`.padStart(width, 'x')}`);
+      const bytes = (text: string) => Buffer.from(text, 'latin1');
+      const sorted = [...new Set(names)].sort((a, b) => Buffer.compare(bytes(a), bytes(b)));
+      const list = receivedFiles(isOrdered ? sorted : shuffled(random, sorted));
+      const segment = list.addSegment(-1, true);
+      finishSegment(list, segment, FINISH);
+      const got = sorted.map((_, i) => list.baseName(rowAt(segment, i)));
+      t.same(got, sorted, `seed ${seed}, ${count} names`);
+      t.ok(segment.isPlain || (!isOrdered && count < 16));
+    }),
+    { numRuns: 30 },
+  );
+});
+
+function shuffled(random: Random, names: readonly string[]): string[] {
+  const out = [...names];
+  for (let i = out.length - 1; i > 0; i--) {
+    const k = random.int(i + 1);
+    [out[i], out[k]] = [out[k], out[i]];
+  }
+  return out;
+}
+
+t.test('a name that comes twice is found', async (t) => {
+  for (const isOrdered of [true, false]) {
+    const names = Array.from({ length: 3000 }, (_, i) => `file${10000 + i}`);
+    names[2001] = names[2000];
+    const list = receivedFiles(isOrdered ? names : names.reverse());
+    const segment = list.addSegment(-1, true);
+    finishSegment(list, segment, FINISH);
+    t.notOk(segment.isPlain);
+    const twice = [];
+    for (let row = 0; row < list.count; row++) if (list.flags(row) & EntryFlag.DUPLICATE) twice.push(list.path(row));
+    t.same(twice, ['d/file12000']);
   }
 });

@@ -75,6 +75,18 @@ export function sortEntries(
   if (from != order) memory.copy(order, from, (<usize>count) << 2);
 }
 
+/** True when two neighbours among the `count` sorted numbers at `order` have the same name. */
+export function hasEqual(order: usize, count: i32, offsets: usize, lengths: usize): i32 {
+  for (let i = 1; i < count; i++) {
+    const a = (<usize>load<u32>(order + ((<usize>(i - 1)) << 2))) << 2;
+    const b = (<usize>load<u32>(order + ((<usize>i) << 2))) << 2;
+    const length: usize = load<u32>(lengths + a);
+    if (length != <usize>load<u32>(lengths + b)) continue;
+    if (memory.compare(<usize>load<u32>(offsets + a), <usize>load<u32>(offsets + b), length) == 0) return 1;
+  }
+  return 0;
+}
+
 function commonPrefix(order: usize, count: i32): usize {
   const first = load<u32>(order);
   const name: usize = load<u32>(nameOffsets + ((<usize>first) << 2));

@@ -14,21 +14,20 @@ import {
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
-import { lstatFake, makeFake, readFakeLink } from '../files/fake-super.js';
-import { makeSpecial, makeSymlink } from '../files/special.js';
+import { lstatFake } from '../files/fake-super.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
-import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
-import { ignoringUnsafeLink, isUptodate, skippingContents } from '../report/messages.js';
+import { isUptodate, skippingContents } from '../report/messages.js';
 import type { BasisDirs } from './basis.js';
 import type { Deleter } from './delete.js';
 import type { HardLinks } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
 import { LinkMaker } from './link-maker.js';
+import { NodeMaker } from './node-maker.js';
 import type { Receiving } from './receiving.js';
 
-/** Makes everything that needs no data: directories, symbolic links, devices and specials. */
+/** Looks at what is there, makes directories, and ends what every entry has in common. */
 export class EntryMaker {
   private readonly stat = new FileStat();
   private readonly basis = new FileStat();
@@ -38,6 +37,8 @@ export class EntryMaker {
   private missingInDryRun: ByteString | null = null;
   /** Links members of hard-link groups to those that are there. */
   readonly linked: LinkMaker;
+  /** Makes symbolic links, devices and special files. */
+  readonly nodes: NodeMaker;
   /** Set when there are --compare-dest directories or the like. */
   basisDirs: BasisDirs | null = null;
 
@@ -48,6 +49,7 @@ export class EntryMaker {
     links: HardLinks,
   ) {
     this.linked = new LinkMaker(receiving, itemizer, this, links);
+    this.nodes = new NodeMaker(receiving, itemizer, this);
   }
 
   /** True when a row lies below a directory that could not be made. */
@@ -243,106 +245,7 @@ export class EntryMaker {
     this.failedDir = `${this.receiving.relativePath(row)}/`;
   }
 
-  // --- links and specials ------------------------------------------------------------------------------------------
-
-  symlink(ndx: number, row: number, st: FileStat): void {
-    const { receiving } = this;
-    const { session } = receiving;
-    const target = session.list.target(row);
-    if (session.options.safeLinks && isUnsafeLink(target.toString('latin1'), receiving.relativePath(row))) {
-      if (session.options.info.name >= 1) {
-        session.log.info(ignoringUnsafeLink(receiving.shownName(row), target.toString('latin1')));
-      }
-      return;
-    }
-    if (st.exists && st.isLink) {
-      const path = receiving.destPath(row);
-      const present = session.options.fakeSuper ? readFakeLink(path) : fs.readlinkSync(path, { encoding: 'buffer' });
-      if (present.equals(target)) {
-        this.unchanged(ndx, row, st);
-        return;
-      }
-    }
-    const isNew = st.exists && !st.isLink;
-    const make = session.options.fakeSuper ? makeFake : makeSymlink;
-    this.create(ndx, row, st, isNew, (path, exists) => make(receiving.parts.root, path, target, exists));
-  }
-
-  special(ndx: number, row: number, st: FileStat): void {
-    const { receiving } = this;
-    const { list } = receiving.session;
-    const major = list.major(row);
-    const minor = list.minor(row);
-    const mode = list.mode(row);
-    let isNew = false;
-    if (st.exists) {
-      const sameType = (st.mode & S_IFMT) === (mode & S_IFMT);
-      const isDevice = st.isDevice;
-      if (sameType && (!isDevice || (st.rdevMajor === major && st.rdevMinor === minor))) {
-        this.unchanged(ndx, row, st);
-        return;
-      }
-      isNew = deviceClass(st.mode) !== deviceClass(mode);
-    }
-    this.create(ndx, row, st, isNew, (path, exists) => {
-      const { root } = receiving.parts;
-      if (receiving.session.options.fakeSuper) makeFake(root, path, new Uint8Array(0), exists);
-      else makeSpecial(root, path, mode, major, minor, exists);
-    });
-  }
-
-  /** `isNew`: what is there now is of another kind, and the line about the item shows it as new. */
-  private create(
-    ndx: number,
-    row: number,
-    st: FileStat,
-    isNew: boolean,
-    make: (path: ByteString, exists: boolean) => void,
-  ): void {
-    const { receiving, itemizer } = this;
-    const { session } = receiving;
-    const { options: o } = session;
-    const { exists } = st;
-    receiving.settleMode(row, exists && !st.isDir ? st : null);
-    const verdict = exists || this.basisDirs === null ? 'none' : this.basisDirs.other(ndx, row, this.basis);
-    if (verdict === 'same' && o.basisKind !== 'copy') return;
-    if (exists && st.isDir && !this.makeRoom(row, st)) return;
-    if (!o.dryRun && !this.makeEntry(row, st.exists, make)) return;
-    if (verdict === 'alike') {
-      itemizer.announce(ndx, row, this.basis, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
-    } else if (verdict === 'none') {
-      st.exists = exists;
-      itemizer.announce(ndx, row, exists && !isNew ? st : null, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
-    }
-    this.tellMade(row);
-    this.finished(ndx, row);
-  }
-
-  private tellMade(row: number): void {
-    const { list } = this.receiving.session;
-    if (list.isLink(row)) this.itemizer.made(row, ' -> ', list.target(row).toString('latin1'));
-    else this.itemizer.made(row);
-  }
-
-  private makeEntry(row: number, exists: boolean, make: (path: ByteString, exists: boolean) => void): boolean {
-    const { receiving } = this;
-    const { session, parts } = receiving;
-    const { list } = session;
-    const path = receiving.relativePath(row);
-    try {
-      if (exists && parts.backup !== null) parts.backup.keep(path);
-      make(path, exists);
-    } catch (error) {
-      const shown = receiving.fullName(path);
-      const what = list.isLink(row) ? `symlink ${shown} -> "${list.target(row).toString('latin1')}"` : `mknod ${shown}`;
-      session.log.xferError(`rsync: [generator] ${what} failed: ${errnoText(error)}\n`);
-      return false;
-    }
-    const target = receiving.destPath(row);
-    lstatInto(target, this.stat);
-    parts.attrs.apply(target, list, row, this.stat, { isNew: true });
-    return true;
-  }
+  // --- any entry ---------------------------------------------------------------------------------------------------
 
   /** An item that is what it should be; only its attributes may have to change. */
   unchanged(ndx: number, row: number, st: FileStat): void {
@@ -391,13 +294,6 @@ function cannotLook(error: unknown, st: FileStat): number {
   if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
   st.exists = false;
   return errnoOf(error);
-}
-
-/** Devices are one kind of entry, fifos and sockets another one. */
-function deviceClass(mode: number): 'device' | 'special' | 'other' {
-  const type = mode & S_IFMT;
-  if (type === S_IFCHR || type === S_IFBLK) return 'device';
-  return type === S_IFREG || type === S_IFDIR || type === S_IFLNK ? 'other' : 'special';
 }
 
 function kindName(mode: number): string {

@@ -246,11 +246,12 @@ export class Generator {
         this.requests.file(ndx, row, stat, errno);
         return;
       case S_IFLNK:
-        if (o.links && list.extra(row) >= 0) this.entries.symlink(ndx, row, stat);
+        if (o.links && list.extra(row) >= 0) this.entries.nodes.symlink(ndx, row, stat);
         else this.skipSpecial(row);
         return;
       default:
-        if (wantsSpecial(list.mode(row), o.devices && mayMakeDevices, o.specials)) this.entries.special(ndx, row, stat);
+        if (wantsSpecial(list.mode(row), o.devices && mayMakeDevices, o.specials))
+          this.entries.nodes.special(ndx, row, stat);
         else this.skipSpecial(row);
     }
   }

@@ -8,6 +8,8 @@ const MOST_FILES = 10_000;
 interface FailingFile {
   source: number;
   path: ByteString;
+  /** What is to be marked again: bits of Change, and TREE. */
+  what: number;
   error: string;
   attempts: number;
   /** Milliseconds since 1970 of the next attempt. */
@@ -22,16 +24,17 @@ export class FailingFiles {
   /** `retry` is told of each file whose time has come; `overflow` when there are too many. */
   constructor(
     private readonly backOff: BackOff,
-    private readonly retry: (source: number, path: ByteString) => void,
+    private readonly retry: (source: number, path: ByteString, what: number) => void,
   ) {}
 
   /** Notes a failure. Returns true when it is a new one, which a user wants to hear of. */
-  add(source: number, path: ByteString, error: string, now: number): boolean {
+  add(source: number, path: ByteString, what: number, error: string, now: number): boolean {
     const key = `${source}/${path}`;
     const known = this.files.get(key);
     const attempts = (known?.attempts ?? 0) + 1;
     if (known === undefined && this.files.size >= MOST_FILES) return false;
-    this.files.set(key, { source, path, error, attempts, next: now + backOffDelay(patient(this.backOff), attempts) });
+    const next = now + backOffDelay(patient(this.backOff), attempts);
+    this.files.set(key, { source, path, what: what | (known?.what ?? 0), error, attempts, next });
     this.schedule(now);
     return known === undefined || known.error !== error;
   }
@@ -72,7 +75,7 @@ export class FailingFiles {
       if (file.next > now) continue;
       // Its session says how it went; until then it is not tried again.
       file.next = Number.POSITIVE_INFINITY;
-      this.retry(file.source, file.path);
+      this.retry(file.source, file.path, file.what);
     }
     this.schedule(now);
   }

@@ -1,6 +1,9 @@
+import { IoError } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ClientLog } from '../report/log.js';
+import { Change } from '../watch/changes.js';
 import { toBatch } from './batch.js';
+import { TREE } from './dirty-set.js';
 import { FailingFiles } from './failing.js';
 import type { Flight, Pending } from './pending.js';
 import { plainText } from './session-log.js';
@@ -24,7 +27,7 @@ export class Results {
     private readonly spec: TargetSpec,
     private readonly setting: ResultSetting,
     private readonly pending: Pending,
-    retry: (source: number, path: ByteString) => void,
+    retry: (source: number, path: ByteString, what: number) => void,
   ) {
     this.failing = new FailingFiles(setting.mirror.backOff, retry);
   }
@@ -38,24 +41,26 @@ export class Results {
   }
 
   /** Files that the session could not send, and files that it could although they had failed before. */
-  noteFailures({ log, failed }: Outcome, flight: Flight): void {
+  noteFailures({ log, failed, session }: Outcome, flight: Flight): void {
     if (flight.marks === null) this.failing.clearAll();
     const now = Date.now();
     const told = new Set<string>();
     let isNew = flight.marks === null;
-    const note = (source: number, path: ByteString, text: string) => {
+    const note = (source: number, path: ByteString, what: number, text: string) => {
       told.add(`${source}/${path}`);
-      if (this.failing.add(source, path, text, now)) isNew = true;
+      if (this.failing.add(source, path, what, text, now)) isNew = true;
     };
     for (const full of failed) {
       const place = this.pending.placeOf(full);
-      if (place !== null) note(place.source, place.path, log.about(full) ?? 'it could not be sent');
+      if (place !== null) note(place.source, place.path, Change.WRITTEN, log.about(full) ?? 'it could not be sent');
     }
+    // With an incomplete list the other side deletes nothing in directories that were to be compared.
+    const keptAll = session !== null && (session.listIoError & IoError.GENERAL) !== 0;
     flight.marks?.forEach((marks, source) => {
       // What the other side could not write is known by its words only: everything of the session is tried again.
       const isUnclear = log.xferErrors > failed.length;
-      for (const { path } of marks) {
-        if (isUnclear) note(source, path, plainText(log.text));
+      for (const { path, what } of marks) {
+        if (isUnclear || (keptAll && (what & TREE) !== 0)) note(source, path, what, plainText(log.text));
         else if (!told.has(`${source}/${path}`)) this.failing.clear(source, path);
       }
     });

@@ -108,6 +108,7 @@ export class Sessions {
     outcome.session = session;
     this.current = run;
     session.onFailed = (path) => outcome.failed.push(path);
+    session.keepsLinksApart = true;
     const stopWatching = warm ? watchFirstByte(session) : () => {};
     try {
       outcome.code = await run.finish(what);

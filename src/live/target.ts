@@ -1,7 +1,6 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import { Change } from '../watch/changes.js';
 import { Gather } from './gather.js';
 import { DeletionGuard } from './guard.js';
 import { Health } from './health.js';
@@ -61,8 +60,8 @@ export class Target {
     this.health = new Health(mirror.backOff);
     const deletes = setting.options.full().deleteMode !== 'none';
     this.guard = new DeletionGuard(mirror.deleteGuard, setting.sources, deletes);
-    this.results = new Results(spec, setting, this.pending, (source, path) =>
-      this.mark(source, path, Change.WRITTEN, Date.now()),
+    this.results = new Results(spec, setting, this.pending, (source, path, what) =>
+      this.mark(source, path, what, Date.now()),
     );
   }
 

@@ -144,6 +144,11 @@ export class Answer {
     if (fd < 0) return false;
     this.fd = fd;
     const errno = fstatInto(fd, this.stat);
+    if (session.keepsLinksApart && errno === 0 && this.wasReplaced(row)) {
+      this.close();
+      this.refuse();
+      return false;
+    }
     this.size = errno === 0 && this.stat.isRegular ? this.stat.size : 0;
     const append = this.appendMode();
     list.addFlags(row, EntryFlag.FILE_SENT);
@@ -250,9 +255,23 @@ export class Answer {
         this.fail(row);
         session.log.xferError(`rsync: [sender] send_files failed to open ${name}: ${errnoText(error)}\n`);
       }
-      if (session.protocol >= 30) session.sendNumber(Msg.NO_SEND, this.item.ndx);
+      this.refuse();
       return -1;
     }
+  }
+
+  /** There will be no answer to the request. */
+  private refuse(): void {
+    if (this.session.protocol >= 30) this.session.sendNumber(Msg.NO_SEND, this.item.ndx);
+  }
+
+  /** One of several names of a file leads to another one, which the opened file is, than when it was listed. */
+  private wasReplaced(row: number): boolean {
+    const { stat, scanner } = this;
+    const { list } = this.session;
+    if ((list.flags(row) & EntryFlag.HLINKED) === 0) return false;
+    const isAsListed = stat.mtime === list.mtime(row) && stat.nsec === list.nsec(row) && stat.size === list.size(row);
+    return !isAsListed && !scanner.isNameOf(row, stat);
   }
 
   private fail(row: number): void {

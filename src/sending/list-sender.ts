@@ -129,6 +129,7 @@ export class ListSender {
     });
     this.encoder.end(session.connection.writer, o.ignoreErrors ? 0 : scanner.ioError);
     session.ioError |= scanner.ioError;
+    session.listIoError |= scanner.ioError;
     // Progress shows how much of the list is known so far.
     scanner.applyCounts(session.stats);
     return segment;

@@ -107,6 +107,11 @@ export class RowMaker {
     }
   }
 
+  /** True when a row in a hard-link group belongs to that of the file `st`; before protocol 30 nothing is known of groups. */
+  isNameOf(row: number, st: FileStat): boolean {
+    return this.protocol < 30 || this.links.get(st.dev)?.get(st.ino) === this.list.group(row);
+  }
+
   private growInodes(): void {
     const size = Math.max(256, 2 * this.devs.length);
     const wider = (from: Float64Array) => {

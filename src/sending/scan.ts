@@ -55,6 +55,11 @@ export class Scanner {
     return this.finder.rows.devs;
   }
 
+  /** True when a row that is one of several names was found to be one of the file `st`, as far as that is known. */
+  isNameOf(row: number, st: FileStat): boolean {
+    return this.finder.rows.isNameOf(row, st);
+  }
+
   get inos(): Float64Array {
     return this.finder.rows.inos;
   }

@@ -39,6 +39,8 @@ export class Session {
   private receivedBefore = 0;
   /** io_error bits of both sides together (4.5). */
   ioError = 0;
+  /** Sender: those that it had when its lists were sent; with GENERAL among them the other side deletes nothing. */
+  listIoError = 0;
   /** Every list of this run has been sent or received. */
   listsComplete = false;
   /** True once the goodbye stage has begun: errors are not announced to the peer any more (13.3). */
@@ -54,6 +56,11 @@ export class Session {
   onDeleted: ((path: ByteString) => void) | null = null;
   /** Sender: told the whole path of each entry that is there and cannot be sent. */
   onFailed: ((path: ByteString) => void) | null = null;
+  /**
+   * Sender: of a file with several names none is sent that leads to another file since it was listed. The receiver would
+   * join the others with that, under the times of the file that they belong to, and nobody would look at them again.
+   */
+  keepsLinksApart = false;
   /** Takes the rows of a listing instead of the log. */
   onListed: ((row: number) => void) | null = null;
 

@@ -141,7 +141,7 @@ export class Chunk {
   /** What keeps the chunk from being forgotten: lists that have rows in it, and directories whose list is not finished. */
   holds = 0;
 
-  constructor(sumLength: number) {
+  constructor(private readonly sumLength: number) {
     const rows = CHUNK_ROWS;
     const bytes = new ArrayBuffer(rows * 14);
     this.nameOffset = new Int32Array(bytes, 0, rows);
@@ -188,6 +188,9 @@ export class Chunk {
     this.extra.setSame(i, n, -1);
     this.group.setSame(i, n, -1);
     this.base.setSame(i, n, base);
+    const { sumLength, sums } = this;
+    if (sumLength === 0) return;
+    sums.set(kernel.bytes.subarray(ListPlace.SUMS + from * sumLength, ListPlace.SUMS + end * sumLength), i * sumLength);
   }
 
   /**
@@ -203,7 +206,7 @@ export class Chunk {
     );
   }
 
-  /** Adds what an encoder needs besides that: names, ids and local flags. */
+  /** Adds what an encoder needs besides that: names, ids, local flags and sums. */
   loadRest(kernel: ListKernel, i: number, n: number): boolean {
     const { nameOffset } = this;
     const first = nameOffset[i];
@@ -213,6 +216,8 @@ export class Chunk {
     for (let k = 0; k < n; k++) kernel.offsets[k] = nameOffset[i + k] - first;
     kernel.lengths.set(this.nameLength.subarray(i, i + n));
     kernel.flags.set(this.flags.subarray(i, i + n));
+    const { sumLength, sums } = this;
+    if (sumLength > 0) kernel.bytes.set(sums.subarray(i * sumLength, (i + n) * sumLength), ListPlace.SUMS);
     return this.uid.copyTo(kernel.uids, i, n) && this.gid.copyTo(kernel.gids, i, n);
   }
 

@@ -32,8 +32,8 @@ export class RunDecoder {
     state[ListState.MODE] = before.mode;
     state[ListState.MTIME] = before.mtime;
     const goesOn = list.plainFrom < list.count;
-    const { owner, group } = wire;
-    const count = kernel.wasm.decodeRows(length, name.slash, owner ? 1 : 0, group ? 1 : 0, goesOn ? 1 : 0);
+    const [owner, group] = [wire.owner ? 1 : 0, wire.group ? 1 : 0];
+    const count = kernel.wasm.decodeRows(length, name.slash, owner, group, goesOn ? 1 : 0, wire.sumLength);
     const used = state[ListState.USED];
     this.reach = used > length / 2 ? Math.min(2 * this.reach, BYTES_ROOM) : FIRST_INPUT;
     if (count === 0) return false;

@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../bytes/writer.js';
-import { ListKernel, ListPlace, ListState, RUN_ROWS } from '../kernel/list-kernel.js';
+import { ListKernel, ListPlace, ListState, MAX_SUM, RUN_ROWS } from '../kernel/list-kernel.js';
 import { CHUNK_ROWS, rowIn } from './chunk.js';
 import type { FileList } from './list.js';
 import type { NameCursor } from './name-cursor.js';
@@ -16,9 +16,9 @@ export interface EntryState {
   gid: number;
 }
 
-/** True for the form of entries that the list kernels know, with nothing but names, sizes, times, modes and ids. */
+/** True for the form of entries that the list kernels know, with nothing but names, sizes, times, modes, ids and sums. */
 export function isPlainWire(wire: ListWire): boolean {
-  return wire.protocol >= 31 && wire.varintFlags && !wire.hardLinks && !wire.atimes && wire.sumLength === 0;
+  return wire.protocol >= 31 && wire.varintFlags && !wire.hardLinks && !wire.atimes && wire.sumLength <= MAX_SUM;
 }
 
 /** Encodes runs of rows of one directory by a kernel. */
@@ -53,7 +53,7 @@ export class RunEncoder {
     state[ListState.GID] = before.gid;
     let done = 0;
     for (;;) {
-      const to = wasm.encodeRows(done, n, wire.owner ? 1 : 0, wire.group ? 1 : 0);
+      const to = wasm.encodeRows(done, n, wire.owner ? 1 : 0, wire.group ? 1 : 0, wire.sumLength);
       w.bytes(kernel.bytes, ListPlace.BYTES, ListPlace.BYTES + state[ListState.USED]);
       if (to === done) break;
       done = to;

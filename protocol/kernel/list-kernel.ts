@@ -16,8 +16,15 @@ interface Exports {
   hasEqual(order: number, count: number, offsets: number, lengths: number): number;
   takeFound(i: number, name: number, length: number): number;
   isRight(i: number, modes: number, asksTime: number, uid: number, gid: number): number;
-  encodeRows(from: number, to: number, owner: number, group: number): number;
-  decodeRows(length: number, slash: number, owner: number, group: number, comparesFirst: number): number;
+  encodeRows(from: number, to: number, owner: number, group: number, sumLength: number): number;
+  decodeRows(
+    length: number,
+    slash: number,
+    owner: number,
+    group: number,
+    comparesFirst: number,
+    sumLength: number,
+  ): number;
 }
 
 /** The part of the WebAssembly global that is used here. */
@@ -37,10 +44,13 @@ export const ListPlace = {
   DIR_NAME: 0x3000,
   NAMES: 0x10000,
   BYTES: 0x20000,
-  DIRENTS: 0x30000,
+  SUMS: 0x30000,
+  DIRENTS: 0x38000,
 } as const;
 export const NAMES_ROOM = 0x10000;
 export const BYTES_ROOM = 0x10000;
+/** Longest sum of a row. */
+export const MAX_SUM = 32;
 const STATX_LENGTH = 256;
 
 /** Numbers in `state`. */

@@ -18,6 +18,8 @@ export interface DirectoryEntries {
   /** Makes an entry the next row of a run. False when it is no plain file, or the run is full. */
   take(entry: number): boolean;
   dropRun(): void;
+  /** Opens the file of a row of the run; -1 when that fails. It is to be closed. */
+  openTaken(row: number, flags: number): number;
   /** State of an entry, a link itself; 0 or an error number. */
   stat(entry: number, st: FileStat): number;
   /** Target of the link that an entry is. Throws an errno error. */
@@ -95,6 +97,10 @@ class NodeEntries implements DirectoryEntries, Names {
   }
 
   dropRun(): void {}
+
+  openTaken(): number {
+    return -1;
+  }
 
   sort(numbers: Int32Array, asDirectories: boolean): void {
     this.asDirectories = asDirectories;

@@ -5,8 +5,9 @@ import { closeFile, openFile } from '../libc/files.js';
 
 /** Bytes that are read at once. */
 const PIECE = 256 * 1024;
-/** A link in a file's place is an error, and a fifo does not make us wait. */
-const OPEN = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const CLOSE_ON_EXEC = 0o2000000;
+/** How a file is opened: a link in its place is an error, and a fifo does not make us wait. */
+export const OPEN_FOR_SUM = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | CLOSE_ON_EXEC;
 
 /** Sums of whole files, as -c compares them. One object serves a session; with a kernel, files are read into its memory. */
 export class FileSummer {
@@ -29,7 +30,17 @@ export class FileSummer {
   sum(path: Buffer, size: number, out: Uint8Array, at: number): boolean {
     let fd = -1;
     try {
-      fd = openFile(path, OPEN);
+      fd = openFile(path, OPEN_FOR_SUM);
+    } catch {
+      return false;
+    }
+    return this.sumOpen(fd, size, out, at);
+  }
+
+  /** The same for a file that is open, or -1; it is closed. */
+  sumOpen(fd: number, size: number, out: Uint8Array, at: number): boolean {
+    try {
+      if (fd < 0) return false;
       this.read(fd, size);
       this.digest.final(out, at);
       return true;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { ListKernel, ListPlace, ListState } from '../../protocol/kernel/list-kernel.js';
+import { ListKernel, ListPlace, ListState, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import { systemError } from './errno.js';
 import type { KoffiFunction } from './koffi.js';
 import { addressOf, bind, heldDirectory, lastErrno, libcLoaded } from './libc.js';
@@ -9,6 +9,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
 const ENAMETOOLONG = 36;
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK | 0o2000000;
+const DOT = Buffer.from('.');
 /** The shortest record of getdents64. */
 const SHORTEST_RECORD = 24;
 /** What the kernel keeps of an entry besides its record: offset, length, number, spare number, two keys. */
@@ -31,7 +32,7 @@ let calls: Calls | null | undefined;
 function bindCalls(): Calls | null {
   try {
     return {
-      openat: bind('int openat(int dir, void *path, int flags)'),
+      openat: bind('int openat(int dir, uintptr_t path, int flags)'),
       close: bind('int close(int fd)'),
       getdents64: bind('int64_t getdents64(int fd, uintptr_t buffer, size_t size)'),
       statx: bind('int statx(int dir, uintptr_t name, int flags, unsigned int mask, uintptr_t out)'),
@@ -66,6 +67,8 @@ export class RawDirectory {
   private address = addressOf(this.kernel.bytes);
   private statxAddress = this.address + ListPlace.STATX;
   private fd = -1;
+  /** Entries of the rows of the run. */
+  private readonly takenEntries = new Uint32Array(RUN_ROWS);
   /** Where numbers of entries are sorted. */
   private sortAt = 0;
   /** The entry that `take` has looked at last, and what came of it. */
@@ -98,8 +101,13 @@ export class RawDirectory {
 
   private openDirectory(path: Buffer): number {
     const held = heldDirectory(path);
-    const name = held >= 0 ? '.\0' : `${path.toString('latin1')}\0`;
-    const fd = this.calls.openat(held >= 0 ? held : AT_FDCWD, Buffer.from(name, 'latin1'), OPEN_FLAGS);
+    const name = held >= 0 ? DOT : path;
+    // The kernel's memory is free until the entries are there.
+    const end = ListPlace.DIRENTS + name.length;
+    this.reserve(name.length + 1);
+    this.kernel.bytes.set(name, ListPlace.DIRENTS);
+    this.kernel.bytes[end] = 0;
+    const fd = this.calls.openat(held >= 0 ? held : AT_FDCWD, this.address + ListPlace.DIRENTS, OPEN_FLAGS);
     if (fd < 0) throw systemError(lastErrno(), 'scandir');
     return fd;
   }
@@ -150,11 +158,16 @@ export class RawDirectory {
     const name = this.nameOffset[i];
     if (this.looked !== i) this.errno = this.statx(name);
     if (this.errno === 0 && kernel.wasm.takeFound(this.taken, name, this.nameLength[i]) !== 0) {
-      this.taken++;
+      this.takenEntries[this.taken++] = i;
       return true;
     }
     this.looked = i;
     return false;
+  }
+
+  /** Opens the file of row `i` of the run; -1 when that fails. It is to be closed. */
+  openTaken(i: number, flags: number): number {
+    return this.calls.openat(this.fd, this.address + this.nameOffset[this.takenEntries[i]], flags);
   }
 
   /** The run was used, or is not wanted. */

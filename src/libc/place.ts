@@ -76,6 +76,11 @@ export class RawPlace {
     return this.statxCall(this.dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, out) === 0 ? 0 : lastErrno();
   }
 
+  /** Opens the file of the name at an address, the same way; -1 when that fails. */
+  openAt(name: number, flags: number): number {
+    return this.open(this.dir, name, flags);
+  }
+
   /** True when the directory is open here or at others; opens it if need be. */
   get isHeld(): boolean {
     if (this.prefix > 0) this.hold();

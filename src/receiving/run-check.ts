@@ -2,11 +2,14 @@ import { CHUNK_ROWS, type Chunk, rowIn } from '../../protocol/flist/chunk.js';
 import { type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { ListKernel, ListPlace, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
+import { OPEN_FOR_SUM } from '../files/file-sum.js';
 import type { IdMap } from '../files/ids.js';
 import { addressOf } from '../libc/libc.js';
 import type { RawPlace } from '../libc/place.js';
+import type { QuickCheck } from './unchanged.js';
 
 const PERMISSION_BITS = 0o7777;
+const LARGEST_SUMMED = 1 << 20;
 
 /** Compares runs of plain files with what is there: a look at each, and a call of the kernel. */
 export class RunCheck {
@@ -24,15 +27,18 @@ export class RunCheck {
     private readonly options: Options,
     private readonly ids: IdMap,
     private readonly asksOwner: boolean,
+    private readonly check: QuickCheck,
   ) {
     const o = options;
     this.modes = o.perms ? PERMISSION_BITS : 0;
-    this.asksTime = o.sizeOnly && !o.times ? 0 : o.modifyWindow < 0 ? 2 : 1;
+    // With -c the fraction of a time is put right as well.
+    if (o.checksum) this.asksTime = o.times ? 2 : 0;
+    else this.asksTime = o.sizeOnly && !o.times ? 0 : o.modifyWindow < 0 ? 2 : 1;
   }
 
   /** False when options ask for more than the kernel compares. */
   static applies(o: Options): boolean {
-    return !o.checksum && o.modifyWindow <= 0;
+    return o.modifyWindow <= 0;
   }
 
   /**
@@ -50,8 +56,15 @@ export class RunCheck {
     for (let k = 0; k < count; k++) {
       this.errno = place.statxAt(names[k], out);
       if (this.errno !== 0 || wasm.isRight(k, modes, asksTime, uid, gid) === 0) return k;
+      if (o.checksum && !this.hasSum(place, rowAt(segment, at + k), k)) return k;
     }
     return count;
+  }
+
+  /** -c: true for a file that is small and has the sum of its row. A large one is not worth to be read twice if it has not. */
+  private hasSum(place: RawPlace, row: number, k: number): boolean {
+    const size = this.kernel.sizes[k];
+    return size <= LARGEST_SUMMED && this.check.sameSum(row, place.openAt(this.names[k], OPEN_FOR_SUM), size);
   }
 
   /** Makes rows that follow each other in a chunk the kernel's run. False when that is not possible. */

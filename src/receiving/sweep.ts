@@ -80,7 +80,7 @@ export class Sweep {
     if (row === this.runEnd || !RunCheck.applies(this.options)) return 0;
     const place = this.placeOf(row);
     if (place === null || !place.isHeld) return 0;
-    this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner);
+    this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner, this.check);
     const together = segment.order === null ? CHUNK_ROWS - rowIn(row) : LONGEST_RUN;
     const count = Math.min(segment.count - i, together, LONGEST_RUN);
     const passed = this.run.pass(place, segment, i, count);

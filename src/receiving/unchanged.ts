@@ -14,6 +14,13 @@ export class QuickCheck {
     this.sum = Buffer.alloc(listDigest?.length ?? 0);
   }
 
+  /** -c: true when an open file, or -1, has the sum of a row; it is closed. */
+  sameSum(row: number, fd: number, size: number): boolean {
+    return (
+      this.summer?.sumOpen(fd, size, this.sum, 0) === true && this.sum.equals(this.receiving.session.list.sum(row))
+    );
+  }
+
   same(row: number, path: Buffer, st: FileStat): boolean {
     const { list, options: o } = this.receiving.session;
     if (st.size !== list.size(row)) return false;

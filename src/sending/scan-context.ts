@@ -2,6 +2,7 @@ import type { FilterList } from '../../protocol/filter/rules.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
+import type { FileSummer } from '../files/file-sum.js';
 import type { Root } from '../files/root.js';
 
 /** What a scan of sources needs to know. */
@@ -16,6 +17,8 @@ export interface ScanContext {
   daemonFilters: FilterList | null;
   /** With -c: fills the sum of a row from the file at `path`. */
   sumRow: ((row: number, path: Buffer) => void) | null;
+  /** The same for open files; null or absent: one after the other by `sumRow`. */
+  summer?: FileSummer | null;
   /** Takes messages, each ending in a newline; names in them are raw bytes. */
   report(kind: 'error' | 'warning' | 'info', text: ByteString): void;
   /** Told the whole path of each entry that cannot be listed although it is there. */

@@ -1,8 +1,10 @@
 import { IoError, MAX_PATH } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
+import { type ListKernel, ListPlace } from '../../protocol/kernel/list-kernel.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type DirectoryEntries, DirectoryReader } from '../files/directory.js';
+import { type FileSummer, OPEN_FOR_SUM } from '../files/file-sum.js';
 import { FileStat } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
@@ -113,7 +115,13 @@ export class DirectoryLister {
   private takesRuns(): boolean {
     const { finder, entries, dir } = this;
     const { rows, looker, ctx, filtered } = finder;
-    if (entries.kernel === null || filtered || looker.looksThrough || ctx.sumRow !== null || !rows.takesRuns)
+    if (
+      entries.kernel === null ||
+      filtered ||
+      looker.looksThrough ||
+      (ctx.sumRow !== null && !ctx.summer) ||
+      !rows.takesRuns
+    )
       return false;
     return dir.length + 1 + LONGEST_NAME < MAX_PATH - 1;
   }
@@ -124,8 +132,19 @@ export class DirectoryLister {
     const { kernel, taken } = entries;
     if (kernel === null || taken === 0) return;
     if (this.dirId < 0) this.dirId = finder.ctx.list.dirs.id(this.dir);
+    if (finder.ctx.summer) this.sumRun(finder.ctx.summer, kernel, taken);
     finder.rows.addRun(kernel, taken, this.dirId, base.number);
     entries.dropRun();
+  }
+
+  /** With -c: the sums of the files of a run, zeros for one that cannot be read. */
+  private sumRun(summer: FileSummer, kernel: ListKernel, taken: number): void {
+    const { length } = summer;
+    const { bytes, sizes } = kernel;
+    bytes.fill(0, ListPlace.SUMS, ListPlace.SUMS + taken * length);
+    for (let i = 0; i < taken; i++) {
+      summer.sumOpen(this.entries.openTaken(i, OPEN_FOR_SUM), sizes[i], bytes, ListPlace.SUMS + i * length);
+    }
   }
 
   private nameOf(entry: number): ByteString {

@@ -80,6 +80,7 @@ async function createScanner(session: Session, input: SendingInput): Promise<Sca
         : (row, path) => {
             summer.sum(path, list.size(row), list.sum(row), 0);
           },
+    summer,
     report: (kind, text) => {
       if (kind === 'error') session.log.xferError(text);
       else if (kind === 'warning') session.log.warning(text);

@@ -15,8 +15,8 @@ const MODES = [0o100644, 0o100644, 0o100644, 0o100755, 0o040755, 0o120777, 0o020
 const DIRS = ['', 'a', 'a/b', 'ab', `long/${'d'.repeat(300)}`];
 
 /** A list with long stretches of files that have much in common, and exceptions of all kinds between them. */
-function mixedList(random: Random, count: number): FileList {
-  const list = new FileList();
+function mixedList(random: Random, count: number, sumLength: number): FileList {
+  const list = new FileList(false, sumLength);
   let dir = '';
   let uid = 0;
   for (let row = 0; row < count; row++) {
@@ -37,6 +37,7 @@ function mixedList(random: Random, count: number): FileList {
     list.setGid(row, uid === 0 ? 0 : random.chance(1) ? 7 : 5);
     if (list.isDir(row)) list.setFlags(row, random.pick([0, EntryFlag.CONTENT_DIR, 3, EntryFlag.IMPLIED_DIR]));
     if (list.isLink(row)) list.setTarget(row, random.bytes(9));
+    if (sumLength > 0 && list.isRegular(row)) random.bytes(sumLength).copy(list.sum(row));
     if (mode === 0o020600) list.setDevice(row, 5, random.int(300));
   }
   return list;
@@ -56,14 +57,22 @@ function encode(wire: ListWire, list: FileList, inRuns: boolean): Buffer {
 const wires: ListWire[] = [];
 for (const owner of [true, false]) {
   for (const group of [true, false]) {
-    wires.push(plainWire(31 + (wires.length % 2), { incremental: true, hardLinks: false, owner, group }));
+    wires.push(
+      plainWire(31 + (wires.length % 2), {
+        incremental: true,
+        hardLinks: false,
+        owner,
+        group,
+        sumLength: owner ? 16 * (wires.length % 2) : 20 * (wires.length % 2),
+      }),
+    );
   }
 }
 
 t.test('rows that are encoded in runs are the same bytes as one by one', async (t) => {
   fc.assert(
     fc.property(fc.nat(), fc.constantFrom(...wires), (seed, wire) => {
-      const list = mixedList(new Random(seed), 6000);
+      const list = mixedList(new Random(seed), 6000, wire.sumLength);
       t.ok(encode(wire, list, true).equals(encode(wire, list, false)), `seed ${seed}`);
     }),
     { numRuns: 15 },
@@ -73,7 +82,7 @@ t.test('rows that are encoded in runs are the same bytes as one by one', async (
 /** All that was decoded, as text, and what the list says of its last rows. */
 function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): string[] {
   const reader = new ByteReader();
-  const list = new FileList();
+  const list = new FileList(false, wire.sumLength);
   const decoder = new EntryDecoder(wire, list);
   decoder.oneByOne = oneByOne;
   let next = 0;
@@ -86,6 +95,7 @@ function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): s
     const parts = [list.path(row), list.mode(row).toString(8), list.size(row), list.mtime(row), list.nsec(row)];
     parts.push(list.uid(row), list.gid(row), list.flags(row), list.extra(row), list.group(row), list.base(row));
     parts.push(list.target(row).toString('latin1'), list.arenaOf(row)[list.offsetOf(row) + list.lengthOf(row)]);
+    parts.push(list.sum(row).toString('hex'));
     lines.push(parts.join(' '));
   }
   while (next < chunks.length) reader.push(chunks[next++]);
@@ -105,7 +115,7 @@ t.test('rows that are decoded in runs are the same as one by one, however the by
   fc.assert(
     fc.property(fc.nat(), fc.constantFrom(...wires), fc.integer({ min: 1, max: 40_000 }), (seed, wire, longest) => {
       const random = new Random(seed);
-      const bytes = Buffer.concat([encode(wire, mixedList(random, 6000), true), Buffer.from('behind')]);
+      const bytes = Buffer.concat([encode(wire, mixedList(random, 6000, wire.sumLength), true), Buffer.from('behind')]);
       const chunks = longest < 20_000 ? pieces(random, bytes, longest) : [bytes];
       t.same(decode(wire, chunks, false), decode(wire, [bytes], true), `seed ${seed}`);
     }),

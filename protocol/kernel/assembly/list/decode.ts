@@ -3,7 +3,7 @@
 
 import { ASCENDING, BYTES, DOT, GROUP_NAME_FOLLOWS, HLINKED, LENGTHS, LONG_NAME, MODE, MODES, MOD_NSEC } from './layout';
 import { MTIME, MTIMES, NAME, NAMES, NAMES_ROOM, NAME_LENGTH, NSECS, OFFSETS, ROWS, S_IFMT, S_IFREG } from './layout';
-import { SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES, SLASH, USED, USER_NAME_FOLLOWS } from './layout';
+import { SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES, SLASH, SUMS, USED, USER_NAME_FOLLOWS } from './layout';
 
 const MAX_PATH: i32 = 4096;
 const MAX_NSEC: u32 = 999_999_999;
@@ -33,7 +33,14 @@ let suffixAt: usize = 0;
  * regular file of this list. Returns the number of rows; USED is how many bytes they took, ASCENDING says whether each
  * name is greater than the one before.
  */
-export function decodeRows(length: i32, slash: i32, owner: i32, group: i32, comparesFirst: i32): i32 {
+export function decodeRows(
+  length: i32,
+  slash: i32,
+  owner: i32,
+  group: i32,
+  comparesFirst: i32,
+  sumLength: i32,
+): i32 {
   const end = BYTES + length;
   const refused = HLINKED | (owner ? USER_NAME_FOLLOWS : 0) | (group ? GROUP_NAME_FOLLOWS : 0);
   const needed = (owner ? SAME_UID : 0) | (group ? SAME_GID : 0);
@@ -47,7 +54,10 @@ export function decodeRows(length: i32, slash: i32, owner: i32, group: i32, comp
     const flags = readVarint();
     if (flags == 0 || (flags & refused) != 0 || (flags & needed) != needed) break;
     if (!readName(flags, slash + 1, end) || names + MAX_PATH > NAMES_ROOM) break;
-    if (!readAttributes(flags, i) || pos > end || bad) break;
+    if (!readAttributes(flags, i)) break;
+    pos += sumLength;
+    if (pos > end || bad) break;
+    memory.copy(SUMS + i * sumLength, pos - sumLength, sumLength);
     const at = (<usize>i) << 2;
     const order = takeName();
     const last = shared + suffix - slash - 1;

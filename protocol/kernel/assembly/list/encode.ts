@@ -2,7 +2,7 @@
 
 import { BYTES, BYTES_ROOM, DIR_LENGTH, DIR_NAME, FLAGS, GID, GIDS, LENGTHS, LONG_NAME } from './layout';
 import { MODE, MODES, MOD_NSEC, MTIME, MTIMES, NAME, NAMES, NAME_LENGTH, NO_CONTENT_DIR, NSECS, OFFSETS } from './layout';
-import { S_IFDIR, S_IFMT, S_IFREG, SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES } from './layout';
+import { S_IFDIR, S_IFMT, S_IFREG, SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES, SUMS } from './layout';
 import { TOP_DIR, UID, UIDS, USED } from './layout';
 
 const LONGEST_PREFIX: i32 = 255;
@@ -19,10 +19,10 @@ let sharedDir: i32 = 0;
 
 /**
  * Writes the rows [from, to) of the run to BYTES. Stops at a row that is neither a file nor a directory, or whose owner or
- * group is not that of the row before (if these travel), and when BYTES is full. Returns the row behind the last one
+ * group is not that of the row before (if these travel), and when BYTES is full. A file's sum is `sumLength` bytes. Returns the row behind the last one
  * that was written; USED is how many bytes they take.
  */
-export function encodeRows(from: i32, to: i32, owner: i32, group: i32): i32 {
+export function encodeRows(from: i32, to: i32, owner: i32, group: i32, sumLength: i32): i32 {
   sharedDir = sharedBytes();
   let out = BYTES;
   const stop = BYTES + BYTES_ROOM - LONGEST_ENTRY;
@@ -37,6 +37,9 @@ export function encodeRows(from: i32, to: i32, owner: i32, group: i32): i32 {
     const length = <i32>load<u16>(LENGTHS + (at >> 1));
     if (length + load<i32>(DIR_LENGTH) > MAX_PATH) break;
     out = encodeRow(out, at, mode, length);
+    if (sumLength == 0 || type != S_IFREG) continue;
+    memory.copy(out, SUMS + i * sumLength, sumLength);
+    out += sumLength;
   }
   store<i32>(USED, <i32>(out - BYTES));
   return i;

@@ -27,8 +27,10 @@ export const NAMES_ROOM: i32 = 0x10000;
 /** Entries in the form of the wire. */
 export const BYTES: usize = 0x20000;
 export const BYTES_ROOM: i32 = 0x10000;
-/** Records of getdents64, and behind them what is made of them; the memory ends here until somebody needs these. */
-export const DIRENTS: usize = 0x30000;
+/** Sums of -c of a run, each as long as it travels. */
+export const SUMS: usize = 0x30000;
+/** Records of getdents64, and behind them what is made of them: the memory grows when they need it. */
+export const DIRENTS: usize = 0x38000;
 
 // Places in STATE. `USED` is a result: bytes of NAMES or BYTES that were filled or read.
 export const NAME_LENGTH: usize = STATE;

@@ -26,7 +26,8 @@ const PROTOTYPES = {
   fcntl: 'int fcntl(int fd, int command, void *argument)',
   renameat: 'int renameat(int from, void *a, int to, void *b)',
   setsockopt: 'int setsockopt(int fd, int level, int option, void *value, unsigned int length)',
-  statx: 'int statx(int dir, void *path, int flags, unsigned int mask, void *out)',
+  // Addresses as numbers: to look into a buffer for each call takes longer than the call.
+  statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
   lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
   lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
   lremovexattr: 'int lremovexattr(void *path, void *name)',
@@ -269,6 +270,9 @@ const statxArea = new ArrayBuffer(256);
 export const statxBytes = new Uint8Array(statxArea);
 export const statxWords = new Uint32Array(statxArea);
 const statxPath = Buffer.alloc(4352);
+/** Where both lie, 0 before the first call. */
+let statxPathAt = 0;
+let statxAreaAt = 0;
 
 /**
  * statx() into `statxWords`, only to be called when `libcLoaded()`. An empty path means the file `dir` itself.
@@ -281,7 +285,11 @@ export function statxRaw(dir: number, path: Uint8Array, follow: boolean): number
   if (errno !== 0) return errno;
   const isEmpty = path.length === 0;
   const flags = (follow ? 0 : AT_SYMLINK_NOFOLLOW) | (isEmpty ? AT_EMPTY_PATH : 0);
-  return c.statx(isEmpty ? dir : heldDir, statxPath, flags, 0x7ff, statxBytes) === 0 ? 0 : c.koffi.errno();
+  if (statxAreaAt === 0) {
+    statxPathAt = addressOf(statxPath);
+    statxAreaAt = addressOf(statxBytes);
+  }
+  return c.statx(isEmpty ? dir : heldDir, statxPathAt, flags, 0x7ff, statxAreaAt) === 0 ? 0 : c.koffi.errno();
 }
 
 /** Longest value of one attribute that Linux keeps. */

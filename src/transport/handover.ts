@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 
 /** Files that may wait for the receiver; each holds a descriptor. */
-const MOST = 64;
+const MOST = 192;
 
 /** The sender's part: it is told how a copy goes. */
 export interface HandOverSource {

@@ -19,7 +19,7 @@ const NOBODY = -2;
 const DRAWN = 6;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 /** Jobs after which a side that has asked is told, although there is more to do. */
-const TELL_EVERY = 32;
+const TELL_EVERY = 96;
 
 /** Addresses are numbers here: what they point to lies in memory that stays where it is. */
 const PROTOTYPES = {

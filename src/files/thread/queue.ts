@@ -8,9 +8,9 @@
  */
 
 /** Bytes of the ring; a power of two, so that positions may wrap around at 2^32. */
-const RING = 1 << 20;
+const RING = 1 << 22;
 /** Jobs that may be under way; a power of two as well. */
-export const MOST_JOBS = 256;
+export const MOST_JOBS = 1024;
 
 /** Words that both sides see. Positions count bytes (HEAD, TAIL) or jobs (DONE) from the start on. */
 const Word = { HEAD: 0, TAIL: 1, DONE: 2, ASLEEP: 3, WANTED: 4, STOP: 5 } as const;

@@ -22,6 +22,8 @@ export interface ResultSetting {
 export class Results {
   readonly counts = { sessions: 0, failedSessions: 0, files: 0, deleted: 0, sentBytes: 0, literalBytes: 0 };
   private readonly failing: FailingFiles;
+  /** The last comparison of everything had an incomplete list, so that nothing was deleted. */
+  private keptAll = false;
 
   constructor(
     private readonly spec: TargetSpec,
@@ -64,7 +66,15 @@ export class Results {
         else if (!told.has(`${source}/${path}`)) this.failing.clear(source, path);
       }
     });
+    if (flight.marks === null) this.keptAll = keptAll && this.failing.size > 0;
+    else if (this.keptAll && this.failing.size === 0) this.compareAgain();
     if (isNew) this.showComplaints(log);
+  }
+
+  /** What kept the other side from deleting in a comparison of everything is mended. */
+  private compareAgain(): void {
+    this.keptAll = false;
+    this.pending.oweFull([]);
   }
 
   private showComplaints({ complaints }: Outcome['log']): void {

@@ -246,3 +246,27 @@ t.test('a batch that would delete too much is held back until it is resumed', as
   t.match(target().guard, /is empty/);
   t.equal(fs.readdirSync(copy).length, 4);
 });
+
+t.test('what was not deleted because of an error is deleted when that is mended', async (t) => {
+  const { source, copy, daemon } = await place(t, RSYNC);
+  const beside = join(source, '..', 'beside');
+  fs.mkdirSync(join(source, 'd'));
+  fs.mkdirSync(beside);
+  fs.writeFileSync(join(source, 'd', 'one'), 'one');
+  fs.writeFileSync(join(copy, 'stale'), 'stale');
+  // With -L a link that leads to nowhere is an error, after which the other side deletes nothing.
+  const dangle = (dir: string) => fs.symlinkSync('nowhere', join(dir, 'link'));
+  dangle(source);
+  const { target } = await running(t, source, [targetOf(daemon, ['-aL', '--delete'])], QUICK);
+  t.ok(fs.existsSync(join(copy, 'd', 'one')));
+  t.ok(fs.existsSync(join(copy, 'stale')), 'of a comparison of everything');
+  fs.unlinkSync(join(source, 'link'));
+  await becomesEqual(source, copy);
+  dangle(beside);
+  const { sessions } = target();
+  fs.renameSync(join(source, 'd'), join(beside, 'd'));
+  fs.renameSync(beside, join(source, 'd'));
+  await waitFor(() => target().sessions > sessions + 1, 20_000, 'the directory to be compared');
+  fs.unlinkSync(join(source, 'd', 'link'));
+  await becomesEqual(source, copy);
+});

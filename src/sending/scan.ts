@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { constants } from 'node:fs';
 import { IoError, MAX_PATH } from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -16,6 +16,9 @@ import { ImpliedParents } from './scan-parents.js';
 import { WantedEntries, type WantedEntry } from './scan-wanted.js';
 
 export type { ScanContext } from './scan-context.js';
+
+// Once, not for each file: to look at what a bundle imports of Node goes through a function.
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Finds what a sender lists (7.8, 8.1) and appends it to the list as rows. */
 export class Scanner {
@@ -222,7 +225,6 @@ export class Scanner {
 
   /** How the file of a row is to be opened: not through a link, unless some option follows links. */
   openFlags(_row: number): number {
-    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     // In a confined tree a path was resolved to something that is no link; if it is one now, somebody has swapped it.
     // A fifo that has come into a file's place must not make us wait.
     const mayFollow = this.mayFollow && this.ctx.root === null;

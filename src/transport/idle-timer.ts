@@ -15,12 +15,13 @@ export class IdleTimer {
 
   constructor(private readonly events: IdleEvents) {}
 
+  /** Without a limit, nobody asks when something came; copies on this machine would look at the clock for each file. */
   noteInput(): void {
-    this.lastIn = Date.now();
+    if (this.timer !== null) this.lastIn = Date.now();
   }
 
   noteOutput(): void {
-    this.lastOut = Date.now();
+    if (this.timer !== null) this.lastOut = Date.now();
   }
 
   get seconds(): number {

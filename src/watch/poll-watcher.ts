@@ -2,6 +2,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { Change, type ChangeSink, type TreeWatcher, type WatchOptions } from './changes.js';
 import { joinPath } from './paths.js';
 import { type Seen, type SeenDirectory, see, seeDirectory } from './poll-snapshot.js';
+import { RecentChanges } from './recent-changes.js';
 import { RootIdentity } from './root-identity.js';
 import { Teller } from './teller.js';
 
@@ -18,6 +19,7 @@ export class PollWatcher implements TreeWatcher {
   readonly #tell: Teller;
   readonly #identity: RootIdentity;
   readonly #seen = new Map<ByteString, SeenDirectory>();
+  readonly #recent = new RecentChanges();
   #rootSeen: Seen | null;
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   #wasSame = true;
@@ -81,16 +83,30 @@ export class PollWatcher implements TreeWatcher {
     this.#rootSeen = now;
   }
 
+  #full(path: ByteString): ByteString {
+    return path === '' ? this.options.root : `${this.options.root}/${path}`;
+  }
+
   #changed(path: ByteString, what: Change): void {
     this.events++;
     this.#tell.changed(path, what);
+    if ((what & Change.MADE) !== 0 && (what & Change.DIRECTORY) !== 0) this.#recent.made(path, this.#full(path));
   }
 
   /** Compares a directory with what was seen of it before; the directories in it are left to be looked at. */
   #look(dir: ByteString, left: ByteString[], tell: boolean): void {
     const before = this.#seen.get(dir);
-    const now = seeDirectory(dir === '' ? this.options.root : `${this.options.root}/${dir}`);
+    const full = this.#full(dir);
+    const touched = this.#recent.touched(dir, full);
+    const now = seeDirectory(full);
     if (now === null) return;
+    if (touched !== null && before !== undefined) {
+      // What is not there now may have been there meanwhile.
+      if (touched.isNew) this.#tell.changed(dir, Change.MADE | Change.DIRECTORY);
+      for (const name of touched.removed) {
+        if (!now.has(name)) this.#tell.changed(joinPath(dir, name), Change.REMOVED | Change.DIRECTORY);
+      }
+    }
     this.#seen.set(dir, now);
     for (const [name, seen] of now) {
       const path = joinPath(dir, name);
@@ -99,7 +115,9 @@ export class PollWatcher implements TreeWatcher {
     }
     if (before === undefined) return;
     for (const [name, seen] of before) {
-      if (!now.has(name)) this.#gone(joinPath(dir, name), seen);
+      if (now.has(name)) continue;
+      this.#gone(joinPath(dir, name), seen);
+      this.#recent.removed(dir, full, name);
     }
   }
 

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,10 +21,11 @@ import { ourList, realList } from '../filter/oracle.js';
 import { tempDir } from '../lib/temp.js';
 import { buildTree } from '../lib/tree.js';
 
+const DIRS = ['src/d1/d2', 'src/d.x', 'src/d', 'src/empty', 'other/in', 'a b'];
+
 /** A small tree with every kind of file and of link. */
 function makeTree(cwd: string): void {
-  for (const dir of ['src/d1/d2', 'src/d.x', 'src/d', 'src/empty', 'other/in', 'a b'])
-    mkdirSync(join(cwd, dir), { recursive: true });
+  for (const dir of DIRS) mkdirSync(join(cwd, dir), { recursive: true });
   for (const file of [
     'src/file',
     'src/d1/one',
@@ -52,6 +54,8 @@ function makeTree(cwd: string): void {
   if (process.getuid?.() === 0) spawnSync('mknod', [join(cwd, 'src/null'), 'c', '1', '3']);
   linkSync(join(cwd, 'src/file'), join(cwd, 'src/d/hard'));
   linkSync(join(cwd, 'src/file'), join(cwd, 'src/d1/hard2'));
+  // Several sources can be the '.' of one listing: which of them that is must not show in its time.
+  for (const dir of [...DIRS, 'src/d1', 'src', 'other', '.']) utimesSync(join(cwd, dir), 1_000_000_000, 1_000_000_000);
 }
 
 const OPTIONS = [

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,11 +10,15 @@ t.test('polling finds what changed', async (t) => {
   await sh('mkdir -p dir/deep x; echo x > dir/file; echo x > dir/deep/f', root);
   const { watcher, mirror, told, equal } = startWatching(t, root, { via: 'poll', pollMs: 20 });
   t.equal(watcher.via, 'poll');
+  // What was told before may be told again: directories that have just changed are looked at twice.
+  const earlier = new Set<string>();
   const step = async (script: string, ...lines: string[]): Promise<void> => {
     mirror.told.length = 0;
     await sh(script, root);
     await told(new RegExp(`^${lines.at(-1)}$`), 30_000);
-    t.same(new Set(mirror.told), new Set(lines), script);
+    const fresh = mirror.told.filter((line) => lines.includes(line) || !earlier.has(line));
+    t.same(new Set(fresh), new Set(lines), script);
+    for (const line of lines) earlier.add(line);
   };
   await step('echo longer > dir/file', 'changed dir/file written');
   await step('chmod 600 dir/file', 'changed dir/file attributes');
@@ -32,6 +37,19 @@ t.test('a mirror that knows only what polling tells equals the tree after random
   t.teardown(() => clearInterval(timer));
   await workload(root, Date.now() % 100_000, 600, 2);
   await equal();
+});
+
+t.test('what is there only between two looks, when somebody looks who was told of something else', async (t) => {
+  const root = watchedDir(t);
+  await sh('mkdir dir', root);
+  const { mirror, told, equal } = startWatching(t, root, { via: 'poll', pollMs: 300 });
+  await sh('rmdir dir; mkdir new', root);
+  await told(/^changed new made directory$/);
+  // The watcher is in this process: it looks at nothing before this is over.
+  execFileSync('sh', ['-c', 'mkdir -p dir/x new/y && echo > dir/f'], { cwd: root });
+  mirror.sync();
+  execFileSync('sh', ['-c', 'rm -r dir new/y'], { cwd: root });
+  await equal(20_000);
 });
 
 t.test('a root that is replaced', async (t) => {

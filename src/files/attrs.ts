@@ -19,16 +19,16 @@ const NO_ID = 0xffff_ffff;
 
 /**
  * The mode that a file gets without -p, from the mode in the list and the one it has now (null: there is none).
- * An existing file keeps its permissions, but for -E; a new one gets the source's less the umask and set-id bits.
+ * An existing file keeps its permissions, but for -E; a new one gets those of the source that are among `rights`.
  */
 export function destMode(
   listMode: number,
   statMode: number | null,
   isNew: boolean,
   o: Pick<Options, 'executability'>,
-  umask: number,
+  rights: number,
 ): number {
-  if (isNew || statMode === null) return listMode & (~PERMISSION_BITS | (0o777 & ~umask));
+  if (isNew || statMode === null) return listMode & (~PERMISSION_BITS | rights);
   const mode = (listMode & ~PERMISSION_BITS) | (statMode & PERMISSION_BITS);
   if (!o.executability || (listMode & S_IFMT) !== S_IFREG) return mode;
   if ((listMode & 0o111) === 0) return mode & ~0o111;

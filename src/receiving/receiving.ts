@@ -4,6 +4,7 @@ import type { Digest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type AttributeSetter, destMode } from '../files/attrs.js';
 import type { Backup } from '../files/backup.js';
+import type { NewRights } from '../files/default-acl.js';
 import type { IdMap } from '../files/ids.js';
 import type { Root } from '../files/root.js';
 import type { FileStat } from '../files/stat.js';
@@ -23,7 +24,7 @@ export interface ReceivingParts {
   /** A module's own filters, for names below the destination and absolute ones; null when there are none. */
   moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
   listDigest: Digest | null;
-  umask: number;
+  newRights: NewRights;
   isRoot: boolean;
   /** A single file is written under this name instead of its own (destination is not a directory). */
   localName: ByteString | null;
@@ -93,10 +94,12 @@ export class Receiving {
     return (isServer ? o.serverLogFormat : o.outFormat).includes('%i');
   }
 
-  /** Without -p a row's permissions are those that its file has or, when it is new, those of the source less umask. */
+  /** Without -p a row's permissions are those that its file has or, when it is new, the source's as far as its directory lets. */
   settleMode(row: number, st: FileStat | null): void {
     const { list, options: o } = this.session;
-    if (!o.perms) list.setMode(row, destMode(list.mode(row), st?.mode ?? null, st === null, o, this.parts.umask));
+    if (o.perms) return;
+    const rights = st === null ? this.parts.newRights.of(list.dirPath(row)) : 0;
+    list.setMode(row, destMode(list.mode(row), st?.mode ?? null, st === null, o, rights));
   }
 
   /** The list of an index, which must not have ended. */

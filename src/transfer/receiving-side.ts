@@ -7,6 +7,7 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import { AttributeSetter } from '../files/attrs.js';
 import { Backup } from '../files/backup.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
+import { NewRights } from '../files/default-acl.js';
 import { IdMap } from '../files/ids.js';
 import { Root } from '../files/root.js';
 import { openForReading } from '../files/window.js';
@@ -141,7 +142,7 @@ async function makeReceiving(
     scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
     moduleHides: hides,
     listDigest: o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null,
-    umask: process.umask(),
+    newRights: new NewRights(root, process.umask()),
     isRoot,
     localName: destination?.localName ?? null,
   });

@@ -83,15 +83,13 @@ const MINIMAL = acl([
 ]);
 
 /** A destination with a directory that gives its group on, and some that have default ACLs. */
-function destination(world: World, name: string, hasAcls: boolean): string {
+function destination(world: World, name: string): string {
   const dir = world.makeDir(name);
   chmodSync(dir, 0o777);
   for (const special of SPECIAL_DIRS) mkdirSync(join(dir, special));
   for (const special of SPECIAL_DIRS) chmodSync(join(dir, special), 0o777);
-  if (hasAcls) {
-    setXattr(Buffer.from(join(dir, 'z-acl')), 'system.posix_acl_default', WITH_MASK);
-    setXattr(Buffer.from(join(dir, 'z-minimal-acl')), 'system.posix_acl_default', MINIMAL);
-  }
+  setXattr(Buffer.from(join(dir, 'z-acl')), 'system.posix_acl_default', WITH_MASK);
+  setXattr(Buffer.from(join(dir, 'z-minimal-acl')), 'system.posix_acl_default', MINIMAL);
   chownSync(join(dir, 'z-setgid'), 0, 4321);
   chmodSync(join(dir, 'z-setgid'), 0o2777);
   return dir;
@@ -107,14 +105,8 @@ function acls(dir: string): string[] {
 
 /** The state of the new files, of both programs, is the same. `as`: words in front of the command. */
 function compare(t: Test, world: World, args: readonly string[], umask: string, as: readonly string[]): void {
-  // Without -p, rsync takes the permissions of new files from a default ACL, and tsrsync from the umask.
-  const hasAcls = /^-a|p/.test(args[0]);
   const dirs = [RSYNC, TSRSYNC].map((program: Program) => {
-    const dir = destination(
-      world,
-      `${program.name}${umask}${args.join('')}${as.join('')}`.replaceAll('/', '-'),
-      hasAcls,
-    );
+    const dir = destination(world, `${program.name}${umask}${args.join('')}${as.join('')}`.replaceAll('/', '-'));
     const command = [...as, program.command, ...program.prefix, ...args, `${world.path('src')}/`, `${dir}/`];
     const done = spawnSync('sh', ['-c', `umask ${umask}; exec "$@"`, 'sh', ...command], { encoding: 'utf8' });
     t.equal(done.status, as.length === 0 ? 0 : 23, done.stderr.slice(0, 500));
@@ -130,7 +122,9 @@ t.test('new files have the rights that rsync gives them', { skip: needsRoot, tim
   for (const [args, umask] of [
     [['-a'], '022'],
     [['-a'], '077'],
+    // Without -p, the permissions of new files come from the default ACL of their directory, where it has one.
     [['-rtg'], '002'],
+    [['-rltE'], '027'],
   ] as const) {
     await t.test(`${args.join(' ')}, umask ${umask}`, async (t) => compare(t, world, args, umask, []));
   }

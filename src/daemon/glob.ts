@@ -5,6 +5,7 @@ import { wildmatch } from '../../protocol/filter/wildmatch.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Root } from '../files/root.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { sanitizePath } from '../transfer/module-paths.js';
 
 /** Paths that the wildcards of one request may stand for. */
@@ -72,7 +73,7 @@ class Glob {
     }
   }
 
-  /** True when the path is there for this client; with `asDir` it has to be a directory. */
+  /** True when the path is there for this client, also behind a link; with `asDir` it has to be a directory. */
   private visible(path: ByteString, asDir: boolean): boolean {
     let isDir = false;
     try {
@@ -80,7 +81,7 @@ class Glob {
     } catch {
       return false;
     }
-    if (!isDir && !this.stat.exists) return false;
+    if (!isDir && (!this.stat.exists || (this.stat.isLink && this.leadsNowhere(path)))) return false;
     const plain = path.replace(/(^|\/)\.(?=\/)/g, '').replace(/^\/+/, '');
     return (isDir || !asDir) && !this.hidden(plain, isDir);
   }
@@ -94,6 +95,14 @@ class Glob {
       return fs.statSync(root.dir(path.replace(/\/+$/, '')).self()).isDirectory();
     } catch {
       return false;
+    }
+  }
+  /** A link whose target is missing; of what lies outside of the tree nothing is told. */
+  private leadsNowhere(path: ByteString): boolean {
+    try {
+      return !fs.existsSync(this.root.resolve(path));
+    } catch (error) {
+      return errnoOf(error) === Errno.ENOENT;
     }
   }
 }

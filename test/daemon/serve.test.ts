@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type RunningDaemon, startDaemon } from '../../src/daemon/server.js';
@@ -73,6 +73,11 @@ t.test('paths: wildcards, several, secluded, above the module', async (t) => {
   t.same(await names(`${url}/src/*.txt`), ['a.txt', 'b c.txt']);
   t.same(await names(`${url}/src/*.key`), [], 'a hidden file is not found by wildcards');
   t.same(await names(`${url}/src/s*/x.*`), ['x.bin']);
+  for (const target of ['nowhere', 'a.txt', '/etc/passwd'])
+    symlinkSync(target, join(dir, 'src', `l-${target.slice(-4)}`));
+  const links = await names('-l', `${url}/src/l-*`);
+  t.same(links, ['l-.txt -> a.txt', 'l-sswd -> /etc/passwd'], 'nor is a link that leads nowhere');
+  t.same(await names('-l', `${url}/src/l-here`), ['l-here -> nowhere'], 'unless it is called by its name');
   t.same(await names(`${url}/src/a.txt`, '::src/b c.txt'), ['a.txt', 'b c.txt']);
   t.same(await names('-s', `${url}/src/b c.txt`), ['b c.txt']);
   t.same(await names('-s', `${url}/src/[ab]*`), ['a.txt', 'b c.txt']);

@@ -12,7 +12,7 @@ import type { Receiving } from './receiving.js';
 /** Files that stay aside: unfinished ones in the --partial-dir, whole ones that wait for --delay-updates (9.9, 9.10). */
 export class KeptFiles {
   private readonly before = new FileStat();
-  private readonly delayed: { row: number; name: ByteString; kept: ByteString }[] = [];
+  private readonly delayed: { ndx: number; row: number; name: ByteString; kept: ByteString }[] = [];
 
   constructor(private readonly receiving: Receiving) {}
 
@@ -49,8 +49,8 @@ export class KeptFiles {
   }
 
   /** The file `name` waits, as `kept`, for the end of the transfer. */
-  delay(row: number, name: ByteString, kept: ByteString): void {
-    this.delayed.push({ row, name, kept });
+  delay(ndx: number, row: number, name: ByteString, kept: ByteString): void {
+    this.delayed.push({ ndx, row, name, kept });
   }
 
   /** Keeps what is about to be replaced, if there is anything. */
@@ -71,13 +71,14 @@ export class KeptFiles {
     }
   }
 
-  /** --delay-updates: everything that was kept aside takes its place (9.10). */
-  releaseDelayed(): void {
+  /** --delay-updates: everything that was kept aside takes its place (9.10). `placed` is told of each file that has done so. */
+  releaseDelayed(placed: (ndx: number, row: number) => void): void {
     const { parts, session } = this.receiving;
-    for (const { row, name, kept } of this.delayed) {
+    for (const { ndx, row, name, kept } of this.delayed) {
       try {
         if (parts.backup !== null) this.backUp(name);
         fs.renameSync(parts.root.path(kept), this.receiving.destPath(row));
+        placed(ndx, row);
         fs.rmdirSync(parts.root.path(splitPath(kept).dir));
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;

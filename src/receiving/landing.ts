@@ -27,8 +27,8 @@ export interface Place extends FileTarget {
   isAside: boolean;
 }
 
-/** 'later': what became of the file comes with `collect`. */
-export type Outcome = 'ok' | 'redo' | 'failed' | 'later';
+/** 'later': what became of the file comes with `collect`; 'delayed': it is whole, and waits for `releaseDelayed`. */
+export type Outcome = 'ok' | 'redo' | 'failed' | 'later' | 'delayed';
 
 /** Told what became of a file that was set aside; `copyErrno`: of a file that was handed over, why it could not be read, or 0; -1 for others. */
 export type Settle = (ndx: number, row: number, outcome: Outcome, copyErrno: number) => void;
@@ -304,15 +304,15 @@ export class Landing {
       return this.complaints.mismatch(place.row, place.temp !== null, isRedo);
     }
     try {
-      const done = place.temp === null ? this.finishInPlace(place) : this.finishTemp(place, place.temp);
-      if (done && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
-      return done ? 'ok' : 'failed';
+      const outcome = place.temp === null ? this.finishInPlace(place) : this.finishTemp(ndx, place, place.temp);
+      if (outcome === 'ok' && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
+      return outcome;
     } finally {
       closeBasis(place);
     }
   }
 
-  private finishInPlace(place: Place): boolean {
+  private finishInPlace(place: Place): Outcome {
     const { receiving } = this;
     const path = receiving.destPath(place.row);
     fstatInto(place.fd, this.st);
@@ -320,10 +320,10 @@ export class Landing {
     place.fd = -1;
     fs.closeSync(fd);
     receiving.parts.attrs.apply(path, receiving.session.list, place.row, this.st, { isNew: false, exactTimes: true });
-    return true;
+    return 'ok';
   }
 
-  private finishTemp(place: Place, temp: TempFile): boolean {
+  private finishTemp(ndx: number, place: Place, temp: TempFile): Outcome {
     const { session, parts } = this.receiving;
     const { options: o } = session;
     const { row } = place;
@@ -334,17 +334,17 @@ export class Landing {
         temp.close();
         const name = this.nameOf(place);
         const kept = partialName(this.receiving, name)!;
-        if (!this.kept.take(temp, row, kept, true)) return false;
-        this.kept.delay(row, name, kept);
-        return true;
+        if (!this.kept.take(temp, row, kept, true)) return 'failed';
+        this.kept.delay(ndx, row, name, kept);
+        return 'delayed';
       }
       if (parts.backup !== null) this.kept.backUp(this.nameOf(place));
       this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
-      return true;
+      return 'ok';
     } catch (error) {
       this.complaints.failed('rename', this.nameOf(place), error);
       temp.discard();
-      return false;
+      return 'failed';
     }
   }
 
@@ -354,8 +354,8 @@ export class Landing {
     this.receiving.parts.attrs.apply(path, this.receiving.session.list, row, this.st, this.writtenKind);
   }
 
-  /** --delay-updates: everything that was kept aside takes its place (9.10). */
-  releaseDelayed(): void {
-    this.kept.releaseDelayed();
+  /** --delay-updates: everything that was kept aside takes its place (9.10). `placed` is told of each file that has done so. */
+  releaseDelayed(placed: (ndx: number, row: number) => void): void {
+    this.kept.releaseDelayed(placed);
   }
 }

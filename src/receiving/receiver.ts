@@ -49,7 +49,7 @@ export class Receiver {
     private readonly files: FileReceiver,
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
-    /** Told about every file that is finished; `ok` is false when it failed for good. */
+    /** Told about every file that is in its place or lost; `ok` is false when it failed for good. */
     private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     this.session = receiving.session;
@@ -170,7 +170,9 @@ export class Receiver {
     }
     if (!session.incremental) this.progress?.endList(list.count - 1);
     receiving.phasesDone++;
-    if (receiving.phasesDone === 2 && session.options.delayUpdates) this.landing.releaseDelayed();
+    if (receiving.phasesDone === 2 && session.options.delayUpdates) {
+      this.landing.releaseDelayed((ndx, row) => this.fileDone(ndx, row, true));
+    }
     receiving.lists.changed.raise();
     return receiving.phasesDone > session.maxPhase;
   }
@@ -303,7 +305,7 @@ export class Receiver {
       receiving.session.list.addFlags(row, EntryFlag.FILE_SENT);
       segment.toRedo++;
       receiving.redo.push(ndx);
-    } else {
+    } else if (outcome !== 'delayed') {
       this.fileDone(ndx, row, outcome === 'ok');
     }
     segment.inProgress--;

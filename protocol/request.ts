@@ -68,3 +68,31 @@ export function writeItem(
   if (bits & Item.BASIS_TYPE_FOLLOWS) w.u8(basisType);
   if (xname !== null) w.vstring(xname);
 }
+
+/** Bytes of a request in a run: an index one higher than that before, flags, and an empty sum head. */
+const RUN_BYTES = 19;
+const RUN_REQUESTS = 256;
+
+/** Asks for files that are not there, whose indexes follow each other: requests that differ in nothing but the first index. */
+export class NewFileRequests {
+  /** Many of them. */
+  private readonly bytes = Buffer.alloc(RUN_BYTES * RUN_REQUESTS);
+
+  /** `iflags` are those of all requests, without BASIS_TYPE_FOLLOWS or XNAME_FOLLOWS. Only from protocol 30 on. */
+  constructor(iflags: number) {
+    for (let at = 0; at < this.bytes.length; at += RUN_BYTES) {
+      this.bytes[at] = 1;
+      this.bytes.writeUInt16LE(iflags, at + 1);
+    }
+  }
+
+  /** Asks for `count` files from index `first` on. */
+  write(w: ByteWriter, ndxOut: NdxWriter, first: number, count: number): void {
+    for (let done = 0; done < count; done += RUN_REQUESTS) {
+      const n = Math.min(count - done, RUN_REQUESTS);
+      ndxOut.write(w, first + done);
+      w.bytes(this.bytes, 1, RUN_BYTES * n);
+      ndxOut.follow(n - 1);
+    }
+  }
+}

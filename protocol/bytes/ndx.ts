@@ -10,6 +10,11 @@ export class NdxWriter {
 
   constructor(private readonly protocol: number) {}
 
+  /** Somebody else has written `count` more indexes, each one higher than that before. Only from protocol 30 on. */
+  follow(count: number): void {
+    this.positive += count;
+  }
+
   write(w: ByteWriter, value: number): void {
     if (this.protocol < 30) {
       w.i32(value);
@@ -51,6 +56,16 @@ export class NdxReader {
   private negative = 1;
 
   constructor(private readonly protocol: number) {}
+
+  /** The last index that was not negative, -1 before the first: the one that the next is counted from. */
+  get last(): number {
+    return this.positive;
+  }
+
+  /** Indexes up to this one, which is not negative, were read by somebody else. Only from protocol 30 on. */
+  passedTo(ndx: number): void {
+    this.positive = ndx;
+  }
 
   /** The next index. When `r.short` is set afterwards, the result means nothing and the state is unchanged. */
   read(r: ByteReader): number {

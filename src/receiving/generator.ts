@@ -29,6 +29,7 @@ import { EntryMaker } from './entries.js';
 import { HardLinks } from './hard-links.js';
 import { Itemizer } from './itemize.js';
 import { LinkQueue } from './link-queue.js';
+import { MissingFiles } from './missing-files.js';
 import type { Receiving } from './receiving.js';
 import { Requests } from './requests.js';
 import { Sweep } from './sweep.js';
@@ -43,6 +44,7 @@ export class Generator {
   private readonly touchUp: TouchUp;
   private readonly requests: Requests;
   private readonly sweep: Sweep;
+  private readonly missingFiles: MissingFiles;
   private readonly stat = new FileStat();
   private readonly pace = new Pace();
   /** Lists that were worked through completely, in order. */
@@ -65,6 +67,7 @@ export class Generator {
     this.touchUp = new TouchUp(receiving, this.entries);
     this.requests.skipLink = (row) => this.links.skip(row);
     this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
+    this.missingFiles = new MissingFiles(receiving, this.entries, this.sweep);
   }
 
   async run(): Promise<void> {
@@ -123,10 +126,11 @@ export class Generator {
     if (session.options.hardLinks) await this.links.lookAhead(() => this.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
-      const passed = this.sweep.passesRun(segment, i);
+      const passed = this.missingFiles.ask(segment, i) || this.sweep.passesRun(segment, i);
       const row = rowAt(segment, i);
       if (passed > 0) {
         i += passed - 1;
+        if (connection.congested) await connection.drain();
       } else if (!this.sweep.passes(row)) {
         this.entry(segment.firstNdx + i, row, segment);
         if (this.requests.hasPending) await this.requests.sendSums();

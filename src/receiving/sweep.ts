@@ -4,7 +4,7 @@ import { EntryFlag, type FileList, rowAt, type Segment } from '../../protocol/fl
 import type { Options } from '../../protocol/options.js';
 import type { Dir } from '../files/root.js';
 import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
-import { errnoOf } from '../libc/errno.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { libcLoaded } from '../libc/libc.js';
 import { RawPlace } from '../libc/place.js';
 import type { EntryMaker } from './entries.js';
@@ -89,6 +89,11 @@ export class Sweep {
     return Math.max(passed, 0);
   }
 
+  /** True when the last look has found nothing: others of that directory may be missing, too. */
+  get foundNothing(): boolean {
+    return this.looked && this.errno === Errno.ENOENT;
+  }
+
   /** What the run has found where it ended. */
   private lookAgain(): number {
     const { errno, kernel } = this.run as RunCheck;
@@ -130,7 +135,7 @@ export class Sweep {
   }
 
   /** The place of a row's directory, null when that cannot be reached: a look at the row will say why. */
-  private placeOf(row: number): RawPlace | null {
+  placeOf(row: number): RawPlace | null {
     if (!libcLoaded()) return null;
     try {
       return this.enterDirectory(row);

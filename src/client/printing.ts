@@ -1,4 +1,3 @@
-import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
@@ -32,10 +31,7 @@ export function reportDeletions(session: Session, context: ItemContext, log: Cli
   const { options: o } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
   const fileFormat = new ItemFormat(logFormat(o), context);
-  session.onDeleted = (path) => {
-    const isDir = path.endsWith('\0');
-    const name = isDir ? path.slice(0, -1) : path;
-    const mode = isDir ? S_IFDIR : S_IFREG;
+  session.onDeleted = (name, mode) => {
     const line = deletedLine(name, mode, o, format);
     if (line !== '') log.client(line);
     if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));

@@ -186,8 +186,9 @@ export class FileWriter implements FileOutput {
   finish(): void {
     this.flush();
     if (!this.isDevice) {
-      const tooLong = Math.max(this.existing, this.reserved) > this.offset;
-      if (tooLong || this.written < this.offset) ftruncateSync(this.fd, this.offset);
+      // A file that is updated in place gets a new time this way, also when no byte of it had to be written.
+      const needsLength = this.existing > 0 || this.reserved > this.offset || this.written < this.offset;
+      if (needsLength) ftruncateSync(this.fd, this.offset);
     }
     if (this.o.fsync) fsyncSync(this.fd);
   }

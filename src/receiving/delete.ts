@@ -217,7 +217,7 @@ export class Deleter {
     }
     if (!forRoom) {
       this.counts[typeIndex(mode)]++;
-      this.report(path, isDir);
+      this.report(path, mode);
     }
     return 'gone';
   }
@@ -229,12 +229,13 @@ export class Deleter {
   }
 
   /** Tells the client, and who prints or logs it here. */
-  private report(path: ByteString, isDir: boolean): void {
+  private report(path: ByteString, mode: number): void {
     const { session } = this.receiving;
+    const isDir = (mode & S_IFMT) === S_IFDIR;
     if (session.isServer && session.protocol >= 29) {
       session.sendMessage(Msg.DELETED, Buffer.from(isDir ? `${path}\0` : path, 'latin1'));
     }
-    session.onDeleted?.(isDir ? `${path}\0` : path);
+    session.onDeleted?.(path, mode);
   }
 
   /** --delete-delay: removes what was found during the transfer. */

@@ -1,5 +1,5 @@
 import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
-import { Compat, Exit, IoError, Msg } from '../../protocol/constants.js';
+import { Compat, Exit, IoError, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { PeerExit } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Algorithms } from '../../protocol/handshake/negotiate.js';
@@ -53,7 +53,8 @@ export class Session {
   /** Roles register here for the messages that concern them. */
   onSuccess: ((ndx: number) => void) | null = null;
   onNoSend: ((ndx: number) => void) | null = null;
-  onDeleted: ((path: ByteString) => void) | null = null;
+  /** `mode` is that of what was removed; of what the other side removed only its type is known, and that as directory or file. */
+  onDeleted: ((path: ByteString, mode: number) => void) | null = null;
   /** Sender: told the whole path of each entry that is there and cannot be sent. */
   onFailed: ((path: ByteString) => void) | null = null;
   /**
@@ -185,11 +186,17 @@ export class Session {
         this.onNoSend?.(payload.readInt32LE(0));
         break;
       case Msg.DELETED:
-        this.onDeleted?.(payload.toString('latin1'));
+        this.peerDeleted(payload.toString('latin1'));
         break;
       default:
         break;
     }
+  }
+
+  /** The name of a directory ends in NUL (4.3). */
+  private peerDeleted(name: ByteString): void {
+    const isDir = name.endsWith('\0');
+    this.onDeleted?.(isDir ? name.slice(0, -1) : name, isDir ? S_IFDIR : S_IFREG);
   }
 
   private adoptTimeout(seconds: number): void {

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { NDX_DONE, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { NDX_DONE } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { type BlockDigest, createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
@@ -90,10 +90,9 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
 function tellDeletions(session: Session, context: ItemContext): void {
   const { options: o, log, onDeleted } = session;
   const format = o.serverLogFormat === '' ? null : new ItemFormat(o.serverLogFormat, context);
-  session.onDeleted = (path) => {
-    onDeleted?.(path);
-    const isDir = path.endsWith('\0');
-    const line = deletedLine(isDir ? path.slice(0, -1) : path, isDir ? S_IFDIR : S_IFREG, o, format);
+  session.onDeleted = (path, mode) => {
+    onDeleted?.(path, mode);
+    const line = deletedLine(path, mode, o, format);
     if (line !== '') log.client(line);
   };
 }

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { Compat, Exit, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
+import { Compat, Exit, Msg } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
@@ -177,11 +177,7 @@ function logItems(session: Session, request: ServeRequest, module: ServedModule,
   const { transferLog } = module;
   if (transferLog === null || session.options.dryRun) return;
   const format = new ItemFormat(transferLog.format, context);
-  session.onDeleted = (path) => {
-    const isDir = path.endsWith('\0');
-    const name = isDir ? path.slice(0, -1) : path;
-    transferLog.log.info(loggedDeletion(name, isDir ? S_IFDIR : S_IFREG, format));
-  };
+  session.onDeleted = (name, mode) => transferLog.log.info(loggedDeletion(name, mode, format));
 }
 
 /** A daemon's closing line about one session. */

@@ -69,6 +69,8 @@ export interface Options {
   copyUnsafeLinks: boolean;
   safeLinks: boolean;
   mungeLinks: boolean;
+  /** Links of other users are followed in the paths that the command line names. */
+  insecureLinks: boolean;
   copyDirlinks: boolean;
   keepDirlinks: boolean;
   hardLinks: boolean;

@@ -6,8 +6,18 @@ import { Rule, RuleFlag, SIDES } from './rule.js';
 
 /** Gives the content of rule files. */
 export interface FilterReader {
-  /** Content of a filter or merge file, null when it does not exist; throws RsyncError otherwise. */
+  /** Content of a filter or merge file, null when it does not exist; throws UnreadableRules or RsyncError otherwise. */
   read(path: ByteString): Buffer | null;
+}
+
+/** Why a file of rules cannot be read, such as `Permission denied (13)`; `notice` is what is to be said before that. */
+export class UnreadableRules extends Error {
+  constructor(
+    readonly reason: string,
+    readonly notice = '',
+  ) {
+    super(reason);
+  }
 }
 
 /** What holds for every rule that one filter list reads. */
@@ -128,12 +138,13 @@ function addPattern(flags: number, text: ByteString, out: RuleTarget, c: LoadCon
 }
 
 /** A file that was not named on the command line may be missing or closed to us. */
-function readRules(path: ByteString, c: LoadContext): Buffer | null {
+function readRules(path: ByteString, c: LoadContext): Buffer | UnreadableRules {
   try {
-    return c.reader.read(path);
+    return c.reader.read(path) ?? new UnreadableRules('No such file or directory (2)');
   } catch (error) {
+    if (error instanceof UnreadableRules) return error;
     if (c.fatal) throw error;
-    return null;
+    return new UnreadableRules('');
   }
 }
 
@@ -154,11 +165,12 @@ export function loadFile(path: ByteString, out: RuleTarget, c: LoadContext, show
     return;
   }
   const content = readRules(path, c);
-  if (content === null) {
+  if (content instanceof UnreadableRules) {
     if (!c.fatal) return;
     const what = `failed to open ${c.template & RuleFlag.INCLUDE ? 'in' : 'ex'}clude file`;
     if (fromFile) throw new RsyncError(Exit.FILEIO, `${what} ${shown}`);
-    throw new RsyncError(Exit.FILEIO, `rsync: [${settings.who}] ${what} ${path}: No such file or directory (2)`);
+    const { notice, reason } = content;
+    throw new RsyncError(Exit.FILEIO, `${notice}rsync: [${settings.who}] ${what} ${path}: ${reason}`);
   }
   const words = (c.template & RuleFlag.WORDS) !== 0;
   const inner: RuleSource = {

@@ -10,7 +10,6 @@ export interface CommandOptions extends Options, GivenOptions {
   copyAs: ByteString;
   /** The receiver makes no devices and special files. */
   dropDevices: boolean;
-  insecureLinks: boolean;
   confineRoot: ByteString;
   /** Changes of the sources are sent as they happen. */
   watch: boolean;

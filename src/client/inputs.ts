@@ -1,7 +1,7 @@
 import type { FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
-import { buildFilters, plainFilterReader } from '../transfer/filters.js';
+import { buildFilters, filterReader } from '../transfer/filters.js';
 import { readNamesFile } from '../transfer/names.js';
 import type { Job } from './target.js';
 
@@ -33,7 +33,7 @@ function readOnce(from: FilterReader): FilterReader {
  * is opened. Errors: exit code 1 or 11, in the name of the client.
  */
 export function readInputs(o: CommandOptions, job: Job): RunInputs {
-  const rules = readOnce(plainFilterReader);
+  const rules = readOnce(filterReader(o));
   buildFilters({
     options: o,
     protocol: o.protocol,
@@ -44,6 +44,6 @@ export function readInputs(o: CommandOptions, job: Job): RunInputs {
     report: () => {},
     trace: () => {},
   });
-  const names = o.filesFrom !== '' && job.filesFromRemote === '' ? readNamesFile(o.filesFrom) : null;
+  const names = o.filesFrom !== '' && job.filesFromRemote === '' ? readNamesFile(o.filesFrom, o) : null;
   return { names, rules };
 }

@@ -3,7 +3,9 @@ import tty from 'node:tty';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString, Options } from '../../protocol/options.js';
+import { checkOperatorPath } from '../files/operator-path.js';
 import { errnoText } from '../report/errno.js';
+import { foreignLink } from '../report/messages.js';
 
 const MAX_PASSWORD = 511;
 
@@ -15,7 +17,7 @@ export function defaultUser(): ByteString {
 /** The password for a daemon: --password-file, RSYNC_PASSWORD, or a question on the terminal (section 2). */
 export async function readPassword(o: Options): Promise<Buffer> {
   if (o.password !== undefined) return Buffer.from(o.password, 'latin1');
-  if (o.passwordFile !== '') return fromFile(o.passwordFile);
+  if (o.passwordFile !== '') return fromFile(o.passwordFile, o);
   const { RSYNC_PASSWORD } = process.env;
   if (RSYNC_PASSWORD !== undefined) return Buffer.from(RSYNC_PASSWORD);
   const typed = await askTerminal('Password: ');
@@ -25,17 +27,21 @@ export async function readPassword(o: Options): Promise<Buffer> {
 }
 
 /** First line of a file that nobody else may read. Exit code 1, as every fault of it is the user's. */
-function fromFile(path: ByteString): Buffer {
+function fromFile(path: ByteString, o: Options): Buffer {
   const name = Buffer.from(path, 'latin1');
   let content: Buffer;
   if (path === '-') {
     content = fs.readFileSync(0);
   } else {
     let fd: number;
+    let notice = '';
     try {
+      checkOperatorPath(path, o, () => {
+        notice = foreignLink();
+      });
       fd = fs.openSync(name, 'r');
     } catch (error) {
-      throw new RsyncError(Exit.SYNTAX, `rsync: could not open password file ${path}: ${errnoText(error)}`);
+      throw new RsyncError(Exit.SYNTAX, `${notice}rsync: could not open password file ${path}: ${errnoText(error)}`);
     }
     try {
       const st = fs.fstatSync(fd);

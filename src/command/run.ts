@@ -6,11 +6,11 @@ import { runClient } from '../client/client.js';
 import { TargetError } from '../client/target.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
-import { FileLog } from '../report/file-log.js';
-import { ConsoleLog, logLines } from '../report/log.js';
+import { logLines } from '../report/log.js';
 import { Output } from '../report/output.js';
 import type { Session } from '../session/session.js';
 import { interruption } from '../transport/interrupt.js';
+import { openClientLog } from './client-log.js';
 
 /** Runs a command line of the program and returns its exit code. */
 export async function runCommand(argv: ByteString[]): Promise<number> {
@@ -59,12 +59,7 @@ function complain(error: unknown, role: string): number {
 async function runTransfer(o: CommandOptions): Promise<number> {
   const missing = unsupportedOption(o);
   if (missing !== null) return complain(new RsyncError(Exit.UNSUPPORTED, missing), 'client');
-  let log: ConsoleLog;
-  try {
-    log = new ConsoleLog(o, o.logFile === '' ? null : new FileLog(o.logFile));
-  } catch (error) {
-    return complain(error, 'client');
-  }
+  const log = openClientLog(o);
   let session: Session | null = null;
   let role = 'client';
   const interrupted = interruption();

@@ -8,8 +8,8 @@ import { createMirror } from '../live/mirror.js';
 import { checkMirrored } from '../live/target-options.js';
 import type { Mirror, MirrorSpec } from '../live/types.js';
 import { exitLine } from '../report/exit.js';
-import { FileLog } from '../report/file-log.js';
-import { ConsoleLog, logLines } from '../report/log.js';
+import { type ConsoleLog, logLines } from '../report/log.js';
+import { openClientLog } from './client-log.js';
 
 type LogKind = 'info' | 'warning' | 'error';
 
@@ -22,7 +22,7 @@ export async function runWatch(
   let log: ConsoleLog;
   try {
     checkMirrored(o);
-    log = new ConsoleLog(o, o.logFile === '' ? null : new FileLog(o.logFile));
+    log = openClientLog(o);
   } catch (error) {
     return complain(error, 'client');
   }

@@ -113,10 +113,13 @@ export class Root {
     private readonly followInside: boolean,
     /** What absolute paths are resolved in; null: a confined tree has none. */
     private readonly outer: Root | null = null,
+    /** Plain: looks at paths that only options name, because they lead out of the tree. */
+    private readonly guard: ((path: ByteString) => void) | null = null,
   ) {}
 
-  static plain(path: ByteString): Root {
-    return new Root(bytes(path === '' ? '.' : path), false, true);
+  /** `guard` throws for an absolute path, or one that begins with `..`, that is not to be entered. */
+  static plain(path: ByteString, guard: ((path: ByteString) => void) | null = null): Root {
+    return new Root(bytes(path === '' ? '.' : path), false, true, null, guard);
   }
 
   /**
@@ -237,6 +240,7 @@ export class Root {
 
   private plainPrefix(rel: ByteString): Buffer {
     const path = rel === '' ? this.base : rel.startsWith('/') ? bytes(rel) : this.join(rel);
+    if (this.guard !== null && /^(\/|\.\.(\/|$))/.test(rel)) this.guard(path.toString('latin1'));
     return path.at(-1) === SLASH ? path : Buffer.concat([path, Buffer.of(SLASH)]);
   }
 

@@ -29,7 +29,8 @@ export class Complaints {
   noTemp(path: ByteString, error: unknown): void {
     const { dir, name } = splitPath(path);
     const { tempDir } = this.receiving.session.options;
-    this.failed('mkstemp', join(tempDir || dir, `.${name.toString('latin1')}.XXXXXX`), error);
+    const text = name.toString('latin1');
+    this.failed('mkstemp', tempDir === '' ? join(dir, `.${text}.XXXXXX`) : join(tempDir, `${text}.XXXXXX`), error);
   }
 
   /** What a run ends with whose file cannot be written. */

@@ -1,6 +1,8 @@
 import fs from 'node:fs';
-import { IoError } from '../../protocol/constants.js';
+import { Exit, IoError } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import type { Backup } from '../files/backup.js';
 import { makeDirectories } from '../files/directories.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { splitPath, type TempFile } from '../files/temp.js';
@@ -53,10 +55,16 @@ export class KeptFiles {
     this.delayed.push({ ndx, row, name, kept });
   }
 
-  /** Keeps what is about to be replaced, if there is anything. */
+  /** Keeps what is about to be replaced, if there is anything. A run that cannot do so ends: exit code 11. */
   backUp(name: ByteString): void {
     const { parts } = this.receiving;
-    if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) parts.backup!.keep(name);
+    const backup = parts.backup as Backup;
+    try {
+      if (lstatInto(parts.root.path(name), this.before) === 0 && this.before.exists) backup.keep(name);
+    } catch (error) {
+      const names = `${this.receiving.fullName(name)} -> "${backup.nameFor(name)}"`;
+      throw new RsyncError(Exit.FILEIO, `rsync: [receiver] keep_backup failed: ${names}: ${errnoText(error)}`);
+    }
   }
 
   private removeKept(kept: ByteString): void {
@@ -81,6 +89,7 @@ export class KeptFiles {
         placed(ndx, row);
         fs.rmdirSync(parts.root.path(splitPath(kept).dir));
       } catch (error) {
+        if (error instanceof RsyncError) throw error;
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOTEMPTY' || code === 'EEXIST') continue;
         const shown = this.receiving.fullName(name);

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { flength, type SumHead } from '../../protocol/delta/blocks.js';
+import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
 import type { AttributeKind } from '../files/attrs.js';
@@ -342,8 +343,9 @@ export class Landing {
       this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
       return 'ok';
     } catch (error) {
-      this.complaints.failed('rename', this.nameOf(place), error);
       temp.discard();
+      if (error instanceof RsyncError) throw error;
+      this.complaints.failed('rename', this.nameOf(place), error);
       return 'failed';
     }
   }

@@ -17,6 +17,14 @@ export function fullName(name: ByteString, currentDir: ByteString, module: ByteS
   return module === null ? `"${absolute}"` : `"${absolute}" (in ${module})`;
 }
 
+/** A path of the command line leads through a link of another user; error(). */
+export function foreignLink(): string {
+  return (
+    'refusing to follow a symlink owned by an untrusted user; use --insecure-links locally or ' +
+    '"insecure links = yes" in a daemon module ONLY if every path component is trusted\n'
+  );
+}
+
 // --- the file list -------------------------------------------------------------------------------------------------
 
 /** --info=flist1 of an incremental run, at its start; client(). */

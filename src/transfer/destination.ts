@@ -3,11 +3,12 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { checkOperatorPath } from '../files/operator-path.js';
 import { Root } from '../files/root.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
-import { createdDirectory, createdPath, fullName } from '../report/messages.js';
+import { createdDirectory, createdPath, foreignLink, fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Where received files go. */
@@ -72,7 +73,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
     if (!o.dryRun) makeDirectory(base, whole, relative, shownName(whole.replace(/(.)\/+$/, '$1')));
     markCreated(session);
     if (tellsCreation(session)) log.info(createdDirectory(base.confined === null ? name : tidy(relative)));
-    return inside(session, base, whole, relative, null, o.dryRun);
+    return inside(session, base, whole.replace(/(.)\/+$/, '$1'), relative, null, o.dryRun, '#2');
   }
   const slash = whole.replace(/\/+$/, '').lastIndexOf('/');
   const parent = slash <= 0 ? '/' : whole.slice(0, slash);
@@ -146,8 +147,22 @@ function lookAtLink(confined: Root, whole: ByteString, relative: ByteString, st:
   }
 }
 
-function cannotEnter(whole: ByteString, error: unknown): RsyncError {
-  return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#1 "${whole}" failed: ${errnoText(error)}`);
+function cannotEnter(whole: ByteString, error: unknown, step = '#1'): RsyncError {
+  return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir${step} "${whole}" failed: ${errnoText(error)}`);
+}
+
+/** What looks after the paths of a command line; a module has its own root, and a daemon's configuration is trusted. */
+function guardOf({ options: o, log }: Session, base: DestinationBase): ((path: ByteString) => void) | null {
+  if (base.isModule === true) return null;
+  return (path) => checkOperatorPath(path, o, () => log.error(foreignLink()));
+}
+
+function enter(guard: ((path: ByteString) => void) | null, whole: ByteString, step: string): void {
+  try {
+    guard?.(whole);
+  } catch (error) {
+    throw cannotEnter(whole, error, step);
+  }
 }
 
 function inside(
@@ -157,11 +172,18 @@ function inside(
   relative: ByteString,
   localName: ByteString | null,
   missing: boolean,
+  /** Which one of rsync's steps into the destination it is. */
+  step: string = localName === null ? '#1' : '#3',
 ): Destination {
   const shown = whole.length > 1 ? whole.replace(/\/+$/, '').replace(/\/\.$/, '') || '/' : whole;
   const below = base.isModule === true ? tidy(relative) : '';
   const { confined } = base;
-  if (confined === null) return { root: Root.plain(shown), shown, localName, missing, below };
+  if (confined === null) {
+    const guard = guardOf(session, base);
+    // A dry run has nothing to enter yet.
+    if (!missing) enter(guard, whole, step);
+    return { root: Root.plain(shown, guard), shown, localName, missing, below };
+  }
   if (missing) return { root: Root.nowhere(confined), shown, localName, missing, below };
   try {
     // The tree is opened through the descriptor that is held. Links in it are followed only if -K asks for that.

@@ -1,11 +1,12 @@
 import fs from 'node:fs';
-import { Exit } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
+import { UnreadableRules } from '../../protocol/filter/load.js';
 import { RuleFlag } from '../../protocol/filter/rule.js';
 import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import { errnoText } from '../report/errno.js';
-import { filtered } from '../report/messages.js';
+import { leadsThroughForeignLink } from '../files/operator-path.js';
+import { Errno } from '../libc/errno.js';
+import { errnoText, strerror } from '../report/errno.js';
+import { filtered, foreignLink } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Reads filter files by their path as given; null when there is none. */
@@ -15,10 +16,23 @@ export const plainFilterReader: FilterReader = {
       return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw new RsyncError(Exit.FILEIO, `failed to open filter file ${path}: ${errnoText(error)}`);
+      throw new UnreadableRules(errnoText(error));
     }
   },
 };
+
+/** The same for the files that a command line names: no way to them leads through a link of another user. */
+const guardedFilterReader: FilterReader = {
+  read(path: ByteString): Buffer | null {
+    if (!leadsThroughForeignLink(path)) return plainFilterReader.read(path);
+    throw new UnreadableRules(`${strerror(Errno.ELOOP)} (${Errno.ELOOP})`, foreignLink());
+  },
+};
+
+/** How the files are read that a command line names. */
+export function filterReader(o: Options): FilterReader {
+  return o.insecureLinks ? plainFilterReader : guardedFilterReader;
+}
 
 export interface FilterSetup {
   options: Options;
@@ -40,7 +54,7 @@ export function buildFilters(s: FilterSetup): FilterList {
     side: s.side,
     protocol: s.protocol,
     deleteExcluded: o.deleteExcluded,
-    reader: s.reader ?? plainFilterReader,
+    reader: s.reader ?? filterReader(o),
     from0: o.from0,
     cvs:
       s.isServer && !s.isLocal && s.reader !== undefined

@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import { Exit, MAX_PATH } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
-import type { ByteString } from '../../protocol/options.js';
+import type { ByteString, Options } from '../../protocol/options.js';
+import { checkOperatorPath } from '../files/operator-path.js';
 import { errnoText } from '../report/errno.js';
+import { foreignLink } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import { sanitizePath } from './module-paths.js';
 
@@ -21,13 +23,17 @@ function below(name: ByteString): ByteString {
 }
 
 /** Reads a list of names; '-' is standard input. Exit code 1 when it cannot be read. */
-export function readNamesFile(path: ByteString): Buffer {
+export function readNamesFile(path: ByteString, o: Options): Buffer {
+  let notice = '';
   try {
+    checkOperatorPath(path, o, () => {
+      notice = foreignLink();
+    });
     return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
   } catch (error) {
     throw new RsyncError(
       Exit.SYNTAX,
-      `rsync: failed to open files-from file ${path}: ${errnoText(error).replace(/ \(\d+\)$/, '')}`,
+      `${notice}rsync: failed to open files-from file ${path}: ${errnoText(error).replace(/ \(\d+\)$/, '')}`,
     );
   }
 }

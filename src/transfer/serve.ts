@@ -128,7 +128,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     return;
   }
   if (o.filesFrom !== '' && o.filesFrom !== '-') {
-    forwardNames(session, splitNames(readNames(o.filesFrom, module), o.from0, false));
+    forwardNames(session, splitNames(readNames(o, module), o.from0, false));
   }
   await runReceivingSide(session, {
     dest: request.paths[0] ?? '.',
@@ -200,8 +200,7 @@ function sourcesOf(session: Session, request: ServeRequest) {
   if (o.filesFrom === '') return { sources: request.paths.map((p) => (p === '' ? '.' : p)), names: null };
   const sources = [request.paths[0] ?? '.'];
   const { module } = request;
-  const names =
-    o.filesFrom === '-' ? receiveNames(session) : toAsync(splitNames(readNames(o.filesFrom, module), o.from0, true));
+  const names = o.filesFrom === '-' ? receiveNames(session) : toAsync(splitNames(readNames(o, module), o.from0, true));
   return { sources, names: module === null ? names : insideModule(names) };
 }
 
@@ -211,8 +210,9 @@ async function* insideModule(names: AsyncIterable<ByteString>): AsyncGenerator<B
 }
 
 /** A list of names on this server; a daemon's client gets those of its module only. Exit code 1 without it. */
-function readNames(path: ByteString, module: ServedModule | null): Buffer {
-  if (module === null) return readNamesFile(path);
+function readNames(o: Options, module: ServedModule | null): Buffer {
+  const path = o.filesFrom;
+  if (module === null) return readNamesFile(path, o);
   if (hidesOf(module)?.(modulePath(path).slice(1), false)) throw rejectedOptions();
   const content = readInModule(path, module);
   if (content !== null) return content;

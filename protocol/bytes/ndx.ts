@@ -5,7 +5,8 @@ import type { ByteWriter } from './writer.js';
 
 /** File indexes (5.7): int32 below protocol 30, delta coded from there on. One object per direction and session. */
 export class NdxWriter {
-  private positive = -1;
+  /** The last index that was not negative; for who writes indexes in other ways, too. */
+  positive = -1;
   private negative = 1;
 
   constructor(private readonly protocol: number) {}
@@ -52,7 +53,8 @@ export class NdxWriter {
 }
 
 export class NdxReader {
-  private positive = -1;
+  /** The last index that was not negative; for who reads indexes in other ways, too. */
+  positive = -1;
   private negative = 1;
 
   constructor(private readonly protocol: number) {}

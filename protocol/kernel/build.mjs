@@ -1,4 +1,4 @@
-// Compiles assembly/ and writes bytes.gen.ts and list-bytes.gen.ts. Run it after every change there; `--check` only
+// Compiles assembly/ and writes the .gen.ts files. Run it after every change there; `--check` only
 // compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const KERNELS = [
   { source: 'index.ts', target: 'bytes.gen.ts', name: 'KERNEL_BYTES', pages: 1 },
   { source: 'list/index.ts', target: 'list-bytes.gen.ts', name: 'LIST_KERNEL_BYTES', pages: 4 },
+  { source: 'answer/index.ts', target: 'answer-bytes.gen.ts', name: 'ANSWER_KERNEL_BYTES', pages: 2 },
 ];
 
 for (const kernel of KERNELS) await compile(kernel);

@@ -1,4 +1,5 @@
 import { closeSync, fchmodSync, openSync, readSync } from 'node:fs';
+import type { FileCalls } from '../../protocol/kernel/answer-kernel.js';
 import { systemError } from './errno.js';
 import type { KoffiFunction } from './koffi.js';
 import { addressOf, bind, fillHeldPath, lastErrno, libcLoaded } from './libc.js';
@@ -102,4 +103,17 @@ export function copyShared(data: Uint8Array, from: number, to: number, into: Uin
   const fits = from >= 0 && from < to && to <= data.length && at >= 0 && at + to - from <= into.length;
   if (c === null || !fits || data.length < LARGE) into.set(data.subarray(from, to), at);
   else c.memcpy(shared.of(into) + at, local.of(data) + from, to - from);
+}
+
+let fileCalls: FileCalls | null = null;
+
+/** The C library's functions for kernels that read files themselves; only when `libcLoaded()`. */
+export function callsForKernel(): FileCalls {
+  fileCalls ??= {
+    openat: bind('int openat(int dir, uintptr_t name, int flags)'),
+    statx: bind('int statx(int dir, uintptr_t name, int flags, unsigned int mask, uintptr_t out)'),
+    read: bind('int64_t read(int fd, uintptr_t to, size_t length)'),
+    close: bind('int close(int fd)'),
+  };
+  return fileCalls;
 }

@@ -81,6 +81,11 @@ export class RawPlace {
     return this.open(this.dir, name, flags);
   }
 
+  /** The directory's descriptor; only when it `isHeld`. */
+  get fd(): number {
+    return this.dir;
+  }
+
   /** True when the directory is open here or at others; opens it if need be. */
   get isHeld(): boolean {
     if (this.prefix > 0) this.hold();

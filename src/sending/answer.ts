@@ -30,7 +30,7 @@ export class Answer {
   readonly item = new ItemHeader();
   private readonly sums = new BlockSums();
   private readonly stat = new FileStat();
-  private readonly sources: SourceFiles;
+  readonly sources: SourceFiles;
   /** Row of `item`, and the head of its sums while these are being read. */
   private row = -1;
   private head: SumHead | null = null;

@@ -13,6 +13,7 @@ import { Pace } from '../session/pace.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { Answer, Wait } from './answer.js';
+import { AnswerRuns } from './answer-runs.js';
 import { createFileSender } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
@@ -29,6 +30,9 @@ export class Sender {
   private current: Segment | null = null;
   private files!: FileSender;
   private answer!: Answer;
+  private runs: AnswerRuns | null = null;
+  /** The last step was a run of answers, and not one of many short ones. */
+  private hasRun = false;
   private next: number = Next.INDEX;
   /** Index of the last request. */
   private ndx = 0;
@@ -50,7 +54,9 @@ export class Sender {
     if (this.isPrepared) return;
     this.isPrepared = true;
     this.files = await createFileSender(this.session);
-    this.answer = new Answer(this.session, this.scanner, this.itemLog, this.progress, this.files);
+    const { session, scanner, itemLog, progress, files } = this;
+    this.answer = new Answer(session, scanner, itemLog, progress, files);
+    this.runs = AnswerRuns.create(session, itemLog, scanner, progress, files, this.answer.sources);
   }
 
   /** Runs until the receiving side has finished its last phase. Statistics and goodbye are the caller's. */
@@ -132,7 +138,7 @@ export class Sender {
     const { connection } = this.session;
     for (;;) {
       if (connection.congested) return Wait.OUTPUT;
-      if (this.next === Next.DATA ? this.pace.dueNow() : this.pace.due()) return Wait.REST;
+      if (this.next === Next.DATA || this.hasRun ? this.pace.dueNow() : this.pace.due()) return Wait.REST;
       const wait = this.proceed();
       if (wait !== Wait.NOTHING) return wait;
     }
@@ -176,6 +182,7 @@ export class Sender {
     const { session } = this;
     const { reader } = session.connection;
     if (session.incremental && this.lists.isShort(this.current)) return Wait.LISTS;
+    if (this.takeRun()) return Wait.NOTHING;
     reader.begin();
     const ndx = session.ndxIn.read(reader);
     if (!reader.done()) return Wait.INPUT;
@@ -183,6 +190,15 @@ export class Sender {
     if (ndx === NDX_DONE) return this.answerDone() ? Wait.END : Wait.NOTHING;
     this.next = ndx === NDX_DEL_STATS ? Next.DEL_STATS : Next.ITEM;
     return Wait.NOTHING;
+  }
+
+  /** Answers the next requests together; false when the next one is to be answered by itself. */
+  private takeRun(): boolean {
+    const segment = this.runs === null || this.phase >= 2 ? null : this.runs.next();
+    this.hasRun = segment !== null;
+    if (segment === null) return false;
+    this.current = segment;
+    return true;
   }
 
   /** One NDX_DONE: the end of a list or of a phase (13.1). True when it ends the loop. */

@@ -38,6 +38,18 @@ export class SourceFiles {
     return fd;
   }
 
+  /** The descriptor of a row's directory, to open files in until the next call; -1 when there is none. */
+  heldDirectory(row: number): number {
+    if (!libcLoaded() || this.scanner.mayFollow) return -1;
+    this.place ??= new RawPlace();
+    return this.goesTo(this.place, row) && this.place.isHeld ? this.place.fd : -1;
+  }
+
+  /** The directory lies in a confined tree: names in it are to be checked. */
+  get isConfined(): boolean {
+    return this.dir !== null;
+  }
+
   /** Goes to the directory of a row; false when it cannot be reached. */
   private goesTo(place: RawPlace, row: number): boolean {
     const base = this.scanner.baseOf(row);

@@ -15,9 +15,10 @@ export function allowLessInlining(): void {
   isAllowed = true;
 }
 
-/** To be called for each file. */
-export function countTransferred(): void {
-  if (++transferred === MANY && isAllowed) limitInlining();
+/** To be called for each file, or for several. */
+export function countTransferred(count = 1): void {
+  if (transferred < MANY && transferred + count >= MANY && isAllowed) limitInlining();
+  transferred += count;
 }
 
 function limitInlining(): void {

@@ -78,6 +78,11 @@ export class HandOver {
     this.wake();
   }
 
+  /** Files that the sender may give before it has to wait. */
+  get room(): number {
+    return this.closed ? 0 : Math.max(0, MOST - 1 - this.count - this.passed);
+  }
+
   /** True when the sender has to wait before it gives more. */
   get isFull(): boolean {
     return this.count + this.passed >= MOST && !this.closed;

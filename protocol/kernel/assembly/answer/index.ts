@@ -1,0 +1,2 @@
+export { begin, openFiles, sendFiles } from './files';
+export { readRequests } from './requests';

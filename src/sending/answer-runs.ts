@@ -1,0 +1,237 @@
+import { CHUNK_SIZE, Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
+import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import {
+  ANSWER_ROWS,
+  AnswerKernel,
+  AnswerPlace,
+  AnswerState,
+  REQUEST_BYTES,
+  REQUESTS_ROOM,
+} from '../../protocol/kernel/answer-kernel.js';
+import { checkName } from '../files/root.js';
+import { callsForKernel } from '../libc/files.js';
+import { addressOf, libcLoaded } from '../libc/libc.js';
+import type { Progress } from '../report/progress.js';
+import { handsOver, streamLength } from '../session/hand-over.js';
+import { countTransferred } from '../session/inlining.js';
+import type { ItemLog } from '../session/item-log.js';
+import type { Session } from '../session/session.js';
+import type { FileSender } from './file-sender.js';
+import type { Scanner } from './scan.js';
+import type { SourceFiles } from './source-files.js';
+
+/** Requests that are answered one by one first: for a few, the kernel would not be worth its start. */
+const FIRST = 100;
+/** Requests that go the other way after one that was not plain, when there is one after the other: twice as many each time. */
+const LONGEST_PAUSE = 32;
+/** Item flags and sum head of a plain request. */
+const REST_BYTES = 18;
+const CLOSE_ON_EXEC = 0o2000000;
+/** Largest file that is handed over in a run: sizes have 31 bits there. */
+const LARGEST = 0x7fff_ffff;
+
+/** Whether requests of this run may be answered by `AnswerRuns`: nothing but the statistics wants to know about a file. */
+function takesRuns(session: Session, itemLog: ItemLog, scanner: Scanner, progress: Progress | null): boolean {
+  const { options: o, algorithms, protocol } = session;
+  return (
+    protocol >= 30 &&
+    itemLog.isSilent &&
+    progress === null &&
+    !o.dryRun &&
+    o.append === 0 &&
+    !o.removeSourceFiles &&
+    !scanner.mayFollow &&
+    algorithms.compression === 'none' &&
+    (algorithms.transferSum === 'xxh128' || handsOver(session, itemLog))
+  );
+}
+
+/**
+ * Answers requests for whole small files in runs, as far as they follow each other in the reader's window: a kernel reads the
+ * requests, opens and reads the files, and writes the answers. What is not plain is left to `Answer`, which does it again
+ * from the start: a file that cannot be opened, is not what was listed, or is large.
+ */
+export class AnswerRuns {
+  private kernel: AnswerKernel | null = null;
+  /** Where the kernel's memory is. */
+  private memory = 0;
+  private pause = FIRST;
+  private nextPause = 0;
+  private readonly handsOver: boolean;
+  // The run: its list, chunk, place of the rows in that, and what its requests say.
+  private segment!: Segment;
+  private chunk!: Chunk;
+  private readonly places = new Int32Array(ANSWER_ROWS);
+  private iflags = 0;
+
+  /** null where every request has to be answered by itself. */
+  static create(
+    session: Session,
+    itemLog: ItemLog,
+    scanner: Scanner,
+    progress: Progress | null,
+    files: FileSender,
+    sources: SourceFiles,
+  ): AnswerRuns | null {
+    if (!takesRuns(session, itemLog, scanner, progress)) return null;
+    return new AnswerRuns(session, scanner, files, sources, handsOver(session, itemLog));
+  }
+
+  private constructor(
+    private readonly session: Session,
+    private readonly scanner: Scanner,
+    private readonly files: FileSender,
+    private readonly sources: SourceFiles,
+    isLocal: boolean,
+  ) {
+    this.handsOver = isLocal;
+  }
+
+  /** Answers what comes next, as far as it is plain. Returns the list that it was in, null when nothing was answered. */
+  next(): Segment | null {
+    if (this.pause > 0) {
+      this.pause--;
+      return null;
+    }
+    const { reader } = this.session.connection;
+    const length = Math.min(reader.available(), REQUESTS_ROOM);
+    if (length < REQUEST_BYTES || !libcLoaded()) return null;
+    if (this.handsOver && this.session.connection.handOver!.room === 0) return null;
+    const kernel = this.kernel ?? this.start();
+    kernel.bytes.set(reader.buf.subarray(reader.pos, reader.pos + length), AnswerPlace.REQUESTS);
+    kernel.state[AnswerState.LAST_IN] = this.session.ndxIn.positive;
+    kernel.state[AnswerState.LAST_OUT] = this.session.ndxOut.positive;
+    const done = this.answer(kernel, this.findRows(kernel, kernel.wasm.readRequests(length)));
+    if (done === 0) {
+      this.pause = this.nextPause;
+      this.nextPause = Math.min(LONGEST_PAUSE, 2 * this.nextPause + 1);
+      return null;
+    }
+    this.nextPause = 0;
+    this.note(kernel, done);
+    return this.segment;
+  }
+
+  private start(): AnswerKernel {
+    const kernel = new AnswerKernel(callsForKernel());
+    this.memory = addressOf(kernel.bytes);
+    this.kernel = kernel;
+    return kernel;
+  }
+
+  /** Finds the rows of the first requests that are for files of one directory, not sent yet. Returns how many these are. */
+  private findRows(kernel: AnswerKernel, count: number): number {
+    const { list } = this.session;
+    const segment = count === 0 ? null : list.segments.of(kernel.ndxs[0]);
+    if (segment === null || kernel.ndxs[0] < segment.firstNdx) return 0;
+    const { firstNdx } = segment;
+    const end = firstNdx + segment.count;
+    const first = rowAt(segment, kernel.ndxs[0] - firstNdx);
+    const chunk = list.chunkOf(first);
+    const dir = chunk.dir[rowIn(first)];
+    const base = chunk.base.get(rowIn(first));
+    const largest = this.handsOver ? LARGEST : CHUNK_SIZE;
+    const { ndxs, names, sizes } = kernel;
+    this.segment = segment;
+    this.chunk = chunk;
+    let i = 0;
+    for (; i < count && ndxs[i] < end; i++) {
+      const row = rowAt(segment, ndxs[i] - firstNdx);
+      const at = rowIn(row);
+      const size = chunk.size.get(at);
+      if (list.chunkOf(row) !== chunk || chunk.dir[at] !== dir || chunk.base.get(at) !== base) break;
+      if (chunk.flags[at] !== 0 || (chunk.mode[at] & S_IFMT) !== S_IFREG || size > largest) break;
+      this.places[i] = at;
+      names[i] = chunk.nameOffset[at];
+      sizes[i] = size;
+    }
+    return i;
+  }
+
+  /** Answers the first `count` requests, as far as that is possible; returns how many were. */
+  private answer(kernel: AnswerKernel, count: number): number {
+    if (count === 0) return 0;
+    const first = rowAt(this.segment, kernel.ndxs[0] - this.segment.firstNdx);
+    const dir = this.sources.heldDirectory(first);
+    if (dir < 0) return 0;
+    if (this.sources.isConfined) this.checkNames(count);
+    this.iflags = kernel.bytes.readUInt16LE(AnswerPlace.REQUESTS + kernel.ends[0] - REST_BYTES);
+    const arena = addressOf(this.chunk.arena);
+    const openFlags = this.scanner.openFlags(first) | CLOSE_ON_EXEC;
+    return this.handsOver
+      ? this.give(kernel, count, dir, arena, openFlags)
+      : this.send(kernel, count, dir, arena, openFlags);
+  }
+
+  private checkNames(count: number): void {
+    const { arena, nameOffset, nameLength } = this.chunk;
+    for (let i = 0; i < count; i++) {
+      const at = this.places[i];
+      checkName(arena, nameOffset[at], nameOffset[at] + nameLength[at]);
+    }
+  }
+
+  private send(kernel: AnswerKernel, count: number, dir: number, arena: number, openFlags: number): number {
+    const { connection } = this.session;
+    let done = 0;
+    while (done < count && !connection.congested) {
+      const from = done;
+      done = kernel.wasm.sendFiles(from, count, dir, arena, openFlags, this.memory, this.iflags);
+      if (done === from) break;
+      this.write(kernel);
+    }
+    return done;
+  }
+
+  private give(kernel: AnswerKernel, count: number, dir: number, arena: number, openFlags: number): number {
+    const { session } = this;
+    const { connection } = session;
+    const handOver = connection.handOver!;
+    const most = Math.min(count, handOver.room);
+    const done = kernel.wasm.openFiles(0, most, dir, arena, openFlags, this.memory, this.iflags);
+    let carried = 0;
+    for (let i = 0; i < done; i++) {
+      const row = rowAt(this.segment, kernel.ndxs[i] - this.segment.firstNdx);
+      handOver.give(kernel.ndxs[i], row, kernel.fds[i], kernel.sizes[i]);
+      carried += streamLength(session, kernel.sizes[i]);
+    }
+    this.write(kernel);
+    connection.carried(carried, 0);
+    return done;
+  }
+
+  /** Puts the kernel's answers into the outgoing page, in one piece. */
+  private write(kernel: AnswerKernel): void {
+    const used = kernel.state[AnswerState.USED];
+    const { writer } = this.session.connection;
+    writer.ensure(used);
+    writer.buf.set(kernel.bytes.subarray(AnswerPlace.OUT, AnswerPlace.OUT + used), writer.pos);
+    writer.pos += used;
+  }
+
+  /** The first `count` requests are answered. */
+  private note(kernel: AnswerKernel, count: number): void {
+    const { session, files } = this;
+    const { stats, ndxIn, ndxOut } = session;
+    const { reader } = session.connection;
+    const { flags } = this.chunk;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      flags[this.places[i]] = EntryFlag.FILE_SENT;
+      bytes += kernel.sizes[i];
+    }
+    stats.transferredFiles += count;
+    stats.transferredSize += bytes;
+    if ((this.iflags & Item.IS_NEW) !== 0) {
+      stats.created.total += count;
+      stats.created.reg += count;
+    }
+    files.counts.literalBytes += bytes;
+    countTransferred(count);
+    ndxIn.positive = kernel.ndxs[count - 1];
+    ndxOut.positive = kernel.state[AnswerState.LAST_OUT];
+    reader.pos += kernel.ends[count - 1];
+    reader.begin();
+  }
+}

@@ -10,7 +10,7 @@ import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
 import { buildFilters } from '../transfer/filters.js';
 import { announceFailure, asRunError } from '../transfer/goodbye.js';
-import { runReceivingSide, runSendingSide } from '../transfer/roles.js';
+import { runReceivingSide } from '../transfer/roles.js';
 import { cwd, itemContextOf } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
@@ -18,7 +18,10 @@ import type { RunInputs } from './inputs.js';
 import { type BegunRun, begin, type RunHooks } from './run.js';
 import type { Job } from './target.js';
 
-/** Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. */
+/**
+ * Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. The client sends,
+ * also when files are only listed: the lines come back in messages.
+ */
 export async function beginLocal(
   o: CommandOptions,
   job: Job,
@@ -29,23 +32,22 @@ export async function beginLocal(
   if (o.remoteOptions.length > 0) {
     throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
   }
-  const isSender = !o.listOnly || job.direction === 'local';
   const [here, there] = connectMemory();
   const serverOptions: Options = {
     ...o,
     server: true,
-    sender: !isSender,
+    sender: false,
     args: [],
     outFormat: '',
-    clientInfo: capabilityString(o, isSender),
+    clientInfo: capabilityString(o, true),
     // What the client's side does with link targets is enough.
     mungeLinks: false,
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
   const server = serveLocal(serverOptions, job, inputs, there, log);
   server.catch((error: Error) => here.fail(error));
-  const agreement = await agree(here, o, false, isSender, o.protocol);
-  const session = new Session(here, o, log, false, isSender, agreement);
+  const agreement = await agree(here, o, false, true, o.protocol);
+  const session = new Session(here, o, log, false, true, agreement);
   hooks.onSession?.(session);
   try {
     return await begin(session, job, inputs, log, server, hooks);
@@ -64,44 +66,35 @@ async function serveLocal(
   connection: Connection,
   log: ClientLog,
 ): Promise<number> {
-  connection.role = o.sender ? 'sender' : 'Receiver';
-  const agreement = await agree(connection, o, true, o.sender, o.protocol);
+  connection.role = 'Receiver';
+  const agreement = await agree(connection, o, true, false, o.protocol);
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
-  const session = new Session(connection, o, wireLog, true, o.sender, agreement);
-  const side = o.sender ? 'sender' : 'receiver';
+  const session = new Session(connection, o, wireLog, true, false, agreement);
   const filters = buildFilters({
     options: o,
     protocol: session.protocol,
-    side,
+    side: 'receiver',
     isServer: true,
     isLocal: true,
     reader: inputs.rules,
     report: (text) => log.warning(`${text}\n`),
     trace: (text) => session.log.info(text),
   });
-  const shared = {
-    filters,
-    itemContext: itemContextOf(session, null),
-    transferLog: null,
-    progress: null,
-    announcer: null,
-    idsByNumber: false,
-  };
   try {
     session.startFrames();
-    if (o.sender) {
-      const sources = job.sources.map((s) => s.path);
-      await runSendingSide(session, { ...shared, sources, names: null, moduleFilters: null, cwd: cwd(), root: null });
-    } else {
-      await runReceivingSide(session, {
-        ...shared,
-        dest: job.dest?.kind === 'local' ? job.dest.path : '.',
-        base: { cwd: cwd(), confined: null },
-        moduleChmod: [],
-        isLocal: true,
-        guard: new ListGuard(null, null, o.mungeLinks ? 'munged' : 'kept'),
-      });
-    }
+    await runReceivingSide(session, {
+      dest: job.dest?.kind === 'local' ? job.dest.path : '.',
+      base: { cwd: cwd(), confined: null },
+      filters,
+      itemContext: itemContextOf(session, null),
+      moduleChmod: [],
+      idsByNumber: false,
+      transferLog: null,
+      progress: null,
+      announcer: null,
+      isLocal: true,
+      guard: new ListGuard(null, null, 'kept'),
+    });
     connection.finish();
     return session.exitCode();
   } catch (thrown) {

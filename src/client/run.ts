@@ -160,8 +160,7 @@ async function send(run: BegunRun, context: ItemContext, what: WhatToList | null
 async function receive(run: BegunRun, context: ItemContext): Promise<void> {
   const { session, job, inputs, filters } = run;
   const { options: o } = session;
-  const isLocal = run.server !== null;
-  const names = inputs.names !== null && !isLocal ? splitNames(inputs.names, o.from0, false) : null;
+  const names = inputs.names !== null ? splitNames(inputs.names, o.from0, false) : null;
   if (names !== null) forwardNames(session, names);
   await runReceivingSide(session, {
     ...printing(run, context),
@@ -169,8 +168,8 @@ async function receive(run: BegunRun, context: ItemContext): Promise<void> {
     base: { cwd: cwd(), confined: null },
     filters,
     moduleChmod: [],
-    isLocal,
-    guard: guardOf(o, job, filters, names, isLocal),
+    isLocal: false,
+    guard: guardOf(o, job, filters, names),
   });
 }
 
@@ -183,15 +182,9 @@ function sourcesOf({ session, job, inputs }: BegunRun) {
 }
 
 /** What the client looks for in the lists of a sender: a remote one is not trusted unless --trust-sender says so. */
-function guardOf(
-  o: Options,
-  job: Job,
-  filters: FilterList,
-  names: readonly ByteString[] | null,
-  isLocal: boolean,
-): ListGuard {
+function guardOf(o: Options, job: Job, filters: FilterList, names: readonly ByteString[] | null): ListGuard {
   const targets = o.mungeLinks ? 'munged' : 'kept';
-  if (isLocal || o.trustSender) return new ListGuard(null, null, targets);
+  if (o.trustSender) return new ListGuard(null, null, targets);
   const rules = filters.sendersScope();
   // With --old-args the far shell takes the arguments apart, and a list of names over there is not known here.
   if (o.oldArgs > 0 || job.filesFromRemote !== '') return new ListGuard(null, rules, targets);

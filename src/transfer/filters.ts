@@ -15,7 +15,10 @@ export const plainFilterReader: FilterReader = {
     try {
       return path === '-' ? fs.readFileSync(0) : fs.readFileSync(Buffer.from(path, 'latin1'));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return null;
+      // A directory can be opened like a file; it has no rules.
+      if (code === 'EISDIR') return Buffer.alloc(0);
       throw new UnreadableRules(errnoText(error));
     }
   },

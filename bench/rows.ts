@@ -12,7 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { PROJECT } from '../test/lib/project.js';
 import { Random } from '../test/lib/random.js';
 
@@ -132,12 +132,13 @@ const smallPush = (dir: string): void => {
 
 const largeFile = largePair((source, _basis, scale) => large(source, scale, 2));
 
+/** What is no source among what is installed: programs for machines, and what tools keep for themselves. */
+const NO_SOURCES = new Set(['@biomejs', '@esbuild', '@koromix', '.cache']);
+
 /** Sources of programs: what is installed for building this one. */
 function sourceTree(dir: string): void {
-  for (const name of ['typescript', 'esbuild', '@types', 'fast-check', 'yargs', 'tap-parser', 'react', 'yaml']) {
-    const from = join(PROJECT, 'node_modules', name);
-    if (existsSync(from)) cpSync(from, join(dir, name), { recursive: true });
-  }
+  const filter = (path: string): boolean => !NO_SOURCES.has(basename(path)) && !path.endsWith('.node');
+  cpSync(join(PROJECT, 'node_modules'), dir, { recursive: true, verbatimSymlinks: true, filter });
 }
 
 export function emptyFiles(dir: string, scale: number): void {
@@ -217,7 +218,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'source-z',
-    about: 'a source tree with -z',
+    about: 'a source tree (node_modules without binaries) with -z',
     direction: 'push',
     args: ['-az'],
     source: sourceTree,

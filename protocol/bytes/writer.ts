@@ -22,6 +22,13 @@ class Page {
   }
 }
 
+/** A detour: what carries on, where it goes, and the bytes that were written before. */
+interface Carrying {
+  readonly out: ByteWriter;
+  readonly sink: Sink;
+  readonly total: number;
+}
+
 /**
  * Collects outgoing bytes in pooled buffers and hands them to a sink as large views.
  *
@@ -34,7 +41,7 @@ export class ByteWriter {
   pos = 0;
   /** Bytes handed to the sink that have not been released yet. */
   pending = 0;
-  /** Bytes written so far, frame headers included. */
+  /** Bytes written so far, frame headers included; during a detour, those that were given to it count. */
   total = 0;
   /** Those of all bytes, unflushed ones too, that are no data: frame headers and messages. */
   private overhead = 0;
@@ -43,14 +50,16 @@ export class ByteWriter {
   private frame = -1;
   private frames = false;
   private readonly free: Page[] = [];
+  /** While data takes a detour: what carries on the data that comes back, and messages. */
+  private carrying: Carrying | null = null;
 
-  constructor(private readonly sink: Sink) {
+  constructor(private sink: Sink) {
     this.page = new Page(FIRST_CAPACITY);
     this.buf = this.page.buf;
   }
 
   get framed(): boolean {
-    return this.frames;
+    return this.carrying === null ? this.frames : this.carrying.out.frames;
   }
 
   /** Bytes of data written so far. */
@@ -120,8 +129,46 @@ export class ByteWriter {
     if (this.free.length < POOL_LIMIT && page.buf.length === CAPACITY) this.free.push(page);
   }
 
+  /**
+   * From now on the bytes of data go to `detour`, without frames. Whoever has them there puts what becomes of them, in
+   * order, into the writer that is returned. Messages take the straight way, and are ahead of the data.
+   */
+  startDetour(detour: Sink): ByteWriter {
+    this.flush();
+    const { sink } = this;
+    const out = new ByteWriter({
+      write: (view, release) => {
+        this.pending += view.length;
+        sink.write(view, () => {
+          this.pending -= view.length;
+          release();
+        });
+      },
+    });
+    out.frames = this.frames;
+    this.carrying = { out, sink, total: this.total };
+    this.sink = detour;
+    this.frames = false;
+    return out;
+  }
+
+  /** Data goes straight on again. What the detour still has, or was not flushed, is lost. */
+  endDetour(): void {
+    const { carrying } = this;
+    if (carrying === null) return;
+    const { out, sink, total } = carrying;
+    out.flush();
+    this.pos = this.start;
+    this.sink = sink;
+    this.frames = out.frames;
+    this.total = total + out.total;
+    this.overhead += out.overhead;
+    this.carrying = null;
+  }
+
   /** Hands everything written so far to the sink, but for the last `held` bytes. */
   flush(held = 0): void {
+    this.carrying?.out.flush();
     this.closeFrame();
     const { page, start } = this;
     const pos = this.pos - held;
@@ -139,6 +186,10 @@ export class ByteWriter {
 
   /** Writes one message frame (4.1) between DATA frames. */
   message(code: number, payload: Uint8Array): void {
+    if (this.carrying !== null) {
+      this.carrying.out.message(code, payload);
+      return;
+    }
     this.closeFrame();
     const wasFramed = this.frames;
     this.frames = false;

@@ -42,6 +42,12 @@ const VALUE = 0x3f;
 const MAX_FURTHER = 0xffff;
 const MAX_BLOCK = 0x7ffffffe;
 
+/** Writes the two bytes in front of a data frame of `length` bytes to the beginning of `b`. */
+export function frameHead(b: Uint8Array, length: number): void {
+  b[0] = Flag.DATA | (length >> 8);
+  b[1] = length & 0xff;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** The compressed form (10.2) for all algorithms. */

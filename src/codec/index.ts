@@ -31,17 +31,36 @@ function unknown(name: string): RsyncError {
 }
 
 /**
- * The sending half of a session's compression. `level` null is the algorithm's default; `threads` more may work at it,
- * where the algorithm can use them (zstd).
+ * A session's compression. `level` null is the algorithm's default; `threads` more may work at a file, where the algorithm
+ * can use them (zstd).
  */
-export function createCompressor(name: string, level: number | null, protocol: number, threads = 0): Compressor {
+export interface Codec {
+  readonly name: string;
+  readonly level: number | null;
+  readonly protocol: number;
+  readonly threads: number;
+}
+
+/** A compressor that another thread may carry on. */
+export interface MovableCompressor extends Compressor {
+  /** The state of the stream, for `createCompressor` in another thread; null where it cannot be had. */
+  readonly context?: unknown;
+  /** Gives the stream up, and returns compressed bytes that were not emitted, for `hold`. Without it, it moves between files. */
+  move?(): Uint8Array;
+  /** Takes bytes that go ahead of all that will be made. */
+  hold?(data: Uint8Array, from: number, to: number): void;
+}
+
+/** The sending half. `context` is that of a compressor of this codec that was given up, which must outlive this one. */
+export function createCompressor(codec: Codec, context: unknown = null): MovableCompressor {
+  const { name, level, protocol, threads } = codec;
   switch (name) {
     case 'zlib':
       return new HistoryDeflateCompressor(level, protocol);
     case 'zlibx':
       return new DeflateCompressor(level);
     case 'zstd':
-      return new ZstdCompressor(level, threads);
+      return new ZstdCompressor(level, threads, context);
     case 'lz4':
       return new Lz4Compressor();
     default:

@@ -63,11 +63,11 @@ class LibraryEngine implements ZstdEngine {
   constructor(
     private readonly lib: Library,
     private readonly step: KoffiFunction,
-    private readonly context: number,
-    free: KoffiFunction,
+    readonly context: unknown,
+    free: KoffiFunction | null,
   ) {
     if (!context) throw new RsyncError(Exit.MALLOC, 'zstd: out of memory');
-    contexts.register(this, () => free(context));
+    if (free !== null) contexts.register(this, () => free(context));
   }
 
   run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void {
@@ -82,17 +82,21 @@ class LibraryEngine implements ZstdEngine {
   }
 }
 
-/** A compressor of the library with `threads` more threads (0: none); null where there is no library. */
-export function libraryCompressor(level: number, threads: number): ZstdEngine | null {
+/**
+ * A compressor of the library with `threads` more threads (0: none); null where there is no library. `context`: that of
+ * another one, which stays its owner.
+ */
+export function libraryCompressor(level: number, threads: number, context: unknown): ZstdEngine | null {
   const lib = load();
   if (!lib) return null;
-  const context = lib.createCCtx();
-  if (context) {
-    lib.setParameter(context, COMPRESSION_LEVEL, level);
+  if (context !== null) return new LibraryEngine(lib, lib.compress, context, null);
+  const own = lib.createCCtx();
+  if (own) {
+    lib.setParameter(own, COMPRESSION_LEVEL, level);
     // A library without threads refuses, and does it alone.
-    if (threads > 0) lib.setParameter(context, WORKERS, threads);
+    if (threads > 0) lib.setParameter(own, WORKERS, threads);
   }
-  return new LibraryEngine(lib, lib.compress, context, lib.freeCCtx);
+  return new LibraryEngine(lib, lib.compress, own, lib.freeCCtx);
 }
 
 /** A decompressor of the library; null where there is none. */

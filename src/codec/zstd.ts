@@ -22,6 +22,8 @@ export interface ZstdEngine {
   /** After `run`: input bytes that were taken, output bytes that were made. */
   taken: number;
   made: number;
+  /** The library's stream, which another thread may go on with; null: there is none. */
+  readonly context: unknown;
   /** One step over input[from, to) and out[at, out.length); decompressors take no notice of `flush`. */
   run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void;
 }
@@ -35,6 +37,7 @@ interface NodeZstd {
 class NodeEngine implements ZstdEngine {
   taken = 0;
   made = 0;
+  readonly context = null;
   private readonly stream: RawStream;
 
   constructor(stream: object) {
@@ -78,9 +81,25 @@ export class ZstdCompressor implements Compressor {
   private readonly engine: ZstdEngine;
   private readonly frames = new FrameBuffer(0);
 
-  constructor(level: number | null, threads: number) {
+  /** `context`: that of another one, which goes on here; null: a new stream. */
+  constructor(level: number | null, threads: number, context: unknown = null) {
     const chosen = Math.max(MIN_LEVEL, Math.min(MAX_LEVEL, level || DEFAULT_LEVEL));
-    this.engine = found(nodeCompressor(chosen, threads) ?? libraryCompressor(chosen, threads));
+    // Only a stream of the library can go on in another thread.
+    this.engine = found(libraryCompressor(chosen, threads, context) ?? nodeCompressor(chosen, threads));
+  }
+
+  get context(): unknown {
+    return this.engine.context;
+  }
+
+  move(): Uint8Array {
+    const { bytes, used } = this.frames;
+    return Uint8Array.prototype.slice.call(bytes, 0, used);
+  }
+
+  hold(data: Uint8Array, from: number, to: number): void {
+    this.frames.bytes.set(data.subarray(from, to), this.frames.used);
+    this.frames.used += to - from;
   }
 
   reset(): void {}

@@ -1,5 +1,6 @@
 import { preloadDigests } from '../../protocol/hash/digest.js';
 import { preload as preloadCodecs } from '../codec/index.js';
+import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
 import { preloadRole } from '../transfer/roles.js';
@@ -12,6 +13,7 @@ export async function preloadSession(): Promise<void> {
   preloadLibc();
   preloadCodecs();
   preloadThread();
+  preloadCodecThread();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
   await Promise.all([preloadDigests(), preloadRole(true), preloadRole(false)]);

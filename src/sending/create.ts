@@ -2,21 +2,30 @@ import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter, type TokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
 import { createCompressor } from '../codec/index.js';
+import { AsideCompressor } from '../codec/thread/aside-compressor.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
-function tokenWriter(session: Session): TokenWriter {
-  const { compression } = session.algorithms;
-  const { writer } = session.connection;
-  if (compression === 'none') return new PlainTokenWriter(writer);
+function tokenWriter(session: Session, isMeasured: boolean): TokenWriter {
+  const { connection, protocol } = session;
+  const { compression: name } = session.algorithms;
+  const { writer } = connection;
+  if (name === 'none') return new PlainTokenWriter(writer);
   const { compressLevel: level, compressThreads: threads } = session.options;
-  return new CompressedTokenWriter(writer, createCompressor(compression, level, session.protocol, threads));
+  const codec = { name, level, protocol, threads };
+  return new CompressedTokenWriter(
+    writer,
+    isMeasured ? createCompressor(codec) : new AsideCompressor(codec, connection),
+  );
 }
 
-/** The machine that sends files of this session, with the sums and the compression that were agreed on. */
-export async function createFileSender(session: Session): Promise<FileSender> {
+/**
+ * The machine that sends files of this session, with the sums and the compression that were agreed on. `isMeasured`: what
+ * each file is in the stream must be known when it was sent.
+ */
+export async function createFileSender(session: Session, isMeasured: boolean): Promise<FileSender> {
   const name = session.algorithms.transferSum;
   const digest = await createFileDigest(name, session.sumContext);
   const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
-  return new FileSender(session.connection.writer, tokenWriter(session), block, digest);
+  return new FileSender(session.connection.writer, tokenWriter(session, isMeasured), block, digest);
 }

@@ -5,6 +5,7 @@ import { type BlockSums, flength } from '../../protocol/delta/blocks.js';
 import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
 import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
+import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
 
@@ -18,6 +19,25 @@ export interface SendMode {
 
 /** Bytes that one step sends at most. */
 const STEP = 8 * CHUNK_SIZE;
+
+/** STEP bytes for data that is to be summed: in the memory of the kernel that does it, where there is one. */
+class Room {
+  readonly from: number;
+  private scratch: Uint8Array | null = null;
+
+  constructor(private readonly kernel: Kernel | null) {
+    this.from = kernel === null ? 0 : FIRST_FREE;
+  }
+
+  get bytes(): Uint8Array {
+    if (this.kernel !== null) {
+      this.kernel.reserve(FIRST_FREE + STEP);
+      return this.kernel.bytes;
+    }
+    this.scratch ??= Buffer.allocUnsafeSlow(STEP);
+    return this.scratch;
+  }
+}
 
 /** Counts what a run's statistics want to know and passes tokens on. */
 class CountingSink implements TokenSink {
@@ -54,7 +74,8 @@ export class FileSender {
   private size = 0;
   private mode: 'whole' | 'delta' | 'skip' = 'whole';
   private skipLeft = 0;
-  private scratch: Buffer | null = null;
+  /** Where data is read to that is not sent as it is. */
+  private readonly room: Room;
   private readonly plain: PlainTokenWriter | null;
 
   constructor(
@@ -65,6 +86,7 @@ export class FileSender {
   ) {
     this.counts = new CountingSink(tokens);
     this.plain = tokens instanceof PlainTokenWriter ? tokens : null;
+    this.room = new Room(digest.kernel);
     this.fileSum = Buffer.alloc(digest.length);
   }
 
@@ -196,19 +218,19 @@ export class FileSender {
   }
 
   private compressedStep(): boolean {
-    this.scratch ??= Buffer.allocUnsafeSlow(STEP);
-    const n = this.readNext(this.scratch, 0, STEP);
+    const { bytes, from } = this.room;
+    const n = this.readNext(bytes, from, STEP);
     if (n === 0) return true;
-    this.digest.update(this.scratch, 0, n);
-    this.counts.literal(this.scratch, 0, n);
-    return false;
+    this.digest.update(bytes, from, from + n);
+    this.counts.literal(bytes, from, from + n);
+    return this.offset >= this.size;
   }
 
   /** append-verify: the part that the receiver has is only summed up. */
   private skipStep(): boolean {
-    this.scratch ??= Buffer.allocUnsafeSlow(STEP);
-    const n = this.readNext(this.scratch, 0, Math.min(STEP, this.skipLeft));
-    this.digest.update(this.scratch, 0, n);
+    const { bytes, from } = this.room;
+    const n = this.readNext(bytes, from, Math.min(STEP, this.skipLeft));
+    this.digest.update(bytes, from, from + n);
     this.skipLeft -= n;
     if (this.skipLeft === 0 || n === 0) this.mode = 'whole';
     return false;

@@ -53,7 +53,7 @@ export class Sender {
   async prepare(): Promise<void> {
     if (this.isPrepared) return;
     this.isPrepared = true;
-    this.files = await createFileSender(this.session);
+    this.files = await createFileSender(this.session, this.itemLog.needsResult);
     const { session, scanner, itemLog, progress, files } = this;
     this.answer = new Answer(session, scanner, itemLog, progress, files);
     this.runs = AnswerRuns.create(session, itemLog, scanner, progress, files, this.answer.sources);
@@ -67,8 +67,10 @@ export class Sender {
     session.inTransfer = true;
     try {
       for (let wait = this.advance(); wait !== Wait.END; wait = this.advance()) await this.waitFor(wait);
+      await session.connection.detour?.settle();
     } finally {
       this.answer.end();
+      session.connection.detour?.drop();
     }
     if (this.lists.complete && session.protocol >= 30 && this.scanner.ioError !== 0) this.reportIoError();
     if ((session.options.debug.deltasum ?? 0) >= 1) {

@@ -17,6 +17,8 @@ const NEEDS_RESULT = /%['-]*\d*[bcC]/;
 export class ItemLog {
   /** True when a transferred file's line is printed before its data. */
   readonly beforeTransfer: boolean;
+  /** True when a line tells what a transfer has cost. */
+  readonly needsResult: boolean;
   /** 0, or how often -i was given (for `--out-format` with %i: 1). */
   private readonly stdoutItemizes: number;
   private readonly toClient: ItemFormat | null = null;
@@ -31,8 +33,8 @@ export class ItemLog {
     if (!session.isServer && o.outFormat !== '') this.toClient = new ItemFormat(o.outFormat, context);
     if (file !== null && file.format !== '') this.toFile = new ItemFormat(file.format, context);
     this.stdoutItemizes = this.toClient?.usesItemize ? Math.max(1, o.itemize) : 0;
-    this.beforeTransfer =
-      !session.isServer && !NEEDS_RESULT.test(o.outFormat) && !NEEDS_RESULT.test(file?.format ?? '');
+    this.needsResult = NEEDS_RESULT.test(o.outFormat) || NEEDS_RESULT.test(file?.format ?? '');
+    this.beforeTransfer = !session.isServer && !this.needsResult;
   }
 
   /** No line of a transferred file is wanted: what would be in it need not be put together. */

@@ -21,6 +21,18 @@ export interface Carrier {
   destroy(): void;
 }
 
+/** Something that data passes through on its way out (`ByteWriter.startDetour`), in a thread of its own. */
+export interface Detour {
+  /** A role that produces output should wait. */
+  readonly isFull: boolean;
+  /** The carrier takes more again. */
+  resume(): void;
+  /** Waits until all that was given has come back, and ends. */
+  settle(): Promise<void>;
+  /** Ends at once; what it still has is lost. */
+  drop(): void;
+}
+
 /** Above this many undecoded bytes the carrier is paused; it is resumed below a quarter of it. */
 const INPUT_HIGH = 256 * 1024;
 /** Above this many unsent bytes a writer should wait for `drain`. */
@@ -59,6 +71,8 @@ export class Connection {
   onGone: (() => void) | null = null;
   /** Where whole files go past the stream, when the peer is in this process. */
   handOver: HandOver | null = null;
+  /** What data passes through, set by itself. */
+  detour: Detour | null = null;
   /** Set while the peer may not be sent keep-alives (the first file list of a receiver, 4.6). */
   quiet = false;
 
@@ -211,10 +225,20 @@ export class Connection {
     const sent = () => {
       release();
       this.idle.noteOutput();
-      if (this.drainWaiters.length > 0 && this.writer.pending <= OUTPUT_HIGH / 2) this.wakeDrain();
+      this.detour?.resume();
+      this.noteRoom();
     };
     if (this.limiter === null) this.carrier.write(view, sent);
     else this.limiter.write(view, sent);
+  }
+
+  private get hasRoom(): boolean {
+    return this.writer.pending <= OUTPUT_HIGH / 2 && !this.detour?.isFull;
+  }
+
+  /** Output has gone: who waits for that is woken. */
+  noteRoom(): void {
+    if (this.drainWaiters.length > 0 && this.hasRoom) this.wakeDrain();
   }
 
   private wakeDrain(): void {
@@ -228,13 +252,13 @@ export class Connection {
 
   /** True when a role that produces output should call `drain` before it goes on. */
   get congested(): boolean {
-    return this.writer.pending > OUTPUT_HIGH || this.failure !== null;
+    return this.writer.pending > OUTPUT_HIGH || this.failure !== null || this.detour?.isFull === true;
   }
 
   /** Waits until the peer has taken most of what was sent. */
   drain(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
-    if (this.writer.pending <= OUTPUT_HIGH / 2) return Promise.resolve();
+    if (this.hasRoom) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.drainWaiters.push({ resolve, reject });
     });

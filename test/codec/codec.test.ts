@@ -28,7 +28,7 @@ const BASIS: Buffer = new Random(1).bytes(300 * BLOCK, true);
 t.test('everything is available in a complete installation', async (t) => {
   t.same(availableCompressions(), ['zstd', 'lz4', 'zlibx', 'zlib', 'none']);
   t.equal(
-    exitCodeOf(() => createCompressor('gzip', null, 32)),
+    exitCodeOf(() => createCompressor({ name: 'gzip', level: null, protocol: 32, threads: 0 })),
     4,
   );
   t.equal(
@@ -68,7 +68,7 @@ function encode(
 ): Buffer {
   const { w, bytes } = recorder();
   if (framed) w.startFrames();
-  const writer = new CompressedTokenWriter(w, createCompressor(name, null, protocol));
+  const writer = new CompressedTokenWriter(w, createCompressor({ name, level: null, protocol, threads: 0 }));
   for (const file of files) writePieces(writer, file, basis, block);
   return bytes();
 }
@@ -275,7 +275,10 @@ t.test('a frame that expands a thousand times comes out in pieces', async (t) =>
 t.test('zstd with threads: what several of them compress is one stream, flushed at every end', async (t) => {
   const files = [3_000_000, 10, 900_000].map((length, i) => [new Random(i).bytes(length, true).toString('latin1')]);
   const { w, bytes } = recorder();
-  const writer = new CompressedTokenWriter(w, createCompressor('zstd', null, 32, 2));
+  const writer = new CompressedTokenWriter(
+    w,
+    createCompressor({ name: 'zstd', level: null, protocol: 32, threads: 2 }),
+  );
   const chunks = files.map((file) => {
     const before = bytes().length;
     writePieces(writer, file, BASIS, BLOCK);

@@ -89,7 +89,9 @@ function formOf(name: string, protocol: number): Form {
     reader: () =>
       name === 'none' ? new PlainTokenReader() : new CompressedTokenReader(createDecompressor(name, protocol)),
     writer: (w) =>
-      name === 'none' ? new PlainTokenWriter(w) : new CompressedTokenWriter(w, createCompressor(name, null, protocol)),
+      name === 'none'
+        ? new PlainTokenWriter(w)
+        : new CompressedTokenWriter(w, createCompressor({ name, level: null, protocol, threads: 0 })),
   };
 }
 

@@ -1,20 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
-import { koffiBuild } from '../../libc/koffi.js';
-import { rootChanged } from '../../libc/libc.js';
+import type { Worker } from 'node:worker_threads';
+import { ThreadProgram } from '../../libc/thread-program.js';
 import { Field, HEAD_BYTES, JobSource, Kind } from './queue.js';
 
-/** What the thread is given. `koffi`: the build that this thread has loaded, or ''. */
-export interface ThreadData {
-  memory: SharedArrayBuffer;
-  koffi: string;
-}
+const program = new ThreadProgram(import.meta.url, './thread-main.js', './file-thread.bundle.cjs');
 
-const BUNDLE = './file-thread.bundle.cjs';
-
-/** The program of the thread, once it was read; null: there is no bundle. */
-let bundled: string | null = null;
 /** Threads are kept for a later run. */
 let keepsThreads = false;
 let idle: FileThread | null = null;
@@ -24,29 +13,10 @@ let idle: FileThread | null = null;
  * keeps a thread that was started for later.
  */
 export function preloadThread(): void {
-  const path = pathOf(BUNDLE);
-  if (existsSync(path)) bundled = readFileSync(path, 'latin1');
+  program.preload();
   keepsThreads = true;
 }
 
-function pathOf(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
-}
-
-/** Starts the program: from memory, beside this module, or beside the bundle that this is a part of. */
-function startWorker(memory: SharedArrayBuffer): Worker | null {
-  const workerData: ThreadData = { memory, koffi: koffiBuild() };
-  // What Node was started with is meant for the program, not for this.
-  const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [], resourceLimits: LIMITS };
-  if (bundled !== null) return new Worker(bundled, { ...options, eval: true });
-  // In another root directory, somebody else may have put something there.
-  if (rootChanged()) return null;
-  const path = [pathOf('./thread-main.js'), pathOf(BUNDLE)].find((name) => existsSync(name));
-  return path === undefined ? null : new Worker(path, options);
-}
-
-/** Megabytes for new objects: the thread makes hardly any. */
-const LIMITS = { maxYoungGenerationSizeMb: 2 };
 /** Milliseconds that the file which the thread works on has when the process ends. */
 const LAST_MS = 1000;
 
@@ -73,7 +43,7 @@ export class FileThread {
 
   /** `tell` is called, after `jobs.ask`, when work was done; and with an error when the thread has ended by itself. */
   constructor(private tell: (error: Error | null) => void) {
-    this.worker = startWorker(this.jobs.memory);
+    this.worker = program.start(this.jobs.memory);
     if (this.worker === null) {
       this.isOver = true;
       return;

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadKoffiFrom } from '../../libc/koffi.js';
-import type { ThreadData } from './file-thread.js';
+import type { ThreadData } from '../../libc/thread-program.js';
 import { FileWorker } from './worker.js';
 
 /** The program of the thread for file work. Its first message says whether it can work at all. */

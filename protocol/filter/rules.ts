@@ -124,12 +124,17 @@ export class FilterList implements ScopeRules {
     this.loadFile(path, { template: kind === 'include' ? RuleFlag.INCLUDE : 0, oldPrefixes: true, module: true });
   }
 
-  /** What the option -C stands for: behind all other rules, also those that are added later. */
-  addCvsExclude(): void {
+  /**
+   * What the option -C stands for: behind all other rules, also those that are added later. A client that receives
+   * is protected by them in spite of --delete-excluded (`protects`).
+   */
+  addCvsExclude(protects = false): void {
     this.effective = null;
     this.cvsOption.rules.length = 0;
-    loadText(':C', this.cvsOption, this.context);
-    loadText('-C', this.cvsOption, this.context);
+    const { settings } = this.context;
+    const context = protects ? { ...this.context, settings: { ...settings, deleteExcluded: false } } : this.context;
+    loadText(':C', this.cvsOption, context);
+    loadText('-C', this.cvsOption, context);
   }
 
   get empty(): boolean {

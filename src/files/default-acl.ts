@@ -1,4 +1,5 @@
 import type { ByteString } from '../../protocol/options.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { getXattr, hasLibc } from '../libc/libc.js';
 import type { Root } from './root.js';
 
@@ -32,6 +33,8 @@ export class NewRights {
   constructor(
     private readonly root: Root,
     private readonly umask: number,
+    /** Told why a directory cannot be asked; the umask counts then. */
+    private readonly onFault: (path: ByteString, errno: number) => void,
   ) {}
 
   /** Of an entry of the directory `path` below the root. Entries of one directory come together, so one is kept. */
@@ -48,8 +51,10 @@ export class NewRights {
     try {
       const acl = getXattr(this.root.dir(path).self(), 'system.posix_acl_default');
       return acl === null ? null : aclPermissions(acl);
-    } catch {
-      // A dry run has not made the directory, or the file system knows no such lists.
+    } catch (error) {
+      const errno = errnoOf(error);
+      // There are no such lists on every file system; what is no directory is no place for one (as libacl says it).
+      if (errno !== Errno.EOPNOTSUPP) this.onFault(path, errno === Errno.ENOTDIR ? Errno.EACCES : errno);
       return null;
     }
   }

@@ -25,6 +25,12 @@ export function foreignLink(): string {
   );
 }
 
+/** Without -p, the default ACL of a directory cannot be read; warning(). */
+export function defaultAclFault(dir: ByteString, reason: string): string {
+  const name = dir === '' ? '.' : dir;
+  return `default_perms_for_dir: sys_acl_get_file(${name}, ACL_TYPE_DEFAULT): ${reason}, falling back on umask\n`;
+}
+
 // --- the file list -------------------------------------------------------------------------------------------------
 
 /** --info=flist1 of an incremental run, at its start; client(). */

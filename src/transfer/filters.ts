@@ -81,7 +81,7 @@ export function buildFilters(s: FilterSetup): FilterList {
     if (partial !== '' && !partial.startsWith('/')) list.addRule(`${s.protocol >= 30 ? '-p' : '-'} ${partial}/`);
     if (o.backup && o.backupDir === '' && o.deleteMode !== 'none' && !o.deleteExcluded) list.addRule(`-r *${o.suffix}`);
   }
-  if (o.cvsExclude && (!s.isServer || s.isLocal)) list.addCvsExclude();
+  if (o.cvsExclude && (!s.isServer || s.isLocal)) list.addCvsExclude(s.side === 'receiver' && !s.isServer);
   return list;
 }
 

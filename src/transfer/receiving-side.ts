@@ -19,8 +19,9 @@ import type { ListGuard } from '../receiving/list-guard.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiver } from '../receiving/receiver.js';
 import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
+import { strerror } from '../report/errno.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
-import { backedUp } from '../report/messages.js';
+import { backedUp, defaultAclFault } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
@@ -141,7 +142,10 @@ async function makeReceiving(
     scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
     moduleHides: hides,
     listDigest: o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null,
-    newRights: new NewRights(root, process.umask()),
+    newRights: new NewRights(root, process.umask(), (path, errno) => {
+      // A dry run has not made its directories.
+      if (!o.dryRun) session.log.warning(defaultAclFault(path, strerror(errno)));
+    }),
     isRoot,
     localName: destination?.localName ?? null,
   });

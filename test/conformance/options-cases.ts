@@ -112,6 +112,7 @@ const DELETIONS: OptionCase[] = [
   c('-ai --delete-after'),
   c('-ai --delete --exclude=*.o'),
   c('-ai --delete-excluded --exclude=*.o'),
+  c('-ai --delete-excluded -C'),
   c('-ai --delete --max-delete=2'),
   c('-ai --delete --max-delete=0'),
   c('-ai --force'),

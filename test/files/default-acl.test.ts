@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { aclPermissions, NewRights } from '../../src/files/default-acl.js';
@@ -34,14 +34,19 @@ t.test('new entries of a directory', async (t) => {
   for (const name of ['', 'plain', 'listed']) chmodSync(join(dir, name), 0o755);
   setXattr(Buffer.from(join(dir, 'listed')), 'system.posix_acl_default', acl(2, [1, 7], [4, 5], [0x20, 0]));
   for (const root of [Root.plain(dir), Root.confined(dir)]) {
-    const rights = new NewRights(root, 0o027);
+    const faults: string[] = [];
+    const onFault = (path: string, errno: number) => faults.push(`${path} ${errno}`);
+    const rights = new NewRights(root, 0o027, onFault);
     t.equal(rights.of(''), 0o750, 'what the umask leaves');
     t.equal(rights.of('listed'), 0o750);
-    t.equal(new NewRights(root, 0).of('listed'), 0o750, 'the umask says nothing where there is a list');
+    t.equal(new NewRights(root, 0, onFault).of('listed'), 0o750, 'the umask says nothing where there is a list');
     t.equal(rights.of('plain'), 0o750);
     t.equal(rights.of('missing'), 0o750, 'a dry run has not made it');
     mkdirSync(join(dir, 'listed', 'below'), { recursive: true });
-    t.equal(new NewRights(root, 0).of('listed/below'), 0o750, 'a directory made below inherits the list');
+    t.equal(new NewRights(root, 0, onFault).of('listed/below'), 0o750, 'a directory made below inherits the list');
+    writeFileSync(join(dir, 'file'), '');
+    t.equal(rights.of('file'), 0o750, 'no directory');
+    t.same(faults, ['missing 2', 'file 13']);
     root.close();
   }
 });

@@ -11,7 +11,10 @@ const SEED = Number(process.env.OPTIONS_SEED ?? Date.now() % 1_000_000);
 const COUNT = Number(process.env.OPTIONS_COUNT ?? 600);
 const MOST = 6;
 
-/** At most one of a line is taken. Left out: what prints times or counts of its own, and what stops a run by the clock. */
+/**
+ * Words that say the same thing. Left out: what prints times or counts of its own, what stops a run
+ * by the clock, -R (the place of a run would be in the names), and protocols in which warnings go to standard output.
+ */
 const CHOICES = [
   '--delete --del --delete-before --delete-after --delete-delay --delete-excluded',
   '-b -b_--suffix=.old -b_--backup-dir=kept',
@@ -20,7 +23,7 @@ const CHOICES = [
   '--existing --ignore-existing --existing_--ignore-existing -u',
   '-I --size-only -c --modify-window=1 --modify-window=-1',
   '-L -k --copy-unsafe-links --safe-links --munge-links',
-  '--protocol=29 --protocol=30 --protocol=31',
+  '--protocol=30 --protocol=31',
   '-z -zz --compress-choice=zlib_-z --compress-choice=lz4_-z --compress-choice=zstd_-z',
   '--checksum-choice=md5 --checksum-choice=xxh64 --checksum-choice=sha1,md4',
   '-W --no-W --no-W_--block-size=700',
@@ -33,12 +36,9 @@ const CHOICES = [
 ].map((line) =>
   line.split(' ').map((choice) => (choice.startsWith('--filter') ? choice : choice.replaceAll('_', ' '))),
 );
-const SINGLE =
-  '-H -O -J -S -x -K -R -m -U --force --ignore-errors --max-delete=1 --numeric-ids --omit-dir-times --mkpath'
-    .concat(
-      ' --remove-source-files --delete-missing-args --ignore-missing-args --preallocate --fsync --super --no-super',
-    )
-    .split(' ');
+const SINGLE = '-H -O -J -S -x -K -m -U --force --ignore-errors --max-delete=1 --numeric-ids --omit-dir-times --mkpath'
+  .concat(' --remove-source-files --delete-missing-args --ignore-missing-args --preallocate --fsync --super --no-super')
+  .split(' ');
 
 function commandLine(random: Random): OptionCase {
   const words = [random.int(5) > 0 ? '-a' : '-r'];

@@ -31,12 +31,12 @@ const CLOSE_ON_EXEC = 0o2000000;
 /** Largest file that is handed over in a run: sizes have 31 bits there. */
 const LARGEST = 0x7fff_ffff;
 
-/** Whether requests of this run may be answered by `AnswerRuns`: nothing but the statistics wants to know about a file. */
+/** Whether requests of this run may be answered by `AnswerRuns`: what wants to know about a file may learn of several at once. */
 function takesRuns(session: Session, itemLog: ItemLog, scanner: Scanner, progress: Progress | null): boolean {
   const { options: o, algorithms, protocol } = session;
   return (
     protocol >= 30 &&
-    itemLog.isSilent &&
+    (itemLog.isSilent || itemLog.beforeTransfer) &&
     progress === null &&
     !o.dryRun &&
     o.append === 0 &&
@@ -75,17 +75,17 @@ export class AnswerRuns {
     sources: SourceFiles,
   ): AnswerRuns | null {
     if (!takesRuns(session, itemLog, scanner, progress)) return null;
-    return new AnswerRuns(session, scanner, files, sources, handsOver(session, itemLog));
+    return new AnswerRuns(session, itemLog, scanner, files, sources);
   }
 
   private constructor(
     private readonly session: Session,
+    private readonly itemLog: ItemLog,
     private readonly scanner: Scanner,
     private readonly files: FileSender,
     private readonly sources: SourceFiles,
-    isLocal: boolean,
   ) {
-    this.handsOver = isLocal;
+    this.handsOver = handsOver(session, itemLog);
   }
 
   /** Answers what comes next, as far as it is plain. Returns the list that it was in, null when nothing was answered. */
@@ -233,5 +233,15 @@ export class AnswerRuns {
     ndxOut.positive = kernel.state[AnswerState.LAST_OUT];
     reader.pos += kernel.ends[count - 1];
     reader.begin();
+    if (!this.itemLog.isSilent) this.logItems(kernel, count);
+  }
+
+  private logItems(kernel: AnswerKernel, count: number): void {
+    const { list } = this.session;
+    const { segment, iflags } = this;
+    for (let i = 0; i < count; i++) {
+      const row = rowAt(segment, kernel.ndxs[i] - segment.firstNdx);
+      this.itemLog.transfer({ list, row, iflags, xname: null, sourcePath: this.scanner.writtenDir(row) });
+    }
   }
 }

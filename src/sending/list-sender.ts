@@ -195,6 +195,8 @@ export class ListSender {
   async topUp(current: Segment | null, idle: boolean): Promise<void> {
     const { connection } = this.session;
     const goal = idle ? IDLE_LOOKAHEAD : LOOKAHEAD;
+    // Between two calls the caller rests by a pace of its own: a flush for each list would wake the peer for little.
+    this.pace.begin();
     while (!this.complete && this.ahead(current) < goal) {
       this.sendNext();
       if (connection.congested) await connection.drain();

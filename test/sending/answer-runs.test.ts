@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parseCommand } from '../../src/cli/options.js';
 import { prepareClient } from '../../src/client/client.js';
 import { SessionLog } from '../../src/live/session-log.js';
 import { AnswerRuns } from '../../src/sending/answer-runs.js';
+import type { Session } from '../../src/session/session.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { tempDir } from '../lib/temp.js';
@@ -39,6 +40,31 @@ const CHANGES: readonly [number, (path: string) => void, string | null][] = [
   [399, (path) => fs.rmSync(path), null],
 ];
 
+/** Counts the runs of answers. Whatever was answered by one stands in the window once more, for a moment. */
+function countRuns(t: Test): { count: number; answeredTwice: number } {
+  const runs = { count: 0, answeredTwice: 0 };
+  const { next } = AnswerRuns.prototype;
+  t.teardown(() => {
+    AnswerRuns.prototype.next = next;
+  });
+  AnswerRuns.prototype.next = function (this: AnswerRuns) {
+    const { connection, ndxIn } = (this as unknown as { session: Session }).session;
+    const { reader } = connection;
+    const [pos, last] = [reader.pos, ndxIn.positive];
+    const segment = next.call(this);
+    if (segment === null) return null;
+    runs.count++;
+    const [posAfter, lastAfter] = [reader.pos, ndxIn.positive];
+    reader.pos = pos;
+    ndxIn.positive = last;
+    if (next.call(this) !== null) runs.answeredTwice++;
+    reader.pos = posAfter;
+    ndxIn.positive = lastAfter;
+    return segment;
+  };
+  return runs;
+}
+
 for (const way of [RSYNC, TSRSYNC, null]) {
   t.test(`${way === null ? 'a local copy' : `to ${way.name}`}: files that change after they were listed`, async (t) => {
     const dir = tempDir(t);
@@ -50,18 +76,10 @@ for (const way of [RSYNC, TSRSYNC, null]) {
       const modules = { m: { path: copy, 'read only': 'no' } };
       target = (await startDaemon(t, way, { dir: join(dir, 'daemon'), modules })).url('m/');
     }
-    let runs = 0;
-    const { next } = AnswerRuns.prototype;
-    t.teardown(() => {
-      AnswerRuns.prototype.next = next;
-    });
-    AnswerRuns.prototype.next = function (this: AnswerRuns) {
-      const segment = next.call(this);
-      if (segment !== null) runs++;
-      return segment;
-    };
-    const { options } = parseCommand(['-lptgo', `${source}/`, target], {});
-    const log = new SessionLog(null);
+    const runs = countRuns(t);
+    const { options } = parseCommand(['-lptgo', '--out-format=%i %n', `${source}/`, target], {});
+    const lines: string[] = [];
+    const log = new SessionLog({ client: (line: string) => lines.push(line.trimEnd()) } as unknown as SessionLog);
     const run = (await prepareClient(options, log))!;
     const names = async function* () {
       for (let i = 0; i < COUNT; i++) yield name(i);
@@ -69,7 +87,8 @@ for (const way of [RSYNC, TSRSYNC, null]) {
     };
     const code = await run.finish({ sources: [source], names: names() });
 
-    t.ok(runs > 0 && runs < 40, `${runs} runs`);
+    t.ok(runs.count > 0 && runs.count < 40, `${runs.count} runs`);
+    t.equal(runs.answeredTwice, 0, 'what was sent is not answered in a run again');
     t.equal(code, 23, 'a link in the place of a file is an error, what has vanished alone would be 24');
     t.match(log.text, `file has vanished: "${join(source, name(150))}"`);
     t.match(log.text, `file has vanished: "${join(source, name(399))}"`);
@@ -84,6 +103,10 @@ for (const way of [RSYNC, TSRSYNC, null]) {
     }
     const { stats } = run.session;
     const sent = [...Array(COUNT).keys()].filter((i) => changed.get(i) !== null);
+    t.strictSame(
+      lines,
+      sent.map((i) => `${way === null ? '>' : '<'}f+++++++++ ${name(i)}`),
+    );
     t.equal(stats.created.reg, COUNT);
     t.equal(stats.transferredFiles, COUNT, 'as rsync counts: asked for');
     t.equal(

@@ -206,3 +206,16 @@ t.test('what was dropped leaves the straight way', THREADS, async (t) => {
   writer.flush();
   t.same(recorded.streams().data.subarray(before), Buffer.from([4, 3, 2, 1]));
 });
+
+t.test('there are fewer threads than cores', async (t) => {
+  const cores = availableParallelism();
+  const connections = Array.from({ length: cores + 1 }, () => {
+    const { connection } = new Recorded();
+    const aside = new AsideCompressor({ name: 'zlibx', level: null, protocol: 32, threads: 0 }, connection, 1);
+    const tokens = new CompressedTokenWriter(connection.writer, aside);
+    for (const text of ['x', 'y']) writePieces(tokens, [text]);
+    return connection;
+  });
+  t.equal(connections.filter((connection) => connection.detour !== null).length, cores - 1);
+  for (const connection of connections) connection.detour?.drop();
+});

@@ -33,6 +33,14 @@ const FULL = JOB_RING - (1 << 20);
 const TAKE_BELOW = 256 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
+/** Threads of this process that are at work. */
+let running = 0;
+
+/** Many sessions of a daemon or a mirror keep the cores busy by themselves, and each thread takes some 15 MiB. */
+function hasFreeCore(): boolean {
+  return running < availableParallelism() - 1;
+}
+
 /**
  * Compresses here at first, and in a thread of its own once there was so much that its start pays. The stream has one
  * history, so there is one thread, and what it makes is what would have been made here. All data of the connection then takes
@@ -94,12 +102,13 @@ export class AsideCompressor implements MovableCompressor, Detour {
   private start(): void {
     const { codec, here, connection } = this;
     const isMovable = here.move === undefined || here.context !== null;
-    const isPossible = isMovable && availableParallelism() > 1 && hasLibc();
+    const isPossible = isMovable && hasFreeCore() && hasLibc();
     this.jobs = isPossible ? new JobGiver() : null;
     const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, context: here.context });
     this.worker = worker;
     this.isOver = worker === null;
     if (worker === null) return;
+    running++;
     connection.detour = this;
     worker.on('message', (text) => this.hear(text));
     worker.on('error', (error) => this.lose(error.message));
@@ -192,6 +201,7 @@ export class AsideCompressor implements MovableCompressor, Detour {
   drop(): void {
     if (this.isOver) return;
     this.isOver = true;
+    running--;
     if (this.out !== null) this.connection.writer.endDetour();
     this.connection.detour = null;
     this.jobs?.stop();

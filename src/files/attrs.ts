@@ -12,6 +12,7 @@ import { FileStat, fstatInto, lstatInto } from './stat.js';
 
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
 const OWNER_RWX = 0o700;
 const NO_DEVICE = { major: 0, minor: 0 };
 /** The numbers that chown() takes for "leave it alone"; no file can have them. */
@@ -80,6 +81,7 @@ export class AttributeSetter {
   /** `Changed` bits of the last `apply`. */
   changed = 0;
   private readonly now = new FileStat();
+  private readonly given = new FileStat();
 
   constructor(
     private readonly o: Options,
@@ -162,6 +164,24 @@ export class AttributeSetter {
 
   wantedGid(list: Rows, row: number): number {
     return this.o.group && this.ids.maySetGroup(list.gid(row)) ? this.ids.gid(list.gid(row)) | 0 : -1;
+  }
+
+  /**
+   * A file's state when its owner alone was set, where that changes its bits: `st` with the new owner and without set-id
+   * bits. rsync looks again at such a file before it says what changes; of others it tells what they were.
+   */
+  afterOwner(list: Rows, row: number, st: FileStat): FileStat {
+    if ((st.mode & (S_ISUID | S_ISGID)) === 0 || st.isDir || this.o.fakeSuper) return st;
+    const uid = this.wantedUid(list, row);
+    const gid = this.wantedGid(list, row);
+    if ((uid === -1 || uid === st.uid) && (gid === -1 || gid === st.gid)) return st;
+    const { given } = this;
+    given.copyFrom(st);
+    if (uid !== -1) given.uid = uid;
+    if (gid !== -1) given.gid = gid;
+    // Without execution by the group, the set-group-id bit means something else and stays.
+    given.mode &= (st.mode & S_IXGRP) !== 0 ? ~(S_ISUID | S_ISGID) : ~S_ISUID;
+    return given;
   }
 
   private wantedMode(mode: number, st: FileStat, kind: AttributeKind): number {

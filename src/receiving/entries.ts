@@ -252,7 +252,8 @@ export class EntryMaker {
     const { receiving, itemizer } = this;
     const { session, parts } = receiving;
     receiving.settleMode(row, st);
-    itemizer.announce(ndx, row, st, 0, 0, null);
+    const told = session.options.dryRun ? st : parts.attrs.afterOwner(session.list, row, st);
+    itemizer.announce(ndx, row, told, 0, 0, null);
     // What was compared by its sum gets its whole time, whatever counts as the same time otherwise.
     const exactTimes = session.options.checksum && session.list.isRegular(row);
     const changed =

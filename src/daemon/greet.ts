@@ -70,9 +70,11 @@ export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Pro
   const { log } = hall;
   try {
     if (hall.overTcp) dialogue.deadline(handshakeSeconds(hall.config.defaults));
+    // The client has its answer to make while its name is looked up.
+    sendGreeting(dialogue, hall);
     if (hall.config.defaults.reverseLookup) client.name = await clientName(client.address, (text) => log.info(text));
     log.info(`connect from ${client.name} (${client.address})`);
-    const offer = await exchangeGreetings(dialogue, hall);
+    const offer = await readGreeting(dialogue);
     const module = await chooseModule(dialogue, client, hall);
     return await admit(dialogue, client, hall, module, offer);
   } catch (error) {
@@ -101,7 +103,7 @@ function tell(dialogue: Dialogue, log: Log, error: unknown): void {
   dialogue.close();
 }
 
-async function exchangeGreetings(dialogue: Dialogue, hall: Hall): Promise<DigestOffer> {
+function sendGreeting(dialogue: Dialogue, hall: Hall): void {
   dialogue.send(greetingLine());
   const motd = expandVars(hall.config.global.motdFile, hall.env);
   if (motd !== '') {
@@ -112,6 +114,9 @@ async function exchangeGreetings(dialogue: Dialogue, hall: Hall): Promise<Digest
     }
     dialogue.send('\n');
   }
+}
+
+async function readGreeting(dialogue: Dialogue): Promise<DigestOffer> {
   const line = await dialogue.line();
   if (line === null) throw new Refusal('');
   const greeting = parseGreeting(line);

@@ -6,6 +6,8 @@ import type { FromWorker, Job } from './job.js';
 /** Workers of one identity: one per core helps, more only cost memory. */
 const MAX_PER_IDENTITY = Math.min(os.availableParallelism(), 4);
 const SWEEP_MS = 5_000;
+/** The start of a process takes a core for so long: a connection that has just taken the spare one goes first. */
+const SPARE_DELAY_MS = 150;
 
 export interface PoolSettings {
   /** The script that a worker runs. */
@@ -28,6 +30,10 @@ class Worker {
   get load(): number {
     return this.jobs.size;
   }
+}
+
+function isSpare(worker: Worker): boolean {
+  return worker.key === null && !worker.retired;
 }
 
 /**
@@ -125,17 +131,14 @@ export class Pool {
 
   private keepSpare(): void {
     if (this.closing || this.respawn !== null) return;
-    for (const worker of this.workers) if (worker.key === null && !worker.retired) return;
-    if (this.failedStarts === 0) {
-      this.spawn();
-      return;
-    }
+    if ([...this.workers].some(isSpare)) return;
+    const delay = this.failedStarts === 0 ? SPARE_DELAY_MS : 100 * 2 ** this.failedStarts;
     this.respawn = setTimeout(
       () => {
         this.respawn = null;
-        this.keepSpare();
+        if (![...this.workers].some(isSpare)) this.spawn();
       },
-      Math.min(30_000, 100 * 2 ** this.failedStarts),
+      Math.min(30_000, delay),
     );
   }
 

@@ -1,4 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { preloadDigests } from '../../protocol/hash/digest.js';
+import { parseServerArgs } from '../cli/options.js';
 import { preload as preloadCodecs } from '../codec/index.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
 import { preloadThread } from '../files/thread/file-thread.js';
@@ -17,4 +19,11 @@ export async function preloadSession(): Promise<void> {
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
   await Promise.all([preloadDigests(), preloadRole(true), preloadRole(false)]);
+  rehearse();
+}
+
+/** Does once what every connection begins with: its code is compiled, and its tables made, before a client waits. */
+function rehearse(): void {
+  parseServerArgs(['--server', '-logDtpre.iLsfxCIvu', '.', '/'], { isDaemon: true, env: process.env });
+  randomInt(2);
 }

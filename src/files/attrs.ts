@@ -42,6 +42,11 @@ export function needsOwnerAccess(mode: number, isRoot: boolean): boolean {
   return !isRoot && (mode & S_IFMT) === S_IFDIR && (mode & OWNER_RWX) !== OWNER_RWX;
 }
 
+/** A path with a slash behind it means the directory itself, never a link to it. */
+function inside(path: Buffer): Buffer {
+  return Buffer.concat([path, Buffer.of(0x2f)]);
+}
+
 /**
  * True when two times count as the same: to the nanosecond when `window` is negative, else when they are at most
  * `window` whole seconds apart; nanoseconds say nothing then.
@@ -90,6 +95,8 @@ export class AttributeSetter {
     private readonly reporter: Reporter,
     /** A daemon's "incoming chmod". */
     private readonly moduleChmod: readonly ChmodRule[] = [],
+    /** A link that stands for a directory (-K) passes permissions on; only in a tree whose links may be followed. */
+    private readonly followsDirlinks = false,
   ) {}
 
   /** True when files do not get the permissions that the list says. */
@@ -252,6 +259,8 @@ export class AttributeSetter {
     if (((this.presentMode ^ wanted) & PERMISSION_BITS) === 0 || (wanted & S_IFMT) === S_IFLNK) return;
     try {
       if (fd >= 0) changeMode(fd, wanted & PERMISSION_BITS);
+      else if (this.followsDirlinks && (wanted & S_IFMT) === S_IFDIR)
+        chmodNoFollow(inside(path), wanted & PERMISSION_BITS);
       else chmodNoFollow(path, wanted & PERMISSION_BITS);
       this.changed |= Changed.MODE;
     } catch (error) {

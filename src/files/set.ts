@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, constants, futimesSync, lstatSync, lutimesSync, openSync } from 'node:fs';
+import { Errno, systemError } from '../libc/errno.js';
 import { futimens, hasLibc, libcLoaded, utimensat } from '../libc/libc.js';
 import type { FileStat } from './stat.js';
 
@@ -10,7 +11,10 @@ export function chmodNoFollow(path: Buffer, bits: number): void {
   try {
     chmodSync(`/proc/self/fd/${fd}`, bits);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // A link: what the kernel says of its permissions is no help to anybody.
+    if (code === 'ENOTSUP' || code === 'EOPNOTSUPP') throw systemError(Errno.ELOOP, 'chmod');
+    if (code !== 'ENOENT') throw error;
     // No /proc, as inside a changed root: nothing outside of it can be reached through a link that comes now.
     if (!lstatSync(path).isSymbolicLink()) chmodSync(path, bits);
   } finally {

@@ -135,7 +135,7 @@ async function makeReceiving(
   const receiving = new Receiving(session, lists, {
     root,
     ids,
-    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod),
+    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod, o.keepDirlinks && !root.isConfined),
     backup: o.backup ? new Backup(root, o, isRoot, backupLine(session)) : null,
     filters: input.filters,
     // On a daemon, absolute paths in rules start from the module.

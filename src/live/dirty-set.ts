@@ -128,6 +128,11 @@ export class DirtySet {
     return marks;
   }
 
+  /** True when `test` holds for the path of a mark. Looks at marks, in any order, only until one is found. */
+  hasPath(test: (path: ByteString) => boolean): boolean {
+    return findPath(this.root, '', test);
+  }
+
   /** Takes all marks out, but for those that concern what one of `busy` concerns. */
   take(busy: readonly DirtySet[] = []): Mark[] {
     const marks = this.list();
@@ -161,6 +166,15 @@ function oldestOf(node: Node): number {
   let oldest = node.what === 0 ? Number.POSITIVE_INFINITY : node.since;
   if (node.children !== null) for (const child of node.children.values()) oldest = Math.min(oldest, oldestOf(child));
   return oldest;
+}
+
+function findPath(node: Node, path: ByteString, test: (path: ByteString) => boolean): boolean {
+  if (node.what !== 0 && test(path)) return true;
+  if (node.children === null) return false;
+  for (const [name, child] of node.children) {
+    if (findPath(child, path === '' ? name : `${path}/${name}`, test)) return true;
+  }
+  return false;
 }
 
 function collect(node: Node, path: ByteString, into: Mark[]): void {

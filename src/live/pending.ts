@@ -161,9 +161,10 @@ export class Pending {
 
   /** True when something waits that no session is busy with. */
   get hasFree(): boolean {
-    return this.sets.some((set, source) =>
-      set.list().some(({ path }) => !this.busyWith(source).some((busy) => busy.concerns(path))),
-    );
+    return this.sets.some((set, source) => {
+      const busy = this.busyWith(source);
+      return set.hasPath((path) => !busy.some((other) => other.concerns(path)));
+    });
   }
 
   private busyWith(source: number): DirtySet[] {

@@ -117,6 +117,21 @@ t.test('what others are busy with stays', async (t) => {
   t.ok(busy.concerns(''), 'the root holds all');
 });
 
+t.test('a look for one path ends with the first that will do', async (t) => {
+  const set = new DirtySet(NO_LIMIT);
+  t.notOk(
+    set.hasPath(() => true),
+    'an empty set has none',
+  );
+  for (const path of ['a/b', 'a/c', 'd', 'e/f/g']) set.mark(path, A, 1);
+  const seen: string[] = [];
+  t.ok(set.hasPath((path) => seen.push(path) === 2));
+  t.equal(seen.length, 2);
+  seen.length = 0;
+  t.notOk(set.hasPath((path) => seen.push(path) === 0));
+  t.same(seen.sort(), ['a/b', 'a/c', 'd', 'e/f/g'], 'directories without a mark are no paths');
+});
+
 t.test('beyond its limit it knows only that everything is stale', async (t) => {
   const set = new DirtySet(3);
   for (const name of ['a', 'b', 'c']) set.mark(name, A, 7);

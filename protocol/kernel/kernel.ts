@@ -27,6 +27,7 @@ interface Exports {
   xxh128Start(): void;
   xxh128Update(data: number, length: number): void;
   xxh128Final(out: number): void;
+  readAnswers(data: number, length: number, previous: number, most: number, out: number): number;
 }
 
 interface WasmMemory {

@@ -18,6 +18,8 @@ const BEFORE = 300;
 const WORTH_MORE = 700;
 /** Files that are given before the thread is woken. */
 const WAKE_EVERY = 8;
+/** Bytes of a job besides the file's content, at most, where names are not longer than usual. */
+const MOST_BESIDE_DATA = 640;
 /** Milliseconds that the thread has at the end of a run that failed. */
 const LAST_MS = 2000;
 
@@ -90,6 +92,12 @@ export class Aside implements FileOutput {
     if ((list.flags(row) & EntryFlag.HLINKED) !== 0) return false;
     if (!this.receiving.parts.attrs.hasPossibleOwner(list, row)) return false;
     return this.enter(thread, list.dirPath(row), dir) && this.reserve(thread, row, size, kind, fd);
+  }
+
+  /** True when the thread is at work, and has room for that many files and bytes, whatever their names. */
+  takesMany(files: number, bytes: number): boolean {
+    const { thread } = this;
+    return thread?.isReady === true && thread.jobs.hasRoom(files, bytes + files * MOST_BESIDE_DATA);
   }
 
   private start(): void {

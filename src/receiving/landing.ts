@@ -158,6 +158,20 @@ export class Landing {
     return true;
   }
 
+  /** Gives a whole file, data[from, to), to the thread that writes files. False when that is not possible now. */
+  give(ndx: number, row: number, data: Uint8Array, from: number, to: number): boolean {
+    const { aside } = this;
+    if (!this.openAside(row, to - from, Kind.WRITE)) return false;
+    if (from < to) aside.write(data, from, to);
+    aside.commit(ndx, row);
+    return true;
+  }
+
+  /** True when the thread takes `files` small files, together `bytes` long, now. */
+  takesMany(files: number, bytes: number): boolean {
+    return this.aside.takesMany(files, bytes);
+  }
+
   /** Files that are set aside and not collected. */
   get asideCount(): number {
     return this.aside.underWay;

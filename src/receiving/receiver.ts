@@ -1,5 +1,6 @@
 import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
+import { Answers } from '../../protocol/delta/file-answers.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
@@ -17,6 +18,7 @@ import type { FileReceiver } from './file-receiver.js';
 import type { Landing, Outcome, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
+import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
 const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3, DONE: 4 } as const;
@@ -37,6 +39,8 @@ export class Receiver {
   private isHanded = false;
   private isResting = false;
   private began = 0;
+  /** Takes what most answers are; null where each may have something special about it. */
+  private readonly wholeFiles: WholeFiles | null;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
   /** The end of a phase has come, and waits for files that are set aside. */
@@ -53,6 +57,8 @@ export class Receiver {
     private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     this.session = receiving.session;
+    const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session);
+    this.wholeFiles = isPlain ? new WholeFiles(receiving, landing, files) : null;
     this.session.onNoSend = (ndx) => this.notSent(ndx);
   }
 
@@ -115,6 +121,8 @@ export class Receiver {
     for (;;) {
       switch (this.next) {
         case Next.INDEX: {
+          const state = this.wholeFiles?.take(reader) ?? Answers.OTHER;
+          if (state === Answers.SHORT) return false;
           reader.begin();
           const ndx = session.ndxIn.read(reader);
           if (!reader.done()) return false;

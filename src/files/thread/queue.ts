@@ -114,6 +114,12 @@ export class JobSource extends Shared {
     return this.at;
   }
 
+  /** True when there is room for `count` more jobs, together `length` bytes long, however they lie. */
+  hasRoom(count: number, length: number): boolean {
+    const used = (this.head - Atomics.load(this.control, Word.TAIL)) | 0;
+    return this.underWay + count <= MOST_JOBS && used + 2 * length <= RING;
+  }
+
   /** Gives what was reserved last, `length` bytes of it. One without result is not counted. */
   commit(length: number, hasResult: boolean): void {
     const { words, filler } = this;

@@ -1,0 +1,96 @@
+import type { NdxReader } from '../bytes/ndx.js';
+import type { ByteReader } from '../bytes/reader.js';
+import { FIRST_FREE, Kernel, STAGE } from '../kernel/kernel.js';
+
+/** What `read` says when there is no run. SHORT: wait for input and call again. OTHER: what comes next is for others. */
+export const Answers = { SHORT: 0, OTHER: -1 } as const;
+
+/** Answers of a run, at most. */
+export const MOST_ANSWERS = 256;
+/** Bytes that the kernel is given: more of them while it takes them all. */
+const FIRST_INPUT = 8 * 1024;
+export const MOST_INPUT = 64 * 1024;
+/** Words of a record, and which of them is what. */
+const RECORD = 4;
+const [NDX, FLAGS, FROM, LENGTH] = [4, 5, 6, 7];
+/** Bytes behind a file's data: the end of its tokens and its sum. */
+const TOKEN_END = 4;
+const SUM_LENGTH = 16;
+
+/**
+ * Reads what most answers are, small files whole, in runs by a kernel, with their sums verified: without compression, with
+ * XXH128, and from protocol 30 on. Nothing is consumed before `pass`; what is not plain, wrong or too long is left
+ * to whoever knows all forms.
+ */
+export class FileAnswers {
+  private readonly kernel = new Kernel();
+  private readonly words: Int32Array;
+  private reach = FIRST_INPUT;
+  /** Bytes that the next answer needs at least. */
+  private needed = 0;
+  private count = 0;
+
+  constructor() {
+    this.kernel.reserve(FIRST_FREE + MOST_INPUT);
+    this.kernel.wasm.xxh128Seed(BigInt(0));
+    this.words = this.kernel.words.subarray(STAGE / 4);
+  }
+
+  /** The number of answers that lie ready, or one of `Answers`. */
+  read(r: ByteReader, ndxIn: NdxReader): number {
+    const { kernel, words } = this;
+    for (;;) {
+      r.begin();
+      if (this.needed > 0 && !r.has(this.needed)) return Answers.SHORT;
+      const length = Math.min(r.available(), Math.max(this.reach, this.needed), MOST_INPUT);
+      if (length === 0) return Answers.SHORT;
+      kernel.bytes.set(r.buf.subarray(r.pos, r.pos + length), FIRST_FREE);
+      this.count = kernel.wasm.readAnswers(FIRST_FREE, length, ndxIn.last, MOST_ANSWERS, STAGE);
+      this.needed = words[0];
+      if (this.count > 0) return this.count;
+      if (this.needed > 0) continue;
+      this.leave();
+      return Answers.OTHER;
+    }
+  }
+
+  /** What comes next is read by others: nothing is known about it. */
+  leave(): void {
+    this.needed = 0;
+    this.reach = FIRST_INPUT;
+  }
+
+  ndx(i: number): number {
+    return this.words[i * RECORD + NDX];
+  }
+
+  flags(i: number): number {
+    return this.words[i * RECORD + FLAGS];
+  }
+
+  /** The content of the i-th file: `data` from `from(i)` on, `length(i)` bytes. */
+  get data(): Uint8Array {
+    return this.kernel.bytes;
+  }
+
+  from(i: number): number {
+    return FIRST_FREE + this.words[i * RECORD + FROM];
+  }
+
+  length(i: number): number {
+    return this.words[i * RECORD + LENGTH];
+  }
+
+  /** Moves the reader behind the first `count` answers. What follows them, if that are not all, is for others. */
+  pass(r: ByteReader, ndxIn: NdxReader, count: number): void {
+    if (count < this.count) this.leave();
+    if (count === 0) return;
+    const last = count - 1;
+    const length = this.length(last);
+    const used = this.from(last) - FIRST_FREE + length + (length > 0 ? TOKEN_END : 0) + SUM_LENGTH;
+    if (count === this.count && 2 * used > this.reach) this.reach = Math.min(2 * this.reach, MOST_INPUT);
+    r.pos += used;
+    r.begin();
+    ndxIn.passedTo(this.ndx(last));
+  }
+}

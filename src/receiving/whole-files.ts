@@ -33,9 +33,10 @@ export class WholeFiles {
     this.session = receiving.session;
   }
 
-  /** False when the answers of a run have another form than the kernel knows. */
-  static applies({ protocol, algorithms, options: o }: Session): boolean {
-    return protocol >= 30 && algorithms.transferSum === 'xxh128' && algorithms.compression === 'none' && !o.dryRun;
+  /** False when the answers of a run have another form than the kernel knows, or their data comes beside the stream. */
+  static applies({ protocol, algorithms, connection, options: o }: Session): boolean {
+    if (connection.handOver !== null || o.dryRun) return false;
+    return protocol >= 30 && algorithms.transferSum === 'xxh128' && algorithms.compression === 'none';
   }
 
   /** Takes as many answers as it can, and says what comes next: one of `Answers`. */

@@ -36,10 +36,11 @@ const NO_BYTES = new Uint8Array(0);
 /** Threads of this process that are at work. */
 let running = 0;
 
-/** Many sessions of a daemon or a mirror keep the cores busy by themselves, and each thread takes some 15 MiB. */
-function hasFreeCore(): boolean {
-  return running < availableParallelism() - 1;
-}
+/**
+ * Threads that a process may have: the main thread and the other end of the connection, which may be on this machine, want
+ * a core each. On two cores a thread was measured to cost more than it gains. Each takes some 15 MiB.
+ */
+const MOST = availableParallelism() - 2;
 
 /**
  * Compresses here at first, and in a thread of its own once there was so much that its start pays. The stream has one
@@ -65,6 +66,7 @@ export class AsideCompressor implements MovableCompressor, Detour {
     private readonly codec: Codec,
     private readonly connection: Connection,
     private readonly startAfter = START_AFTER,
+    private readonly most = MOST,
   ) {
     this.here = createCompressor(codec);
     if (this.here.matched) this.matched = (data, from, to) => this.match(data, from, to);
@@ -102,7 +104,7 @@ export class AsideCompressor implements MovableCompressor, Detour {
   private start(): void {
     const { codec, here, connection } = this;
     const isMovable = here.move === undefined || here.context !== null;
-    const isPossible = isMovable && hasFreeCore() && hasLibc();
+    const isPossible = isMovable && running < this.most && hasLibc();
     this.jobs = isPossible ? new JobGiver() : null;
     const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, context: here.context });
     this.worker = worker;

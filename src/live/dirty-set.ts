@@ -3,6 +3,8 @@ import { Change } from '../watch/changes.js';
 
 /** A mark that concerns all that lies at and below a path, among the bits of Change. */
 export const TREE = 1 << 16;
+/** The same of what lies directly in a directory. */
+export const LEVEL = 1 << 17;
 
 /** What a directory has to be, beside being one, for all that the other side has in it to be in doubt. */
 const IN_DOUBT = Change.REMOVED | Change.MADE;
@@ -11,7 +13,7 @@ const IN_DOUBT = Change.REMOVED | Change.MADE;
 export interface Mark {
   /** Relative to the source's root; '' is the root. */
   path: ByteString;
-  /** Bits of Change, and TREE. */
+  /** Bits of Change, TREE and LEVEL. */
   what: number;
   /** Milliseconds since 1970 of the oldest change that is not on the other side. */
   since: number;

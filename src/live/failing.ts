@@ -8,7 +8,7 @@ const MOST_FILES = 10_000;
 interface FailingFile {
   source: number;
   path: ByteString;
-  /** What is to be marked again: bits of Change, and TREE. */
+  /** What is to be marked again: bits of Change, TREE and LEVEL. */
   what: number;
   error: string;
   attempts: number;

@@ -1,7 +1,7 @@
 import type { ByteString } from '../../protocol/options.js';
-import type { WantedEntry } from '../sending/scan-wanted.js';
+import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
 import { Change } from '../watch/changes.js';
-import { DirtySet, type Mark, TREE } from './dirty-set.js';
+import { DirtySet, LEVEL, type Mark, TREE } from './dirty-set.js';
 import type { HardLinks } from './hard-links.js';
 import { type Move, Moves } from './moves.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
@@ -210,9 +210,19 @@ export class Pending {
     });
   }
 
+  /**
+   * The other side may have died while it wrote what a session brought: the directories of that are compared, so that a
+   * temporary file that nobody removed does not stay there.
+   */
+  doubtDirectories({ marks: all }: Flight): void {
+    all?.forEach((marks, source) => {
+      for (const { path } of marks) if (path !== '') this.sets[source].mark(parentOf(path), LEVEL, Date.now());
+    });
+  }
+
   wanted({ marks: all }: Flight): WantedEntry[] {
     return (all ?? []).flatMap((marks, source) =>
-      marks.map(({ path, what }) => this.sources[source].names.wanted(path, (what & TREE) !== 0)),
+      marks.map(({ path, what }) => this.sources[source].names.wanted(path, contentOf(what))),
     );
   }
 
@@ -226,6 +236,15 @@ export class Pending {
     }
     return null;
   }
+}
+
+function contentOf(what: number): WantedContent {
+  if ((what & TREE) !== 0) return 'tree';
+  return (what & LEVEL) !== 0 ? 'level' : 'none';
+}
+
+function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {

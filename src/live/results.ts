@@ -3,7 +3,7 @@ import type { ByteString } from '../../protocol/options.js';
 import type { ClientLog } from '../report/log.js';
 import { Change } from '../watch/changes.js';
 import { toBatch } from './batch.js';
-import { TREE } from './dirty-set.js';
+import { LEVEL, TREE } from './dirty-set.js';
 import { FailingFiles } from './failing.js';
 import type { Flight, Pending } from './pending.js';
 import { plainText } from './session-log.js';
@@ -62,7 +62,7 @@ export class Results {
       // What the other side could not write is known by its words only: everything of the session is tried again.
       const isUnclear = log.xferErrors > failed.length;
       for (const { path, what } of marks) {
-        if (isUnclear || (keptAll && (what & TREE) !== 0)) note(source, path, what, plainText(log.text));
+        if (isUnclear || (keptAll && (what & (TREE | LEVEL)) !== 0)) note(source, path, what, plainText(log.text));
         else if (!told.has(`${source}/${path}`)) this.failing.clear(source, path);
       }
     });

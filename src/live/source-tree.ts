@@ -5,7 +5,7 @@ import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { NameKind, parseArgument, type SourceArgument } from '../sending/scan-argument.js';
 import { SourceBase } from '../sending/scan-base.js';
-import type { WantedEntry } from '../sending/scan-wanted.js';
+import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
 import { buildFilters } from '../transfer/filters.js';
 
 /** Where the parts of a source argument lie, whatever the options say. */
@@ -75,8 +75,8 @@ export class SourceNames {
   }
 
   /** What a session is asked for so that it sends an entry of the source. */
-  wanted(path: ByteString, tree: boolean): WantedEntry {
-    return { base: this.base, name: this.nameOf(path), tree, withBase: this.withBase };
+  wanted(path: ByteString, content: WantedContent): WantedEntry {
+    return { base: this.base, name: this.nameOf(path), content, withBase: this.withBase };
   }
 
   /** Name of an entry in the transfer. */

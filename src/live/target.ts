@@ -281,7 +281,9 @@ export class Target {
   private ended(flight: Flight | null, outcome: Outcome, started: number): void {
     this.gather.note(flight?.count ?? 0, started, Date.now());
     if (outcome.error !== null) {
-      if (flight !== null) this.pending.giveBack(flight);
+      if (flight === null) return;
+      this.pending.giveBack(flight);
+      if ((outcome.session?.stats.transferredFiles ?? 0) > 0) this.pending.doubtDirectories(flight);
       return;
     }
     this.guard.done(null);

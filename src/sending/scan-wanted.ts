@@ -6,14 +6,16 @@ import type { SourceBase } from './scan-base.js';
 import type { SourceBases } from './scan-bases.js';
 import type { Finder } from './scan-find.js';
 
+/** What of a directory's content comes along, if the options recurse: nothing, what lies directly in it, or all. */
+export type WantedContent = 'none' | 'level' | 'tree';
+
 /** A single name that a sender is to list, whatever else is around it. */
 export interface WantedEntry {
   /** Directory that the name is relative to, absolute. */
   base: ByteString;
   /** Name in the transfer; '' is the base itself. */
   name: ByteString;
-  /** A directory comes with all that it holds, if the options recurse. */
-  tree: boolean;
+  content: WantedContent;
   /** The base is a part of the transfer, as with an argument like `dir/`: it comes along, and its filter files hold. */
   withBase: boolean;
 }
@@ -47,7 +49,7 @@ export class WantedEntries {
     if (base === null) return -1;
     const { name } = wanted;
     const top = this.top(base, wanted);
-    if (name === '') return wanted.tree ? this.addBaseTree(base) : -1;
+    if (name === '') return wanted.content === 'none' ? -1 : this.addBaseDir(base);
     let way = top;
     for (let at = name.indexOf('/'); at >= 0 && way.scope !== null; at = name.indexOf('/', at + 1)) {
       way = this.enter(name.slice(0, at), base, way);
@@ -68,13 +70,14 @@ export class WantedEntries {
     } else {
       const scope = wanted.withBase ? base.scope.into('.') : base.scope;
       way = { scope, device: finder.looker.stat.dev };
-      if (wanted.withBase && !(wanted.name === '' && wanted.tree)) finder.addPath('.', base, EntryFlag.IMPLIED_DIR);
+      if (wanted.withBase && !(wanted.name === '' && wanted.content !== 'none'))
+        finder.addPath('.', base, EntryFlag.IMPLIED_DIR);
     }
     this.ways.set(key, way);
     return way;
   }
 
-  private addBaseTree(base: SourceBase): number {
+  private addBaseDir(base: SourceBase): number {
     const { finder } = this;
     if (finder.lookAt('.', base, true) !== 0) return -1;
     return finder.addPath('.', base, EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR);
@@ -115,7 +118,7 @@ export class WantedEntries {
     const { name } = wanted;
     // A directory that was on the way to a name of another source has been sent already.
     const key = `${base.number}:${name}`;
-    if (this.ways.has(key) && !wanted.tree) return -1;
+    if (this.ways.has(key) && wanted.content === 'none') return -1;
     const errno = finder.lookAt(name, base, o.copyDirlinks);
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) {
       this.addGone(name, base, above);
@@ -129,12 +132,12 @@ export class WantedEntries {
     const { isDir, dev } = looker.stat;
     if (above.scope!.verdict(name, isDir) < 0) return -1;
     if (isDir && !o.recurse && o.dirs === 0) return -1;
-    const whole = wanted.tree && isDir && o.recurse && this.isOnDevice(above);
-    const row = finder.addPath(name, base, whole ? EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR : 0);
+    const isListed = wanted.content !== 'none' && isDir && o.recurse && this.isOnDevice(above);
+    const row = finder.addPath(name, base, isListed ? EntryFlag.TOP_DIR | EntryFlag.CONTENT_DIR : 0);
     if (!isDir) return -1;
     const isOpen = this.isOnDevice(above);
     this.ways.set(key, isOpen ? { scope: above.scope!.into(name), device: dev } : CLOSED);
-    return whole ? row : -1;
+    return isListed ? row : -1;
   }
 
   /** A name that is not there, so that nobody knows what kind of thing it was. */

@@ -86,7 +86,24 @@ export class Scanner {
   addWanted(entry: WantedEntry): void {
     this.wanted ??= new WantedEntries(this.finder, this.bases);
     const row = this.wanted.add(entry);
-    if (row >= 0) this.queue.push(row);
+    if (row < 0) return;
+    // Below protocol 30 a list cannot say that a directory comes without its content: its content would be deleted.
+    if (entry.content === 'tree' || this.ctx.protocol < 30) this.queue.push(row);
+    else this.listLevel(row);
+  }
+
+  /** Lists what lies directly in a directory, the directories in it without their content. */
+  private listLevel(row: number): void {
+    const { list } = this.ctx;
+    const start = list.count;
+    this.listContent(row);
+    for (let r = start; r < list.count; r++) list.clearFlags(r, EntryFlag.CONTENT_DIR);
+  }
+
+  private listContent(row: number): void {
+    const base = this.bases.ofRow(row);
+    const path = this.ctx.list.path(row);
+    this.lister.list(path, base, base.scope.into(ruleDir(path)));
   }
 
   /**
@@ -179,10 +196,8 @@ export class Scanner {
     const row = this.queue.pop();
     if (row === undefined) return false;
     const { list, options: o } = this.ctx;
-    const base = this.bases.ofRow(row);
-    const path = list.path(row);
     const start = list.count;
-    this.lister.list(path, base, base.scope.into(ruleDir(path)));
+    this.listContent(row);
     if (!o.recurse) return true;
     for (let r = list.count - 1; r >= start; r--) {
       if (list.isDir(r) && list.flags(r) & EntryFlag.CONTENT_DIR) this.queue.push(r);

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -10,6 +10,7 @@ import { type RunningDaemon, startDaemon } from '../lib/daemon.js';
 import { becomesEqual } from '../lib/mirror.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
+import { killGroup } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
 
@@ -20,6 +21,8 @@ interface Place {
   source: string;
   copy: string;
   daemon: RunningDaemon;
+  /** Starts the daemon again, on the same port. */
+  again(): Promise<RunningDaemon>;
 }
 
 async function place(t: Test, program: Program, globals = {}): Promise<Place> {
@@ -28,8 +31,9 @@ async function place(t: Test, program: Program, globals = {}): Promise<Place> {
   fs.mkdirSync(source);
   fs.mkdirSync(copy);
   const modules = { m: { path: copy, 'read only': 'no' } };
-  const daemon = await startDaemon(t, program, { dir: join(dir, 'daemon'), modules, globals });
-  return { source, copy, daemon };
+  const setup = { dir: join(dir, 'daemon'), modules, globals };
+  const daemon = await startDaemon(t, program, setup);
+  return { source, copy, daemon, again: () => startDaemon(t, program, { ...setup, port: daemon.port }) };
 }
 
 interface Running {
@@ -91,7 +95,7 @@ for (const program of [RSYNC, TSRSYNC]) {
   });
 
   t.test(`${program.name}: a daemon that goes away and comes back`, async (t) => {
-    const { source, copy, daemon } = await place(t, program);
+    const { source, copy, daemon, again } = await place(t, program);
     const { target, lines } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])], QUICK);
     fs.writeFileSync(join(source, 'one'), '1');
     await becomesEqual(source, copy);
@@ -101,21 +105,47 @@ for (const program of [RSYNC, TSRSYNC]) {
     t.equal(lines.filter((line) => line.startsWith('error:')).length, 1, lines.join('\n'));
     t.match(target().lastError, { exitCode: 10, text: /failed to connect to 127.0.0.1/ });
     t.match(target(), { phase: 'waiting to retry', pending: 1 });
-    const again = await restart(t, program, daemon);
+    await again();
     await becomesEqual(source, copy);
     await waitFor(() => target().phase === 'in step', 5000, 'the target to be in step');
     t.match(lines.at(-1), /^info: copy: in step again after/);
-    again.kill();
   });
 }
 
-/** Starts a daemon again on the port that it had. */
-async function restart(t: Test, program: Program, daemon: RunningDaemon): Promise<ChildProcess> {
-  const [command, ...args] = daemon.child.spawnargs;
-  const child = spawn(command, args, { stdio: 'ignore' });
-  t.teardown(() => child.kill());
-  t.pass(`${program.name} runs again`);
-  return child;
+const KILLED: [Program, string[]][] = [
+  [RSYNC, []],
+  [RSYNC, ['--protocol=29']],
+  [TSRSYNC, []],
+];
+
+for (const [program, more] of KILLED) {
+  t.test(`${[program.name, ...more].join(' ')}: no half file of a daemon that is killed stays`, async (t) => {
+    let { source, copy, daemon, again } = await place(t, program);
+    for (const name of ['sub/deep/kept', 'sub/other/kept']) {
+      fs.mkdirSync(join(source, name), { recursive: true });
+      fs.writeFileSync(join(source, name, 'file'), name);
+    }
+    const { target } = await running(
+      t,
+      source,
+      [targetOf(daemon, ['-a', '--delete', '--bwlimit=500', ...more])],
+      QUICK,
+    );
+    const sessions = () => target().sessions;
+    for (const dir of ['sub', '']) {
+      const before = sessions();
+      fs.writeFileSync(join(source, dir, 'large'), new Random(6).bytes(MIB / 2));
+      const halves = () => fs.readdirSync(join(copy, dir)).filter((name) => name.startsWith('.large.'));
+      await waitFor(() => halves().length > 0, 5000, 'the large file to be on its way');
+      killGroup(daemon.child, 'SIGKILL');
+      await daemon.stop();
+      t.equal(halves().length, 1, 'nobody has removed it');
+      await waitFor(() => sessions() > before, 5000, 'the session to fail');
+      daemon = await again();
+      await becomesEqual(source, copy);
+      t.same(halves(), [], `no half file in "${dir}"`);
+    }
+  });
 }
 
 t.test('without -H, what is written through one name arrives under the others', async (t) => {
@@ -164,7 +194,7 @@ t.test('one target down does not hold up the other, and catches up by itself', a
   }
   await waitFor(() => target('down').attempts > 0, 5000, 'the other target to fail');
   t.equal(target('up').failedSessions, 0);
-  await restart(t, RSYNC, second.daemon);
+  await second.again();
   await becomesEqual(source, second.copy);
 });
 

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { atRest } from '../lib/processes.js';
 import { PROJECT } from '../lib/project.js';
 import { tempDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
@@ -40,6 +41,8 @@ async function run(t: Test, tool: Tool, ours: boolean, args: string[], script = 
       await waitFor(() => until.test(out.stdout), 30_000, `${until} in ${out.stdout} ${out.stderr}`);
       child.kill('SIGINT');
     } else if (tool === 'inotifywatch') {
+      // What it has not read when it is interrupted is not counted.
+      await atRest(child.pid as number);
       child.kill('SIGINT');
     }
   }

@@ -42,17 +42,30 @@ export async function noneLeft(mark: string, ms = 60_000): Promise<void> {
   }
 }
 
+/** State, parent and group of a process, and what follows in its `stat`; empty when it is gone. */
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // They stand behind the name, which may hold anything.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}
+
 /** Process ids of a process group. */
 function groupMembers(leader: number): number[] {
-  return pids().filter((pid) => {
-    try {
-      // Fields behind the name, which may hold anything: state, parent, group.
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === leader;
-    } catch {
-      return false;
-    }
-  });
+  return pids().filter((pid) => Number(statFields(pid)[2]) === leader);
+}
+
+/** Waits until a process has done all that it was woken for: seen asleep several times in a row. */
+export async function atRest(pid: number, ms = 30_000): Promise<void> {
+  let seen = 0;
+  const isAsleep = () => {
+    seen = statFields(pid)[0] === 'S' ? seen + 1 : 0;
+    return seen === 4;
+  };
+  await waitFor(isAsleep, ms, `process ${pid} to be at rest`);
 }
 
 /** Inodes of the sockets that belong to nobody's connection: listening ones, and those between processes. */

@@ -10,7 +10,8 @@ import { PROJECT } from './lib/project.js';
  */
 const LAYERS: readonly (readonly string[])[] = [
   ['protocol'],
-  ['src/libc', 'src/transport', 'src/report', 'src/client/target.ts'],
+  ['src/libc'],
+  ['src/transport', 'src/report', 'src/client/target.ts'],
   ['src/codec', 'src/files'],
   ['src/watch'],
   ['src/session'],

@@ -16,6 +16,8 @@ export interface Carrier {
   write(view: Buffer, sent: () => void): void;
   pauseInput(): void;
   resumeInput(): void;
+  /** Tells the peer's machine at once that all has arrived so far. Without it, the carrier decides when. */
+  acknowledge?(): void;
   /** No more output; what was written still goes out. */
   endOutput(): void;
   destroy(): void;
@@ -54,11 +56,14 @@ export class Connection {
   private readonly input = new InputWait(() => {
     this.writer.flush();
     this.resumeInput();
+    this.acknowledge();
   });
   private drainWaiters: Waiter[] = [];
   private inputEnded = false;
   private closed = false;
   private paused = false;
+  /** Bytes of input that the peer's machine knows to have arrived. */
+  private acknowledged = 0;
   private failure: Error | null = null;
   /** The carrier takes nothing any more. */
   private broken = false;
@@ -165,6 +170,18 @@ export class Connection {
     this.carrier.resumeInput();
   }
 
+  /**
+   * A peer's TCP that gathers small writes (Nagle's algorithm, which rsync leaves on) holds the second one back until the
+   * first one is acknowledged, and this side's waits up to 40 ms for output that could carry that. So whoever waits for
+   * more says that all has come so far.
+   */
+  private acknowledge(): void {
+    const { total } = this.reader;
+    if (total === this.acknowledged) return;
+    this.acknowledged = total;
+    this.carrier.acknowledge?.();
+  }
+
   /** True when the peer has closed its side and everything it sent was decoded. */
   get atEnd(): boolean {
     return this.inputEnded && this.reader.buffered === 0;
@@ -199,6 +216,7 @@ export class Connection {
     const waited = this.input.begin(step);
     // A carrier within this process delivers at once, so the waiter must be there already.
     this.resumeInput();
+    this.acknowledge();
     return waited;
   }
 

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import { acknowledge } from '../libc/tcp.js';
 import { type Carrier, Connection } from './connection.js';
 
 /** What the ends of connections that break are called. */
@@ -165,7 +166,8 @@ export async function connectTcp(
     });
     socket.once('connect', () => {
       if (timer !== null) clearTimeout(timer);
-      connection = overSocket(socket, reader);
+      const carrier = { ...carrierOf(socket, socket), acknowledge: () => acknowledge(fdOf(socket)) };
+      connection = overSocket(socket, reader, carrier);
       connection.role = role;
       resolve(connection);
     });
@@ -189,8 +191,8 @@ function connectFailure(
 }
 
 /** A connection over a socket that fills `reader`. */
-function overSocket(socket: net.Socket, reader: ByteReader): Connection {
-  const connection = new Connection(carrierOf(socket, socket), false, reader);
+function overSocket(socket: net.Socket, reader: ByteReader, carrier = carrierOf(socket, socket)): Connection {
+  const connection = new Connection(carrier, false, reader);
   socket.resume();
   watchStreams(connection, socket, socket);
   return connection;
@@ -199,6 +201,11 @@ function overSocket(socket: net.Socket, reader: ByteReader): Connection {
 /** What Node keeps of the operating system's socket; it has no public name. */
 interface HandleOwner {
   _handle: { fd: number; reading: boolean } | null;
+}
+
+/** The descriptor of a socket; -1 when it is closed. */
+function fdOf(socket: net.Socket): number {
+  return (socket as unknown as HandleOwner)._handle?.fd ?? -1;
 }
 
 /**

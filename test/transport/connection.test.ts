@@ -167,3 +167,21 @@ t.test('silence: the peer is kept awake at half of the limit, and left at its en
   await t.rejects(waiting, { exitCode: 30, message: /^\[client\] io timeout after \d+ seconds -- exiting$/ });
   t.ok(Date.now() - began >= 3000, 'not before its time');
 });
+
+t.test('small pieces that the peer holds back until the first is acknowledged come at once', async (t) => {
+  const rounds = 20;
+  const { connection, peer } = await overTcp(t);
+  // A socket of Node gathers small writes unless told otherwise, as rsync's do.
+  peer.on('data', () => {
+    peer.write(i32(1));
+    setImmediate(() => peer.write(i32(2)));
+  });
+  const start = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    connection.writer.i32(round);
+    await within(connection.pump(integers(connection, 2, [])), 5000, 'both pieces');
+  }
+  const ms = performance.now() - start;
+  // Where each round waits for the acknowledgement of the first piece, that is 40 ms.
+  t.ok(ms < rounds * 20, `${rounds} rounds in ${ms.toFixed(0)} ms`);
+});

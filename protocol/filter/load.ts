@@ -6,8 +6,11 @@ import { Rule, RuleFlag, SIDES } from './rule.js';
 
 /** Gives the content of rule files. */
 export interface FilterReader {
-  /** Content of a filter or merge file, null when it does not exist; throws UnreadableRules or RsyncError otherwise. */
-  read(path: ByteString): Buffer | null;
+  /**
+   * Content of a filter or merge file, null when it does not exist; throws UnreadableRules or RsyncError otherwise.
+   * `isIncluded`: another file names it.
+   */
+  read(path: ByteString, isIncluded?: boolean): Buffer | null;
 }
 
 /** Why a file of rules cannot be read, such as `Permission denied (13)`; `notice` is what is to be said before that. */
@@ -140,7 +143,7 @@ function addPattern(flags: number, text: ByteString, out: RuleTarget, c: LoadCon
 /** A file that was not named on the command line may be missing or closed to us. */
 function readRules(path: ByteString, c: LoadContext): Buffer | UnreadableRules {
   try {
-    return c.reader.read(path) ?? new UnreadableRules('No such file or directory (2)');
+    return c.reader.read(path, c.depth > 0) ?? new UnreadableRules('No such file or directory (2)');
   } catch (error) {
     if (error instanceof UnreadableRules) return error;
     if (c.fatal) throw error;

@@ -197,6 +197,11 @@ export class FilterScope {
     return this.tree.list.hasPerDirectory ? this.tree.enter(path) : this;
   }
 
+  /** True for the name of a file that is read for rules when this directory is entered, whether it is there or not. */
+  readsRulesFrom(name: ByteString): boolean {
+    return this.merges.some(({ rule }) => lastName(rule.pattern) === name);
+  }
+
   /** What the rules say about a name. `path`: transfer-relative, or absolute with a leading slash (-R). */
   verdict(path: ByteString, isDir: boolean): Verdict {
     const { rules } = this.tree.list;

@@ -13,6 +13,7 @@ import { HardLinks } from './hard-links.js';
 import { isLasting } from './health.js';
 import { OpenFiles } from './open-files.js';
 import type { TargetSource } from './pending.js';
+import { RuleChanges } from './rule-changes.js';
 import { below, locateSource, SourceNames, type SourcePlace } from './source-tree.js';
 import { Target } from './target.js';
 import { checkMirrored, TargetOptions } from './target-options.js';
@@ -37,6 +38,7 @@ class RunningMirror implements Mirror {
   private readonly sources: TargetSource[][] = [];
   private readonly watchers: (TreeWatcher | null)[] = [];
   private readonly openFiles: OpenFiles[];
+  private readonly ruleChanges: RuleChanges[];
   private readonly started = Date.now();
   private stopped = false;
 
@@ -62,6 +64,11 @@ class RunningMirror implements Mirror {
     this.openFiles = this.places.map(
       (_, source) => new OpenFiles((path, since) => this.markAll(source, path, Change.MODIFIED, since)),
     );
+    this.ruleChanges = this.places.map((_, source) => {
+      const due = (dir: ByteString, target: number) =>
+        this.targets[target].changed(source, dir, TREE | Change.DIRECTORY, Date.now(), true);
+      return new RuleChanges(() => this.watchers[source], due);
+    });
   }
 
   async start(): Promise<readonly StartResult[]> {
@@ -85,6 +92,7 @@ class RunningMirror implements Mirror {
 
   private watch(source: number): void {
     const place = this.places[source];
+    this.ruleChanges[source].flush();
     this.watchers[source]?.close();
     const names = this.sources.map((sources) => sources[source].names);
     this.watchers[source] = watchTree(
@@ -120,8 +128,20 @@ class RunningMirror implements Mirror {
   }
 
   private markAll(source: number, path: ByteString, what: number, since: number): void {
+    for (let target = 0; target < this.targets.length; target++) this.mark(target, source, path, what, since);
+  }
+
+  private mark(target: number, source: number, path: ByteString, what: number, since: number): void {
     const isDir = (what & Change.DIRECTORY) !== 0;
-    for (const target of this.targets) target.changed(source, path, what, since, isDir);
+    const { names } = this.sources[target][source];
+    const ruled = isDir ? null : names.ruledBy(path);
+    if (ruled === null) {
+      this.targets[target].changed(source, path, what, since, isDir);
+      return;
+    }
+    // The file of rules is sent with what is compared because of it: a run of rsync deletes by the rules that are there.
+    names.forgetRules();
+    this.ruleChanges[source].add(ruled, target);
   }
 
   private moved(source: number, from: ByteString, to: ByteString, isDir: boolean): void {
@@ -132,7 +152,16 @@ class RunningMirror implements Mirror {
       return;
     }
     this.openFiles[source].forget(from);
-    for (const target of this.targets) target.moved({ source, from, to }, isDir, Date.now());
+    const since = Date.now();
+    this.targets.forEach((target, i) => {
+      const { names } = this.sources[i][source];
+      if (isDir || [from, to].every((path) => names.ruledBy(path) === null)) {
+        target.moved({ source, from, to }, isDir, since);
+        return;
+      }
+      this.mark(i, source, from, Change.REMOVED, since);
+      this.mark(i, source, to, Change.MADE | Change.WRITTEN, since);
+    });
   }
 
   private stale(source: number, path: ByteString, why: string): void {
@@ -153,6 +182,7 @@ class RunningMirror implements Mirror {
 
   async stop(drain: boolean): Promise<number> {
     if (drain) for (const files of this.openFiles) files.flush();
+    for (const changes of this.ruleChanges) changes.flush();
     const left = await Promise.all(this.targets.map((target) => target.stop(drain)));
     this.close();
     return left.reduce((sum, n) => sum + n, 0);
@@ -165,6 +195,7 @@ class RunningMirror implements Mirror {
 
   private close(): void {
     this.stopped = true;
+    for (const changes of this.ruleChanges) changes.flush();
     for (const watcher of this.watchers) watcher?.close();
     for (const files of this.openFiles) files.close();
   }
@@ -180,7 +211,26 @@ class RunningMirror implements Mirror {
     this.places.forEach((_, source) => {
       if (this.watchers[source]?.rootIsSame() === false) this.watch(source);
     });
-    for (const found of this.named(target)) found.resync(extraOptions);
+    const found = this.named(target);
+    this.reviewed(() => {
+      for (const one of found) one.resync(extraOptions);
+    });
+  }
+
+  /** Calls back, at once if there are no files of rules, when what counts by now is watched: some may lie above a root. */
+  private reviewed(done: () => void): void {
+    const ruled = this.places.map((_, source) => source).filter((source) => this.hasRuleFiles(source));
+    let left = ruled.length;
+    if (left === 0) done();
+    for (const source of ruled) {
+      this.watchers[source]?.review('', () => {
+        if (--left === 0) done();
+      });
+    }
+  }
+
+  private hasRuleFiles(source: number): boolean {
+    return this.sources.some((sources) => sources[source].names.hasRuleFiles);
   }
 
   pause(target?: string): void {

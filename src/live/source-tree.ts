@@ -1,12 +1,9 @@
 import fs from 'node:fs';
-import { PROTOCOL_VERSION } from '../../protocol/constants.js';
-import type { FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { NameKind, parseArgument, type SourceArgument } from '../sending/scan-argument.js';
-import { SourceBase } from '../sending/scan-base.js';
 import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
-import { buildFilters } from '../transfer/filters.js';
+import { parentOf, SourceRules } from './source-rules.js';
 
 /** Where the parts of a source argument lie, whatever the options say. */
 export interface SourcePlace {
@@ -48,9 +45,7 @@ export class SourceNames {
   /** Name of the source's root in the transfer; '' is the transfer's root. */
   readonly prefix: ByteString;
   private readonly withBase: boolean;
-  private readonly scope: FilterScope;
-  private readonly hasRules: boolean;
-  private readonly perDirectory: boolean;
+  private readonly rules: SourceRules;
   private readonly depth: number;
 
   constructor(place: SourcePlace, options: CommandOptions, cwd: ByteString) {
@@ -60,18 +55,7 @@ export class SourceNames {
     this.prefix = name === '.' || name === '/.' ? '' : name.replace(/^\/+/, '');
     this.withBase = this.prefix === '' || argument.impliedDot;
     this.depth = depthOf(argument, options);
-    const filters = buildFilters({
-      options,
-      protocol: PROTOCOL_VERSION,
-      side: 'sender',
-      isServer: false,
-      isLocal: false,
-      report: () => {},
-      trace: () => {},
-    });
-    this.hasRules = !filters.empty;
-    this.perDirectory = filters.hasPerDirectory;
-    this.scope = new SourceBase(0, this.base, filters, null, null).scope;
+    this.rules = new SourceRules(options, this.base, this.withBase);
   }
 
   /** What a session is asked for so that it sends an entry of the source. */
@@ -87,7 +71,7 @@ export class SourceNames {
   /** True for a directory of which nothing is sent. */
   excludesDirectory(path: ByteString): boolean {
     if (path.split('/').length > this.depth) return true;
-    return this.hasRules && this.verdict(path, true) < 0;
+    return this.rules.excludes(this.nameOf(path), true);
   }
 
   /** The same for a directory, or one that it lies in. */
@@ -102,14 +86,27 @@ export class SourceNames {
   accepts(path: ByteString, isDir: boolean): boolean {
     if (path === '') return true;
     if (this.depth < Number.POSITIVE_INFINITY && path.split('/').length > this.depth) return false;
-    return !this.hasRules || this.perDirectory || this.verdict(path, isDir) >= 0;
+    return this.rules.perDirectory || !this.rules.excludes(this.nameOf(path), isDir);
   }
 
-  private verdict(path: ByteString, isDir: boolean): number {
-    const name = this.nameOf(path);
-    if (!this.perDirectory) return this.scope.verdict(name, isDir);
-    const slash = name.lastIndexOf('/');
-    return this.scope.into(slash < 0 ? '' : name.slice(0, slash)).verdict(name, isDir);
+  /** True when files in the directories have a say in what is sent. */
+  get hasRuleFiles(): boolean {
+    return this.rules.perDirectory;
+  }
+
+  /**
+   * The directory whose content is to be compared again when an entry, which is no directory, has changed: its own when
+   * rules are read from it, '' when other files of rules name it. Null when it has nothing to do with rules.
+   */
+  ruledBy(path: ByteString): ByteString | null {
+    if (!this.hasRuleFiles || path === '') return null;
+    const reach = this.rules.changedBy(this.nameOf(path));
+    return reach === 'none' ? null : reach === 'all' ? '' : parentOf(path);
+  }
+
+  /** Has files of rules read again. */
+  forgetRules(): void {
+    this.rules.forget();
   }
 }
 

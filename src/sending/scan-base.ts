@@ -37,7 +37,7 @@ export class SourceBase {
     const clean = cleanPath(path);
     this.path = clean === '/' ? '' : clean;
     this.realPath = path.endsWith('/') ? path.slice(0, -1) : path;
-    const reader: FilterReader = { read: (name) => this.readFilterFile(name) };
+    const reader: FilterReader = { read: (name) => this.readRules(name) };
     this.scope = filters.root(reader, this.path);
     if (moduleFilters !== null && !moduleFilters.empty) this.moduleScope = moduleFilters.root(reader, '');
   }
@@ -119,7 +119,8 @@ export class SourceBase {
     return path.endsWith('/') ? path.slice(0, -1) : path;
   }
 
-  private readFilterFile(name: ByteString): Buffer | null {
+  /** Content of a file of filter rules; null when there is none that may be read. `name` as in `fullPath`. */
+  readRules(name: ByteString): Buffer | null {
     const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
     let fd = -1;
     try {

@@ -48,7 +48,10 @@ export type Change = number;
 export interface WatchOptions {
   /** Root of the tree, absolute. */
   root: ByteString;
-  /** True for a directory, relative to the root, that is not watched and of whose content nothing is told. */
+  /**
+   * True for a directory, relative to the root, that is not watched and of whose content nothing is told. When an answer
+   * has changed, see `TreeWatcher.review`.
+   */
   isExcluded(path: ByteString): boolean;
   /** Change bits that are told; DIRECTORY is always. */
   wanted: Change;
@@ -75,5 +78,10 @@ export interface TreeWatcher {
    * what is below the path now is something else, and nothing of it is to be mirrored.
    */
   rootIsSame(): boolean;
+  /**
+   * Asks again which directories below `path` are excluded, and watches those that count. Nothing is told of what is in
+   * those; whoever looks at it after `done` was called misses nothing.
+   */
+  review(path: ByteString, done: () => void): void;
   close(): void;
 }

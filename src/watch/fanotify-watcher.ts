@@ -60,6 +60,12 @@ export class FanotifyWatcher implements TreeWatcher {
     return this.#identity.isSame();
   }
 
+  review(_path: ByteString, done: () => void): void {
+    // Directories that are left out are known as such.
+    this.#known.clear();
+    done();
+  }
+
   close(): void {
     this.#tell.closed = true;
     if (this.#overflow !== null) clearTimeout(this.#overflow);

@@ -81,6 +81,12 @@ export class InotifyWatcher implements TreeWatcher {
     return this.#identity.isSame();
   }
 
+  review(path: ByteString, done: () => void): void {
+    const dir = this.#tree.find(path);
+    if (dir === undefined) this.#tree.whenDone(done);
+    else this.#tree.revisit(dir, false, done);
+  }
+
   close(): void {
     this.#tell.closed = true;
     for (const part of [this.#inotify, this.#unwatched, this.#tree, this.#moves, this.#young]) part.close();

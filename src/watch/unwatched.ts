@@ -35,8 +35,11 @@ export class Unwatched {
     this.#places.delete(path);
   }
 
-  clear(): void {
-    this.#places.clear();
+  /** Removes a place and all below it. */
+  removeTree(path: ByteString): void {
+    for (const place of this.#places.keys()) {
+      if (place === path || place.startsWith(`${path}/`)) this.#places.delete(place);
+    }
   }
 
   close(): void {

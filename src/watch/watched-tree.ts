@@ -140,8 +140,11 @@ export class WatchedTree {
   #place(parent: Directory, name: ByteString, tell: boolean): Directory | undefined {
     const path = joinPath(this.directories.pathOf(parent), name);
     const known = this.directories.child(parent, name);
-    const excluded = this.options.isExcluded(path);
-    const wd = excluded ? -Errno.ENOENT : this.inotify.add(this.paths.of(path), this.#mask | IN.DONT_FOLLOW);
+    if (this.options.isExcluded(path)) {
+      this.#exclude(known, path);
+      return undefined;
+    }
+    const wd = this.inotify.add(this.paths.of(path), this.#mask | IN.DONT_FOLLOW);
     if (wd < 0) {
       if (known !== undefined) this.#exchange(known, path);
       if (isGone(-wd)) this.unwatched.remove(path);
@@ -156,6 +159,12 @@ export class WatchedTree {
     if (tell) this.tell.changed(path, Change.MADE | Change.DIRECTORY);
     this.#jobs.push({ dir, tell, again: false });
     return dir;
+  }
+
+  /** What a directory holds does not count, or no longer: nothing of it is told. */
+  #exclude(known: Directory | undefined, path: ByteString): void {
+    if (known !== undefined) this.drop(known);
+    this.unwatched.removeTree(path);
   }
 
   /** The directory at a place is no longer the known one, whose events are not heard from now on. */

@@ -1,60 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { MIRROR_DEFAULTS } from '../../src/live/defaults.js';
-import { createMirror } from '../../src/live/mirror.js';
-import type { Mirror, MirrorSpec, TargetSpec } from '../../src/live/types.js';
-import { Change } from '../../src/watch/changes.js';
-import { type RunningDaemon, startDaemon } from '../lib/daemon.js';
+import t from 'tap';
 import { becomesEqual } from '../lib/mirror.js';
+import { place, running, targetOf } from '../lib/mirrored.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
 import { killGroup } from '../lib/run.js';
-import { tempDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
 
-const ALL = Change.WRITTEN | Change.MADE | Change.REMOVED | Change.ATTRIBUTES | Change.MODIFIED;
 const MIB = 1024 * 1024;
-
-interface Place {
-  source: string;
-  copy: string;
-  daemon: RunningDaemon;
-  /** Starts the daemon again, on the same port. */
-  again(): Promise<RunningDaemon>;
-}
-
-async function place(t: Test, program: Program, globals = {}): Promise<Place> {
-  const dir = tempDir(t);
-  const [source, copy] = [join(dir, 'source'), join(dir, 'module')];
-  fs.mkdirSync(source);
-  fs.mkdirSync(copy);
-  const modules = { m: { path: copy, 'read only': 'no' } };
-  const setup = { dir: join(dir, 'daemon'), modules, globals };
-  const daemon = await startDaemon(t, program, setup);
-  return { source, copy, daemon, again: () => startDaemon(t, program, { ...setup, port: daemon.port }) };
-}
-
-interface Running {
-  mirror: Mirror;
-  lines: string[];
-  target(name?: string): ReturnType<Mirror['status']>['targets'][number];
-}
-
-function targetOf(daemon: RunningDaemon, options: string[], name = 'copy'): TargetSpec {
-  return { name, options, dest: daemon.url('m/'), password: null, maxSessions: 1 };
-}
-
-async function running(t: Test, source: string, targets: TargetSpec[], more: Partial<MirrorSpec> = {}) {
-  const lines: string[] = [];
-  const spec = { ...MIRROR_DEFAULTS, name: 'test', sources: [`${source}/`], targets, wanted: ALL, ...more };
-  const mirror = createMirror(spec, { log: (kind, text) => lines.push(`${kind}: ${text}`) });
-  t.teardown(() => mirror.stop(false));
-  await mirror.start();
-  const target = (name?: string) => mirror.status().targets.find((s) => name === undefined || s.name === name)!;
-  return { mirror, lines, target } satisfies Running;
-}
 
 const QUICK = { backOff: { firstMs: 100, mostMs: 500 } };
 

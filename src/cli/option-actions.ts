@@ -208,11 +208,12 @@ export const ACTIONS = {
   },
   usermap: (s, value) => {
     mapOnce(s, 'usermap', value);
-    s.owner = 1;
+    // A client says with -o and -g what it sends.
+    if (!s.server) s.owner = 1;
   },
   groupmap: (s, value) => {
     mapOnce(s, 'groupmap', value);
-    s.group = 1;
+    if (!s.server) s.group = 1;
   },
   chown,
   stopAfter: (s, value) => {

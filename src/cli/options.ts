@@ -224,7 +224,6 @@ const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
   [(o) => o.earlyInput !== '', '--early-input is not supported on this client'],
-  [(o) => o.usermap !== '' || o.groupmap !== '', '--usermap, --groupmap and --chown are not supported on this client'],
 ];
 
 /** Why a client cannot do what its options ask for (exit code 4), or null. */

@@ -128,7 +128,9 @@ async function makeReceiving(
   const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
   const reporter = problemReporter(session, shown, input.itemContext.module ?? null);
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
-  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) => reporter.info(`${text}\n`));
+  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) =>
+    session.log.error(`${text}\n`),
+  );
   const readFilter = {
     read: (path: ByteString) => (hides?.(path, false) ? null : readBelow(root, path)),
   };

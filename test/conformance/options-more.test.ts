@@ -53,6 +53,15 @@ const CASES: readonly OptionCase[] = [
   c('-ain --mkpath', { to: 'p/q/r' }),
   c('-ai', { from: 'src/emptydir', to: 'newname' }),
   c('-ai', { to: 'p/q/' }),
+  // Whom files belong to.
+  c('-ai --chown=daemon:bin'),
+  c('-ai --chown=:daemon', { to: 'fresh/' }),
+  c('-ai --chown=daemon --no-o'),
+  c('-ai --usermap=0:daemon,1-99:bin,n*:77,:1 --groupmap=*:games', { to: 'fresh/' }),
+  c('-ai --usermap=0:nobody --groupmap=0:65534 --numeric-ids'),
+  c('-rti --usermap=0:no-such-user'),
+  c('-ai --usermap=0'),
+  c('-ai --groupmap=1-x:0'),
   // What is printed.
   c('-v'),
   c('-a --out-format=%o|%f|%n'),

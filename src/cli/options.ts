@@ -220,7 +220,6 @@ const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>
   [(o) => o.fakeSuper, '--fake-super requires an rsync with extended attributes enabled'],
   [(o) => o.iconv !== '', 'This rsync does not support --iconv'],
   [(o) => (o.batch ?? null) !== null, 'batch files are not supported on this client'],
-  [(o) => o.fuzzy > 0, '--fuzzy is not supported on this client'],
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
   [(o) => o.earlyInput !== '', '--early-input is not supported on this client'],

@@ -1,12 +1,11 @@
 import fs from 'node:fs';
-import { Basis, Item, S_IFMT } from '../../protocol/constants.js';
-import { ProtocolError } from '../../protocol/errors.js';
+import { Item, S_IFMT } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { copyFileTo } from '../files/temp.js';
-import { errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
+import { alternativePath } from './basis-path.js';
 import { join } from './delete.js';
 import type { EntryMaker } from './entries.js';
 import { type Itemizer, timesDiffer } from './itemize.js';
@@ -15,65 +14,6 @@ import type { QuickCheck } from './unchanged.js';
 
 /** What the basis directories had for a file. */
 export type BasisVerdict = { kind: 'none' } | { kind: 'done' } | { kind: 'basis'; type: number; path: Buffer };
-
-/** Where the basis of a transfer is, from the type byte that the sender echoes (9.5). */
-export function basisPath(receiving: Receiving, row: number, type: number): Buffer {
-  const { parts, session } = receiving;
-  const name = receiving.relativePath(row);
-  if (type <= Basis.DEST_DIR_HIGH) checkDirectoryNumber(type, session.options.basisDirs.length);
-  if (type <= Basis.DEST_DIR_HIGH) return alternativePath(receiving, session.options.basisDirs[type], name);
-  if (type === Basis.PARTIAL_DIR) return partialPath(receiving, name) ?? receiving.destPath(row);
-  if (type === Basis.BACKUP && parts.backup !== null) return parts.backup.pathFor(name);
-  return receiving.destPath(row);
-}
-
-function checkDirectoryNumber(number: number, count: number): void {
-  if (number >= count) throw new ProtocolError('basis directory', `${number} of ${count}`);
-}
-
-/** A file below a basis directory; relative directories lie below the destination. */
-export function alternativePath(receiving: Receiving, dir: ByteString, name: ByteString): Buffer {
-  return optionPath(receiving, join(dir, name));
-}
-
-/** Stands for a path that cannot be reached: nothing is there. */
-const NOWHERE = Buffer.from('/proc/self/fd/-/-');
-
-function optionPath(receiving: Receiving, path: ByteString): Buffer {
-  try {
-    return receiving.parts.root.path(path);
-  } catch (error) {
-    if (errnoOf(error) === 0) throw error;
-    return NOWHERE;
-  }
-}
-
-/** Where the unfinished content of a file is kept with --partial-dir; null when there is no such place. */
-export function partialPath(receiving: Receiving, name: ByteString): Buffer | null {
-  const relative = partialName(receiving, name);
-  if (relative === null || isLinked(receiving, relative)) return null;
-  return optionPath(receiving, relative);
-}
-
-const dirStat = new FileStat();
-
-/** A relative --partial-dir lies where a sender has names, too: a link that has its name is not followed. */
-function isLinked(receiving: Receiving, relative: ByteString): boolean {
-  if (relative.startsWith('/')) return false;
-  return (
-    lstatInto(optionPath(receiving, relative.slice(0, relative.lastIndexOf('/'))), dirStat) === 0 && dirStat.isLink
-  );
-}
-
-/** The same as a name: below the file's own directory, or in an absolute one. */
-export function partialName(receiving: Receiving, name: ByteString): ByteString | null {
-  const { partialDir } = receiving.session.options;
-  if (partialDir === '') return null;
-  const slash = name.lastIndexOf('/');
-  const base = name.slice(slash + 1);
-  if (partialDir.startsWith('/')) return `${partialDir}/${base}`;
-  return join(slash < 0 ? '' : name.slice(0, slash), `${partialDir}/${base}`);
-}
 
 /** What a look into the basis directories came to, the better the higher. */
 const Level = { NONE: 0, TYPE: 1, CONTENT: 2, ALL: 3 } as const;

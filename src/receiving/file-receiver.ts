@@ -14,7 +14,7 @@ export interface FileTarget {
   /** Descriptor of the basis, -1 when there is none. */
   basis: number;
   head: SumHead;
-  /** The output is the basis itself. */
+  /** The output holds what the basis holds. */
   updating: boolean;
   /** 0, or the append mode of this file (9.7). */
   append: number;

@@ -8,7 +8,7 @@ import { FileStat, lstatInto } from '../files/stat.js';
 import { splitPath, type TempFile } from '../files/temp.js';
 import { errnoText } from '../report/errno.js';
 import { noPartialDir } from '../report/messages.js';
-import { partialName } from './basis.js';
+import { partialName } from './basis-path.js';
 import type { Receiving } from './receiving.js';
 
 /** Files that stay aside: unfinished ones in the --partial-dir, whole ones that wait for --delay-updates (9.9, 9.10). */

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { Basis } from '../../protocol/constants.js';
 import { flength, type SumHead } from '../../protocol/delta/blocks.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -11,7 +12,7 @@ import { createTemp, splitPath, type TempFile } from '../files/temp.js';
 import { Kind, Step } from '../files/thread/queue.js';
 import { openForReading } from '../files/window.js';
 import { Aside } from './aside.js';
-import { basisPath, partialName } from './basis.js';
+import { basisPath, partialName } from './basis-path.js';
 import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
 import { KeptFiles } from './kept-files.js';
@@ -108,12 +109,14 @@ export class Landing {
     const { options: o, protocol } = receiving.session;
     const append = o.append > 0 && !isRedo && head.count > 0 ? (protocol < 30 ? 2 : o.append) : 0;
     const inPlace = o.inplace || append > 0;
-    const updating = inPlace && append === 0;
+    // A backup was copied from the output, so that what lies at the same place in both is the same.
+    const isOutput = item.basisType === Basis.FNAME || item.basisType === Basis.BACKUP;
+    const updating = inPlace && append === 0 && isOutput;
     const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append, isAside: false };
     this.place = place;
     if (head.count > 0) {
       try {
-        place.basis = openForReading(basisPath(receiving, row, item.basisType));
+        place.basis = openForReading(basisPath(receiving, row, item.basisType, item.xname));
       } catch (error) {
         this.complaints.failed('open', this.nameOf(place), error);
         return place;

@@ -93,6 +93,6 @@ export class MissingFiles {
 /** False when options leave missing files out, make them of something else, or want to know more of them. */
 function isPlain(o: Options): boolean {
   if (o.listOnly || o.dryRun || o.existing || o.basisKind !== null || o.partialDir !== '' || o.append > 0) return false;
-  if (o.maxSize >= 0 || o.minSize >= 0 || o.ignoreExisting || o.update || o.fakeSuper) return false;
+  if (o.maxSize >= 0 || o.minSize >= 0 || o.ignoreExisting || o.update || o.fakeSuper || o.fuzzy > 0) return false;
   return o.perms && (!o.relative || o.impliedDirs);
 }

@@ -9,11 +9,13 @@ import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
-import { BasisDirs, partialPath } from './basis.js';
+import { BasisDirs } from './basis.js';
+import { partialPath } from './basis-path.js';
 import type { EntryMaker } from './entries.js';
 import type { HardLinks } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
+import { SimilarFiles } from './similar-files.js';
 import { QuickCheck } from './unchanged.js';
 
 /** Bytes of a basis that are read at once; a multiple of every block length is taken below it. */
@@ -26,12 +28,25 @@ interface Pending {
   sent: number;
 }
 
+/** What a file is to be built from. One object is used for all files. */
+interface ChosenBasis {
+  /** Null: nothing. */
+  path: Buffer | null;
+  size: number;
+  /** What the receiver will find it by (9.5). */
+  type: number;
+  name: Buffer | null;
+}
+
 /** Decides about regular files and asks the sender for the ones that differ (9.1, 9.5 to 9.7). */
 export class Requests {
   readonly check: QuickCheck;
   private readonly sums: SumWriter;
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();
+  private readonly basis: ChosenBasis = { path: null, size: 0, type: Basis.FNAME, name: null };
+  /** Null without --fuzzy, and where nothing is built from anything. */
+  private readonly similar: SimilarFiles | null;
   /** No block sums: files travel as they are. */
   readonly wholeFile: boolean;
   private pending: Pending | null = null;
@@ -48,6 +63,7 @@ export class Requests {
     this.wholeFile = (o.wholeFile ?? isLocal) && o.append === 0;
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
+    this.similar = o.fuzzy > 0 && !this.wholeFile ? new SimilarFiles(receiving) : null;
     this.sums = new SumWriter(blockDigest);
   }
 
@@ -104,7 +120,8 @@ export class Requests {
       } else if (errno !== 0 && errno !== Errno.ENOENT && !inTheWay) {
         this.entries.statFailed(row, errno);
       } else {
-        this.request(ndx, row, st, null, 0, Basis.FNAME, false);
+        this.chooseSimilar(row);
+        this.request(ndx, row, st, false);
       }
       return;
     }
@@ -119,10 +136,11 @@ export class Requests {
     }
     if (partial !== null) {
       this.settleAgain(row, listMode, this.partialStat);
-      this.request(ndx, row, st, partial, this.partialStat.size, Basis.PARTIAL_DIR, false);
+      this.choose(partial, this.partialStat.size, Basis.PARTIAL_DIR);
     } else {
-      this.request(ndx, row, st, basis, st.size, type, false);
+      this.choose(basis, st.size, type);
     }
+    this.request(ndx, row, st, false);
   }
 
   /** True when what is at the destination, of the same type, has the right content. */
@@ -166,28 +184,37 @@ export class Requests {
     const st = new FileStat();
     this.entries.look(row, st);
     const exists = st.exists && st.isRegular;
-    this.request(ndx, row, st, exists ? this.receiving.destPath(row) : null, st.size, Basis.FNAME, true);
+    this.choose(exists ? this.receiving.destPath(row) : null, st.size, Basis.FNAME);
+    this.request(ndx, row, st, true);
   }
 
-  private request(
-    ndx: number,
-    row: number,
-    st: FileStat,
-    basis: Buffer | null,
-    basisSize: number,
-    type: number,
-    redo: boolean,
-  ): void {
-    const { receiving } = this;
+  private choose(path: Buffer | null, size: number, type: number, name: Buffer | null = null): void {
+    const { basis } = this;
+    basis.path = path;
+    basis.size = size;
+    basis.type = type;
+    basis.name = name;
+  }
+
+  /** For a file that is not there. */
+  private chooseSimilar(row: number): void {
+    const found = this.similar?.find(row) ?? null;
+    if (found === null) this.choose(null, 0, Basis.FNAME);
+    else this.choose(found.path, found.size, found.type, Buffer.from(found.name, 'latin1'));
+  }
+
+  /** Asks for a file that is to be built from the basis that was chosen. */
+  private request(ndx: number, row: number, st: FileStat, redo: boolean): void {
+    const { receiving, basis } = this;
     const { session, parts } = receiving;
     const { list, options: o } = session;
     const { writer } = session.connection;
-    let basisType = type;
+    let basisType = basis.type;
     let fd = -1;
-    if (!o.dryRun && basis !== null) {
-      const backsUp = o.inplace && parts.backup !== null && type === Basis.FNAME && !redo;
+    if (!o.dryRun && basis.path !== null) {
+      const backsUp = o.inplace && parts.backup !== null && basisType === Basis.FNAME && !redo;
       try {
-        if (!this.wholeFile) fd = openForReading(basis);
+        if (!this.wholeFile) fd = openForReading(basis.path);
         if (backsUp) parts.backup!.copyOf(receiving.relativePath(row));
         if (backsUp && fd >= 0) basisType = Basis.BACKUP;
       } catch (error) {
@@ -199,14 +226,14 @@ export class Requests {
     let flags: number = Item.TRANSFER;
     if (o.checksum) flags |= Item.REPORT_CHANGE;
     if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
-    this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, null);
+    this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, basis.name);
     list.addFlags(row, EntryFlag.REQUESTED);
     if (o.dryRun) {
       if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
       return;
     }
     receiving.listOf(ndx).inProgress++;
-    const head = fd < 0 ? EMPTY_HEAD : this.headFor(basisSize, redo);
+    const head = fd < 0 ? EMPTY_HEAD : this.headFor(basis.size, redo);
     writeSumHead(writer, head);
     if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head, sent: 0 };
     else if (fd >= 0) fs.closeSync(fd);

@@ -232,7 +232,9 @@ export class ItemFormat {
   /** %L: the leader of a hard link or the target of a symlink; a width covers what is behind the arrow. */
   private linkText(d: Directive, s: Subject): ByteString {
     const { item } = s;
-    if (item?.xname != null && item.xname.length > 0) return ` => ${pad(item.xname.toString('latin1'), d)}`;
+    // The name of a transfer is that of its basis.
+    const leader = s.iflags & Item.TRANSFER ? null : (item?.xname ?? null);
+    if (leader !== null && leader.length > 0) return ` => ${pad(leader.toString('latin1'), d)}`;
     if (item !== null && (s.mode & S_IFMT) === S_IFLNK) {
       const target = item.list.target(item.row);
       return ` -> ${pad(target?.toString('latin1') ?? '', d)}`;

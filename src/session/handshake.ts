@@ -39,6 +39,7 @@ function checkOldPeer(o: Options, protocol: number): void {
   const basis = `--${o.basisKind ?? ''}-dest`;
   if (o.basisDirs.length > 0 && o.inplace) needsNewer(`${basis} with --inplace requires`);
   if (o.basisDirs.length > 1) needsNewer(`Using more than one ${basis} option requires`);
+  if (o.fuzzy > 0) needsNewer('--fuzzy requires');
   if (o.pruneEmptyDirs) needsNewer('--prune-empty-dirs requires');
 }
 

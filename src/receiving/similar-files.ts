@@ -1,0 +1,116 @@
+import fs from 'node:fs';
+import { distance } from 'fastest-levenshtein';
+import { Basis } from '../../protocol/constants.js';
+import type { ByteString } from '../../protocol/options.js';
+import { FileStat, lstatInto } from '../files/stat.js';
+import { optionPath, similarDir, similarPath } from './basis-path.js';
+import { join } from './delete.js';
+import type { Receiving } from './receiving.js';
+
+/** Names that differ by more edits have nothing to do with each other. */
+const MOST_EDITS = 25;
+/** How much more an edit of the suffix counts: a file of another kind is no basis. */
+const SUFFIX_WEIGHT = 10;
+/** What a name may end with without being another kind of file: marks of copies, and numbers. */
+const COPY_MARKS = /(?:~|\.(?:bak|old|orig|~?\d+))+$/;
+
+/** A file that may serve as basis for one of another name. */
+interface Candidate {
+  name: ByteString;
+  suffix: ByteString;
+  size: number;
+  mtime: number;
+}
+
+/** The basis that was found: what its type byte is (9.5), and the name that travels with it. */
+export interface SimilarFile {
+  type: number;
+  name: ByteString;
+  path: Buffer;
+  size: number;
+}
+
+/** --fuzzy: finds a basis for a file that is not there among the files beside it, and given twice, in the basis directories. */
+export class SimilarFiles {
+  /** The directory that was looked at last; null: none. */
+  private dir: ByteString | null = null;
+  /** What it has in the destination, then in each basis directory. */
+  private candidates: Candidate[][] = [];
+  private readonly stat = new FileStat();
+  private readonly levels: readonly number[];
+
+  constructor(private readonly receiving: Receiving) {
+    this.levels = Array.from({ length: receiving.session.options.fuzzy }, (_, level) => level);
+  }
+
+  /** Looks for a file with the size and time of a row's file, else for one with a name that is like its own. */
+  find(row: number): SimilarFile | null {
+    const { list } = this.receiving.session;
+    const { dir, name } = split(this.receiving.relativePath(row));
+    if (dir !== this.dir) this.candidates = this.levels.map((level) => this.read(dir, level));
+    this.dir = dir;
+    const found = this.sameState(list.size(row), list.mtime(row)) ?? this.likeName(name);
+    if (found === null) return null;
+    const [level, candidate] = found;
+    const path = similarPath(this.receiving, dir, candidate.name, level);
+    return { type: Basis.FUZZY + level, name: candidate.name, path, size: candidate.size };
+  }
+
+  private read(dir: ByteString, level: number): Candidate[] {
+    const { receiving, stat } = this;
+    const found: Candidate[] = [];
+    const place = similarDir(receiving, dir, level);
+    for (const name of namesIn(optionPath(receiving, place || '.'))) {
+      if (receiving.parts.moduleHides?.(join(place, name), false)) continue;
+      if (lstatInto(similarPath(receiving, dir, name, level), stat) !== 0 || !stat.isRegular || stat.size === 0)
+        continue;
+      found.push({ name, suffix: suffixOf(name), size: stat.size, mtime: stat.mtime });
+    }
+    return found;
+  }
+
+  private sameState(size: number, mtime: number): [number, Candidate] | null {
+    for (const [level, candidates] of this.candidates.entries()) {
+      for (const candidate of candidates) {
+        if (candidate.size === size && candidate.mtime === mtime) return [level, candidate];
+      }
+    }
+    return null;
+  }
+
+  private likeName(name: ByteString): [number, Candidate] | null {
+    const suffix = suffixOf(name);
+    let least = MOST_EDITS;
+    let best: [number, Candidate] | null = null;
+    for (const [level, candidates] of this.candidates.entries()) {
+      for (const candidate of candidates) {
+        if (Math.abs(candidate.name.length - name.length) > least) continue;
+        const edits = distance(candidate.name, name) + SUFFIX_WEIGHT * distance(candidate.suffix, suffix);
+        if (edits > least || (edits === least && best !== null)) continue;
+        least = edits;
+        best = [level, candidate];
+      }
+    }
+    return best;
+  }
+}
+
+function namesIn(dir: Buffer): ByteString[] {
+  try {
+    return fs.readdirSync(dir, { encoding: 'latin1' });
+  } catch {
+    return [];
+  }
+}
+
+function split(path: ByteString): { dir: ByteString; name: ByteString } {
+  const slash = path.lastIndexOf('/');
+  return { dir: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) };
+}
+
+/** The last part of a name that says what kind of file it is, with its dot. */
+function suffixOf(name: ByteString): ByteString {
+  const plain = name.replace(COPY_MARKS, '');
+  const dot = plain.lastIndexOf('.');
+  return dot > 0 ? plain.slice(dot) : '';
+}

@@ -1,0 +1,94 @@
+import { cpSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { diffDirs } from '../lib/compare.js';
+import { RSYNC, TSRSYNC } from '../lib/project.js';
+import { Random } from '../lib/random.js';
+import { PAIRS, type Route, referenceOf, routeName, World } from '../lib/routes.js';
+
+/*
+ * Files that are built from others than the one they replace: similar ones beside them (--fuzzy), those of basis directories. In
+ * place, blocks that lie where they belong are in the basis and not in the file that is written.
+ */
+const KIB = 1024;
+const LONG_AGO = 1_000_000_000;
+
+const ROUTES: readonly Route[] = [
+  { way: 'local', client: TSRSYNC, server: TSRSYNC, direction: 'push', protocol: null },
+  ...PAIRS.slice(0, 2).flatMap((pair) =>
+    (['push', 'pull'] as const).map((direction): Route => ({ way: 'shell', ...pair, direction, protocol: null })),
+  ),
+];
+
+const ARGS: readonly string[][] = [
+  ['-y'],
+  ['-y', '--inplace'],
+  ['-y', '-z', '--delete-after'],
+  ['-y', '--protocol=29'],
+  ['-yn'],
+  ['-yy', '--copy-dest=../ref'],
+  ['-yy', '--inplace', '--compare-dest=../ref'],
+  ['--inplace', '--link-dest=../ref'],
+  ['--inplace', '--copy-dest=../ref', '-b'],
+];
+
+/** Files of `src`, what of them `start` has under other names or an older state, and what `ref` has. */
+function prepare(world: World): void {
+  const random = new Random(9);
+  const put = (path: string, content: Buffer, mtime = LONG_AGO) => {
+    writeFileSync(world.path(path), content);
+    utimesSync(world.path(path), mtime, mtime);
+  };
+  for (const dir of ['src', 'start', 'ref']) mkdirSync(join(world.makeDir(dir), 'd'));
+  const [renamed, report, elsewhere, log] = [90, 60, 70, 50].map((kib) => random.bytes(kib * KIB));
+  const changed = (content: Buffer) =>
+    Buffer.concat([content.subarray(0, content.length - 9 * KIB), Buffer.from('end')]);
+  put('src/d/a-new-name', renamed);
+  put('start/d/of.another.kind', renamed);
+  put('src/d/report-2.txt', report);
+  put('start/d/report-1.txt', changed(report), LONG_AGO + 5);
+  put('start/d/report-1.bin', random.bytes(20), LONG_AGO + 6);
+  put('src/d/elsewhere', elsewhere);
+  put('ref/d/elsewhere', changed(elsewhere), LONG_AGO + 7);
+  // Its old state is there, and is the basis of another one although it is replaced itself.
+  put('src/app.log', Buffer.concat([log, log]));
+  put('start/app.log', log, LONG_AGO + 8);
+  put('src/app.log.1', changed(log), LONG_AGO + 9);
+  put('src/tiny', Buffer.from('tiny'));
+  for (const dir of ['src/d', 'src', 'start/d', 'start']) utimesSync(world.path(dir), LONG_AGO, LONG_AGO);
+}
+
+async function copy(world: World, route: Route, args: readonly string[]): Promise<Record<string, unknown>> {
+  const dst = world.path('dst');
+  rmSync(dst, { recursive: true, force: true });
+  cpSync(world.path('start'), dst, { recursive: true, preserveTimestamps: true });
+  const result = await world.copy(route, ['-ai', '--no-W', '--stats', ...args], 'src/', 'dst/');
+  const lines = result.stdout.replace(/^</gm, '>').split('\n');
+  const said = lines.filter((line) => /^[>.c*][fd]|^\*del|^(?:Literal|Matched) data/.test(line)).sort();
+  return { code: result.code, stderr: result.stderr, said };
+}
+
+for (const args of ARGS) {
+  t.test(`basis files: ${args.join(' ')}`, async (t: Test) => {
+    const world = new World(t);
+    prepare(world);
+    for (const route of ROUTES) {
+      const expected = await copy(world, referenceOf(route), args);
+      const wanted = world.path('wanted');
+      rmSync(wanted, { recursive: true, force: true });
+      cpSync(world.path('dst'), wanted, { recursive: true, preserveTimestamps: true });
+      t.same(await copy(world, route, args), expected, `${routeName(route)}: what is said`);
+      t.same(diffDirs(wanted, world.path('dst'), { dirTimes: false }), [], `${routeName(route)}: what is there`);
+      if (args[0] !== '-yn') t.equal(statSync(world.path('dst/app.log')).size, 100 * KIB);
+    }
+  });
+}
+
+t.test('a peer below protocol 29 knows no similar files', async (t) => {
+  const world = new World(t);
+  prepare(world);
+  const route: Route = { way: 'shell', client: TSRSYNC, server: RSYNC, direction: 'push', protocol: 28 };
+  const result = await world.copy(route, ['-ay'], 'src/', 'dst/');
+  t.equal(result.code, 2);
+  t.match(result.stderr, /--fuzzy requires protocol 29 or higher \(negotiated 28\)\./);
+});

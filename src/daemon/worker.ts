@@ -12,7 +12,6 @@ import type { FromWorker, Job } from './job.js';
 import { openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
-import { acknowledgeSmall } from './quick-ack.js';
 
 /** Milliseconds after which a connection that is over is cut, whatever the client does. */
 const LINGER_MS = 10_000;
@@ -49,7 +48,7 @@ class Worker {
     this.live++;
     const log = new SharedLog(this.log(job.logFile));
     const head = Buffer.from(job.head, 'base64');
-    const { socket, connection } = adoptSocket(given, head, (n) => acknowledgeSmall(socket, n));
+    const { socket, connection } = adoptSocket(given, head);
     try {
       socket.setKeepAlive(true);
       await this.loaded;

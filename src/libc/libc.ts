@@ -12,8 +12,6 @@ const FALLOC_KEEP_SIZE = 1;
 const FALLOC_PUNCH_HOLE = 2;
 const F_SETLK = 6;
 const F_WRLCK = 1;
-const IPPROTO_TCP = 6;
-const TCP_QUICKACK = 12;
 
 /** Prototypes of everything that is called, in the types of a 64-bit Linux. */
 const PROTOTYPES = {
@@ -25,7 +23,6 @@ const PROTOTYPES = {
   copy_file_range: 'int64_t copy_file_range(int from, void *a, int to, void *b, size_t length, unsigned int flags)',
   fcntl: 'int fcntl(int fd, int command, void *argument)',
   renameat: 'int renameat(int from, void *a, int to, void *b)',
-  setsockopt: 'int setsockopt(int fd, int level, int option, void *value, unsigned int length)',
   // Addresses as numbers: to look into a buffer for each call takes longer than the call.
   statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
   lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
@@ -183,16 +180,6 @@ export function lockRange(fd: number, offset: number, length: number): boolean {
   const errno = c.koffi.errno();
   if (errno === 11 || errno === 13) return false;
   throw systemError(errno, 'fcntl');
-}
-
-const ONE = Buffer.of(1, 0, 0, 0);
-
-/**
- * Acknowledges at once what a TCP socket has received, instead of waiting up to 40 ms for something to send it with.
- * Only to be called when `libcLoaded()`; of no effect on anything but a TCP socket.
- */
-export function acknowledge(fd: number): void {
-  calls!.setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, ONE, ONE.length);
 }
 
 const SLASH = 0x2f;

@@ -166,8 +166,7 @@ export async function connectTcp(
     });
     socket.once('connect', () => {
       if (timer !== null) clearTimeout(timer);
-      const carrier = { ...carrierOf(socket, socket), acknowledge: () => acknowledge(fdOf(socket)) };
-      connection = overSocket(socket, reader, carrier);
+      connection = overSocket(socket, reader);
       connection.role = role;
       resolve(connection);
     });
@@ -191,7 +190,8 @@ function connectFailure(
 }
 
 /** A connection over a socket that fills `reader`. */
-function overSocket(socket: net.Socket, reader: ByteReader, carrier = carrierOf(socket, socket)): Connection {
+function overSocket(socket: net.Socket, reader: ByteReader): Connection {
+  const carrier = { ...carrierOf(socket, socket), acknowledge: () => acknowledge(fdOf(socket)) };
   const connection = new Connection(carrier, false, reader);
   socket.resume();
   watchStreams(connection, socket, socket);
@@ -211,13 +211,8 @@ function fdOf(socket: net.Socket): number {
 /**
  * A connection over a socket that was accepted, or handed over by another process, with bytes of it that were read
  * already. The given socket object is given up for the one that is returned, which receives into the reader's window.
- * `arrived` is told how many bytes came, after the connection.
  */
-export function adoptSocket(
-  given: net.Socket,
-  alreadyRead: Buffer,
-  arrived: (n: number) => void,
-): { socket: net.Socket; connection: Connection } {
+export function adoptSocket(given: net.Socket, alreadyRead: Buffer): { socket: net.Socket; connection: Connection } {
   const reader = new ByteReader();
   if (alreadyRead.length > 0) reader.push(alreadyRead);
   const owner = given as unknown as HandleOwner;
@@ -227,10 +222,7 @@ export function adoptSocket(
   const socket = new net.Socket({
     handle,
     allowHalfOpen: true,
-    ...receivingInto(reader, (n) => {
-      connection.arrived(n);
-      arrived(n);
-    }),
+    ...receivingInto(reader, (n) => connection.arrived(n)),
   } as net.SocketConstructorOpts);
   socket.setNoDelay(true);
   const connection = overSocket(socket, reader);

@@ -131,10 +131,7 @@ t.test('a socket that was accepted goes on where its owner had read', async (t) 
   const accepted = once(server, 'connection');
   const peer = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
   const [given] = (await accepted) as [net.Socket];
-  let arrived = 0;
-  const { socket, connection } = adoptSocket(given, i32(1, 2), (n) => {
-    arrived += n;
-  });
+  const { socket, connection } = adoptSocket(given, i32(1, 2));
   t.teardown(() => {
     connection.destroy();
     peer.destroy();
@@ -144,7 +141,6 @@ t.test('a socket that was accepted goes on where its owner had read', async (t) 
   const seen: number[] = [];
   await within(connection.pump(integers(connection, 3, seen)), 10_000, 'all three');
   t.same(seen, [1, 2, 3]);
-  t.equal(arrived, 4, 'bytes that came by themselves');
   connection.writer.i32(7);
   connection.flush();
   const [bytes] = await once(peer, 'data');

@@ -1,6 +1,6 @@
 import type { NdxReader } from '../bytes/ndx.js';
 import type { ByteReader } from '../bytes/reader.js';
-import { FIRST_FREE, Kernel, STAGE } from '../kernel/kernel.js';
+import { FIRST_FREE, type Kernel, STAGE } from '../kernel/kernel.js';
 
 /** What `read` says when there is no run. SHORT: wait for input and call again. OTHER: what comes next is for others. */
 export const Answers = { SHORT: 0, OTHER: -1 } as const;
@@ -23,14 +23,13 @@ const SUM_LENGTH = 16;
  * to whoever knows all forms.
  */
 export class FileAnswers {
-  private readonly kernel = new Kernel();
   private readonly words: Int32Array;
   private reach = FIRST_INPUT;
   /** Bytes that the next answer needs at least. */
   private needed = 0;
   private count = 0;
 
-  constructor() {
+  constructor(private readonly kernel: Kernel) {
     this.kernel.reserve(FIRST_FREE + MOST_INPUT);
     this.kernel.wasm.xxh128Seed(BigInt(0));
     this.words = this.kernel.words.subarray(STAGE / 4);

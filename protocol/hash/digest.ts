@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IHasher } from 'hash-wasm';
 import type { XXHashAPI } from 'xxhash-wasm';
-import { Kernel } from '../kernel/kernel.js';
+import { Kernel, type Kernels } from '../kernel/kernel.js';
 import { type Hasher, NoHasher, OpensslHasher, PackageHasher, putUint64, Xxh64Hasher } from './hashers.js';
 import { Xxh128Blocks, Xxh128Hasher } from './xxh128.js';
 
@@ -28,6 +28,8 @@ export interface SumContext {
   seedFix: boolean;
   /** The algorithm was chosen by an option or negotiated, and is not the default of the protocol version. */
   explicit: boolean;
+  /** Where digests get their kernels; without it they make them. */
+  kernels?: Kernels;
 }
 
 /** A running digest. One object serves a whole session: `init` starts the next file. */
@@ -119,20 +121,20 @@ class PlainDigest implements Digest {
   }
 }
 
-async function plainDigest(name: DigestName, prefix: Buffer | null): Promise<Digest> {
-  const kernel = name === 'xxh128' ? new Kernel() : null;
+async function plainDigest(name: DigestName, kernels: Kernels | undefined, prefix: Buffer | null): Promise<Digest> {
+  const kernel = name === 'xxh128' ? (kernels?.take() ?? new Kernel()) : null;
   const hasher = name === 'xxh128' ? new Xxh128Hasher(kernel!) : await plainHasher(name);
   return new PlainDigest(DIGEST_LENGTH[name], hasher, prefix, kernel);
 }
 
 /** The whole-file sum that follows the tokens. Only the default MD4 of old protocols is seeded, in front (11.3). */
 export async function createFileDigest(name: DigestName, ctx: SumContext): Promise<Digest> {
-  return plainDigest(name, name === 'md4' && !ctx.explicit ? seedBytes(ctx.seed) : null);
+  return plainDigest(name, ctx.kernels, name === 'md4' && !ctx.explicit ? seedBytes(ctx.seed) : null);
 }
 
 /** The sum of a whole file in the list, as -c sends it: never seeded (11.2). */
-export async function createListDigest(name: DigestName, _ctx: SumContext): Promise<Digest> {
-  return plainDigest(name, null);
+export async function createListDigest(name: DigestName, ctx: SumContext): Promise<Digest> {
+  return plainDigest(name, ctx.kernels, null);
 }
 
 /** Seed bytes in front of or behind the data. Short and long blocks may have hashers of their own. */
@@ -184,7 +186,7 @@ export async function createBlockDigest(
     case 'xxh64':
       return new Xxh64Blocks(await xxh64(), BigInt.asUintN(64, BigInt(seed)));
     case 'xxh128':
-      return new Xxh128Blocks(kernel ?? new Kernel(), seed);
+      return new Xxh128Blocks(kernel ?? ctx.kernels?.take() ?? new Kernel(), seed);
     case 'xxh3': {
       const hasher = await packageHasher(name, seed);
       return new SeededBlocks(length, hasher, hasher, null, null);

@@ -82,3 +82,30 @@ export class Kernel {
     this.words = new Int32Array(this.wasm.memory.buffer);
   }
 }
+
+/** A process keeps so many kernels that are not in use, each of so many bytes at most. */
+const MOST_IDLE = 8;
+const LARGEST_IDLE = 1 << 20;
+const idle: Kernel[] = [];
+
+/**
+ * The kernels of one session. To make one takes a third of a millisecond and memory that V8 has to collect again, which
+ * a process of many short sessions (a daemon's worker, a mirror) feels: so the next session gets those of the last one.
+ */
+export class Kernels {
+  private taken: Kernel[] = [];
+
+  /** A kernel with anything in its memory, and with whatever seed the last user has set. */
+  take(): Kernel {
+    const kernel = idle.pop() ?? new Kernel();
+    this.taken.push(kernel);
+    return kernel;
+  }
+
+  /** Gives all back. To be called only when the session is over, so that nobody works with one any more. */
+  release(): void {
+    const kept = this.taken.filter(({ bytes }) => bytes.length <= LARGEST_IDLE);
+    idle.push(...kept.slice(0, MOST_IDLE - idle.length));
+    this.taken = [];
+  }
+}

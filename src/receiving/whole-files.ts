@@ -18,7 +18,7 @@ const LOOKED_AT =
  * kernel, and go to the thread for file work. Anything else is left to the receiver, in front of it.
  */
 export class WholeFiles {
-  private readonly runs = new FileAnswers();
+  private readonly runs: FileAnswers;
   private readonly session: Session;
   /** Bytes of the files of a run. */
   private size = 0;
@@ -31,6 +31,7 @@ export class WholeFiles {
     private readonly files: FileReceiver,
   ) {
     this.session = receiving.session;
+    this.runs = new FileAnswers(this.session.kernels.take());
   }
 
   /** False when the answers of a run have another form than the kernel knows, or their data comes beside the stream. */

@@ -4,6 +4,7 @@ import { PeerExit } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Algorithms } from '../../protocol/handshake/negotiate.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import { Kernels } from '../../protocol/kernel/kernel.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { Log } from '../report/log.js';
 import { timeoutAdopted } from '../report/messages.js';
@@ -29,6 +30,8 @@ export class Session {
   private seed: number | null;
   readonly incremental: boolean;
   readonly list: FileList;
+  /** Those that this side's digests work with. */
+  readonly kernels = new Kernels();
   readonly ndxIn: NdxReader;
   readonly ndxOut: NdxWriter;
   readonly stats: RunStats = emptyStats();
@@ -106,6 +109,7 @@ export class Session {
       seed: this.seed ?? 0,
       seedFix: (this.compatFlags & Compat.CHKSUM_SEED_FIX) !== 0,
       explicit: this.algorithms.sumsExplicit,
+      kernels: this.kernels,
     };
   }
 

@@ -85,6 +85,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   }
   session.ndxOut.write(connection.writer, NDX_DONE);
   connection.flush();
+  session.kernels.release();
 }
 
 /** Below protocol 29 a client is not told of deletions by a message of its own: the server prints the line for it. */

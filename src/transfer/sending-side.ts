@@ -59,6 +59,7 @@ export async function createSendingSide(session: Session, input: SendingInput): 
       // A client's totals are without the goodbye, as rsync's.
       else session.countTraffic();
       await senderGoodbye(session);
+      session.kernels.release();
     },
   };
 }

@@ -29,6 +29,34 @@ async function daemonFor(t: Test, dir: string) {
   return `rsync://joe@127.0.0.1:${daemon.port}`;
 }
 
+t.test('a session works with the kernels of the one before', async (t) => {
+  const dir = t.testdir({ src: { a: 'hello' } });
+  const url = await daemonFor(t, dir);
+  // The types of a browser that this global has are not those of Node.
+  const api = (globalThis as unknown as { WebAssembly: { Instance: new (...args: unknown[]) => object } }).WebAssembly;
+  const real = api.Instance;
+  t.teardown(() => {
+    api.Instance = real;
+  });
+  let made = 0;
+  api.Instance = class extends real {
+    constructor(...args: unknown[]) {
+      super(...args);
+      made++;
+    }
+  };
+  const counts = [];
+  for (const text of ['one', 'another', 'the last one']) {
+    made = 0;
+    writeFileSync(join(dir, 'src/a'), text);
+    await push(join(dir, 'src/a'), `${url}/m/`, { options: ['-a'], password: 'pw' });
+    await pull(`${url}/m/a`, join(dir, text), { options: ['-a'], password: 'pw' });
+    counts.push(made);
+  }
+  t.ok(counts[0] > 0, `at first ${counts[0]} are made`);
+  t.same(counts.slice(1), [0, 0]);
+});
+
 t.test('push, list and pull within one program', async (t) => {
   const dir = t.testdir({ src: { 'a.txt': 'hello', sub: { 'ü.txt': 'x'.repeat(100_000) } } });
   const url = await daemonFor(t, dir);

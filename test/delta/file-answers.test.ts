@@ -7,6 +7,7 @@ import { EMPTY_HEAD, readSumHead, writeSumHead } from '../../protocol/delta/bloc
 import { Answers, FileAnswers } from '../../protocol/delta/file-answers.js';
 import { PlainTokenReader, PlainTokenWriter, Token } from '../../protocol/delta/tokens.js';
 import { createFileDigest, type Digest, oneShot } from '../../protocol/hash/digest.js';
+import { Kernel } from '../../protocol/kernel/kernel.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { Random } from '../lib/random.js';
 import { recorder } from './recorder.js';
@@ -89,7 +90,7 @@ class Reading {
     /** Where there are runs: says how many of the answers that lie ready are taken. */
     private readonly taken: ((count: number) => number) | null,
   ) {
-    this.runs = taken === null ? null : new FileAnswers();
+    this.runs = taken === null ? null : new FileAnswers(new Kernel());
     this.reader.startFrames(() => {});
   }
 

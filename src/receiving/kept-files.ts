@@ -11,6 +11,9 @@ import { noPartialDir } from '../report/messages.js';
 import { partialName } from './basis-path.js';
 import type { Receiving } from './receiving.js';
 
+/** Sets the attributes of a copy that was made because a file cannot be moved; null: it can. */
+export type Again = ((path: Buffer) => void) | null;
+
 /** Files that stay aside: unfinished ones in the --partial-dir, whole ones that wait for --delay-updates (9.9, 9.10). */
 export class KeptFiles {
   private readonly before = new FileStat();
@@ -22,7 +25,7 @@ export class KeptFiles {
    * Moves an unfinished or a waiting file of a row to where it is kept. False, after a message, when there is no such
    * place; other things that go wrong are thrown as errno errors.
    */
-  take(temp: TempFile, row: number, kept: ByteString, isWhole: boolean): boolean {
+  take(temp: TempFile, row: number, kept: ByteString, isWhole: boolean, again: Again): boolean {
     const { dir, name } = splitPath(kept);
     const { parts, session } = this.receiving;
     try {
@@ -33,7 +36,7 @@ export class KeptFiles {
       temp.discard();
       return false;
     }
-    temp.moveTo(parts.root.dir(dir), name, 0, name.length, null);
+    temp.moveTo(parts.root.dir(dir), name, 0, name.length, again);
     return true;
   }
 

@@ -15,7 +15,7 @@ import { Aside } from './aside.js';
 import { basisPath, partialName } from './basis-path.js';
 import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
-import { KeptFiles } from './kept-files.js';
+import { type Again, KeptFiles } from './kept-files.js';
 import type { Receiving } from './receiving.js';
 
 /** One file on its way in. */
@@ -278,15 +278,16 @@ export class Landing {
     const { receiving } = this;
     const { session } = receiving;
     const kept = partialName(receiving, this.nameOf(place));
+    const setAttributes = (path: Buffer) => {
+      if (lstatInto(path, this.st) !== 0) return;
+      receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
+    };
     try {
-      const path = temp.path();
-      if (lstatInto(path, this.st) === 0) {
-        // Under the file's own name a time long ago keeps --update from taking it for a newer file.
-        if (kept === null) session.list.setMtime(place.row, 0);
-        receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
-      }
-      if (kept === null) this.moveTo(temp, place.row, null);
-      else this.kept.take(temp, place.row, kept, false);
+      // Under the file's own name a time long ago keeps --update from taking it for a newer file.
+      if (kept === null) session.list.setMtime(place.row, 0);
+      setAttributes(temp.path());
+      if (kept === null) this.moveTo(temp, place.row, setAttributes);
+      else this.kept.take(temp, place.row, kept, false, setAttributes);
     } catch (error) {
       this.complaints.failed('rename', this.nameOf(place), error);
       temp.discard();
@@ -294,7 +295,7 @@ export class Landing {
   }
 
   /** Puts a file into the place of its row. */
-  private moveTo(temp: TempFile, row: number, again: ((path: Buffer) => void) | null): void {
+  private moveTo(temp: TempFile, row: number, again: Again): void {
     this.locate(row);
     temp.moveTo(this.dir, this.nameBytes, this.nameFrom, this.nameTo, again);
   }
@@ -347,17 +348,18 @@ export class Landing {
     const { row } = place;
     fstatInto(place.fd, this.st);
     this.setAttributes(row, temp.path(), temp.fd);
+    const again = o.tempDir === '' ? null : (path: Buffer) => this.setCopied(row, path);
     try {
       if (o.delayUpdates) {
         temp.close();
         const name = this.nameOf(place);
         const kept = partialName(this.receiving, name)!;
-        if (!this.kept.take(temp, row, kept, true)) return 'failed';
+        if (!this.kept.take(temp, row, kept, true, again)) return 'failed';
         this.kept.delay(ndx, row, name, kept);
         return 'delayed';
       }
       if (parts.backup !== null) this.kept.backUp(this.nameOf(place));
-      this.moveTo(temp, row, o.tempDir === '' ? null : (path) => this.setAttributes(row, path, -1));
+      this.moveTo(temp, row, again);
       return 'ok';
     } catch (error) {
       temp.discard();
@@ -371,6 +373,11 @@ export class Landing {
   private setAttributes(row: number, path: Buffer, fd: number): void {
     this.writtenKind.fd = fd;
     this.receiving.parts.attrs.apply(path, this.receiving.session.list, row, this.st, this.writtenKind);
+  }
+
+  /** The same for a copy of it, which has nothing of what was set yet. */
+  private setCopied(row: number, path: Buffer): void {
+    if (lstatInto(path, this.st) === 0) this.setAttributes(row, path, -1);
   }
 
   /** --delay-updates: everything that was kept aside takes its place (9.10). `placed` is told of each file that has done so. */

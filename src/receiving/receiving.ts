@@ -7,7 +7,6 @@ import type { Backup } from '../files/backup.js';
 import type { NewRights } from '../files/default-acl.js';
 import type { IdMap } from '../files/ids.js';
 import type { Root } from '../files/root.js';
-import type { FileStat } from '../files/stat.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import type { ListReceiver } from './list-receiver.js';
@@ -95,7 +94,7 @@ export class Receiving {
   }
 
   /** Without -p a row's permissions are those that its file has or, when it is new, the source's as far as its directory lets. */
-  settleMode(row: number, st: FileStat | null): void {
+  settleMode(row: number, st: { mode: number } | null): void {
     const { list, options: o } = this.session;
     if (o.perms) return;
     const rights = st === null ? this.parts.newRights.of(list.dirPath(row)) : 0;

@@ -45,7 +45,7 @@ export class Requests {
   private readonly partialStat = new FileStat();
   private readonly pace = new Pace();
   private readonly basis: ChosenBasis = { path: null, size: 0, type: Basis.FNAME, name: null };
-  /** Null without --fuzzy, and where nothing is built from anything. */
+  /** Null without --fuzzy, where nothing is built from anything, and where a basis is what the file begins with (--append). */
   private readonly similar: SimilarFiles | null;
   /** No block sums: files travel as they are. */
   readonly wholeFile: boolean;
@@ -63,7 +63,7 @@ export class Requests {
     this.wholeFile = (o.wholeFile ?? isLocal) && o.append === 0;
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
-    this.similar = o.fuzzy > 0 && !this.wholeFile ? new SimilarFiles(receiving) : null;
+    this.similar = o.fuzzy > 0 && !this.wholeFile && o.append === 0 ? new SimilarFiles(receiving) : null;
     this.sums = new SumWriter(blockDigest);
   }
 
@@ -120,7 +120,7 @@ export class Requests {
       } else if (errno !== 0 && errno !== Errno.ENOENT && !inTheWay) {
         this.entries.statFailed(row, errno);
       } else {
-        this.chooseSimilar(row);
+        this.chooseSimilar(row, listMode);
         this.request(ndx, row, st, false);
       }
       return;
@@ -152,7 +152,7 @@ export class Requests {
   }
 
   /** Without -p a file gets the permissions of its basis, whatever that is. */
-  private settleAgain(row: number, listMode: number, basis: FileStat): void {
+  private settleAgain(row: number, listMode: number, basis: { mode: number }): void {
     this.receiving.session.list.setMode(row, listMode);
     this.receiving.settleMode(row, basis);
   }
@@ -197,10 +197,12 @@ export class Requests {
   }
 
   /** For a file that is not there. */
-  private chooseSimilar(row: number): void {
+  private chooseSimilar(row: number, listMode: number): void {
+    this.choose(null, 0, Basis.FNAME);
     const found = this.similar?.find(row) ?? null;
-    if (found === null) this.choose(null, 0, Basis.FNAME);
-    else this.choose(found.path, found.size, found.type, Buffer.from(found.name, 'latin1'));
+    if (found === null) return;
+    this.choose(found.path, found.size, found.type, Buffer.from(found.name, 'latin1'));
+    this.settleAgain(row, listMode, found);
   }
 
   /** Asks for a file that is to be built from the basis that was chosen. */

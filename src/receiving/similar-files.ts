@@ -20,6 +20,7 @@ interface Candidate {
   suffix: ByteString;
   size: number;
   mtime: number;
+  mode: number;
 }
 
 /** The basis that was found: what its type byte is (9.5), and the name that travels with it. */
@@ -28,6 +29,7 @@ export interface SimilarFile {
   name: ByteString;
   path: Buffer;
   size: number;
+  mode: number;
 }
 
 /** --fuzzy: finds a basis for a file that is not there among the files beside it, and given twice, in the basis directories. */
@@ -53,7 +55,7 @@ export class SimilarFiles {
     if (found === null) return null;
     const [level, candidate] = found;
     const path = similarPath(this.receiving, dir, candidate.name, level);
-    return { type: Basis.FUZZY + level, name: candidate.name, path, size: candidate.size };
+    return { type: Basis.FUZZY + level, name: candidate.name, path, size: candidate.size, mode: candidate.mode };
   }
 
   private read(dir: ByteString, level: number): Candidate[] {
@@ -64,7 +66,7 @@ export class SimilarFiles {
       if (receiving.parts.moduleHides?.(join(place, name), false)) continue;
       if (lstatInto(similarPath(receiving, dir, name, level), stat) !== 0 || !stat.isRegular || stat.size === 0)
         continue;
-      found.push({ name, suffix: suffixOf(name), size: stat.size, mtime: stat.mtime });
+      found.push({ name, suffix: suffixOf(name), size: stat.size, mtime: stat.mtime, mode: stat.mode });
     }
     return found;
   }
@@ -86,7 +88,8 @@ export class SimilarFiles {
       for (const candidate of candidates) {
         if (Math.abs(candidate.name.length - name.length) > least) continue;
         const edits = distance(candidate.name, name) + SUFFIX_WEIGHT * distance(candidate.suffix, suffix);
-        if (edits > least || (edits === least && best !== null)) continue;
+        // Of several that are equally near the last one counts, as with rsync.
+        if (edits > least) continue;
         least = edits;
         best = [level, candidate];
       }
@@ -97,7 +100,7 @@ export class SimilarFiles {
 
 function namesIn(dir: Buffer): ByteString[] {
   try {
-    return fs.readdirSync(dir, { encoding: 'latin1' });
+    return fs.readdirSync(dir, { encoding: 'latin1' }).sort();
   } catch {
     return [];
   }

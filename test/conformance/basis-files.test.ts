@@ -28,6 +28,7 @@ const ARGS: readonly string[][] = [
   ['-yn'],
   ['-yy', '--copy-dest=../ref'],
   ['-yy', '--inplace', '--compare-dest=../ref'],
+  ['-yy', '--no-p', '--copy-dest=../ref'],
   ['--inplace', '--link-dest=../ref'],
   ['--inplace', '--copy-dest=../ref', '-b'],
 ];
@@ -36,7 +37,8 @@ const ARGS: readonly string[][] = [
 function prepare(world: World): void {
   const random = new Random(9);
   const put = (path: string, content: Buffer, mtime = LONG_AGO) => {
-    writeFileSync(world.path(path), content);
+    // Without -p a new file gets the permissions of its basis.
+    writeFileSync(world.path(path), content, { mode: path.startsWith('src') ? 0o640 : 0o604 });
     utimesSync(world.path(path), mtime, mtime);
   };
   for (const dir of ['src', 'start', 'ref']) mkdirSync(join(world.makeDir(dir), 'd'));

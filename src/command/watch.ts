@@ -43,8 +43,8 @@ export async function runWatch(
 class Watching {
   private readonly mirror: Mirror;
   private readonly dest: ByteString;
-  /** What is said before it is known whether there is a mirror at all. */
-  private early: [LogKind, string][] | null = [];
+  /** Errors of the time when it is not known yet whether there is a mirror at all: what ends it is told by itself. */
+  private early: string[] | null = [];
   private signals = 0;
   private end: (code: number) => void = () => {};
 
@@ -92,7 +92,7 @@ class Watching {
       }
       return error.exitCode;
     }
-    for (const [kind, line] of this.early ?? []) this.print(kind, line);
+    for (const line of this.early ?? []) this.print('error', line);
     this.early = null;
     if (error === null) this.print('info', `in step with ${text(this.dest)}; changes are sent as they happen`);
     return null;
@@ -116,7 +116,7 @@ class Watching {
   }
 
   private say(kind: LogKind, line: string): void {
-    if (this.early !== null && kind !== 'info') this.early.push([kind, line]);
+    if (this.early !== null && kind === 'error') this.early.push(line);
     else this.print(kind, line);
   }
 

@@ -10,7 +10,7 @@ export interface Directory {
   parent: Directory | null;
   /** Watched directories in it by name; null while there is none, as in most. */
   children: Map<ByteString, Directory> | null;
-  /** Path as of `pathAge`; '' when it was never asked for. */
+  /** Path as of `pathAge`, kept where directories lie in it; else ''. */
   path: ByteString;
   pathAge: number;
 }
@@ -47,11 +47,14 @@ export class Directories {
   /** Path of a directory relative to the root. */
   pathOf(dir: Directory): ByteString {
     if (dir.parent === null) return '';
-    if (dir.pathAge !== this.#age) {
-      dir.path = joinPath(this.pathOf(dir.parent), dir.name);
+    if (dir.pathAge === this.#age) return dir.path;
+    const path = joinPath(this.pathOf(dir.parent), dir.name);
+    // Most directories hold no others: their paths would be a fifth of what all watches take.
+    if (dir.children !== null) {
+      dir.path = path;
       dir.pathAge = this.#age;
     }
-    return dir.path;
+    return path;
   }
 
   add(parent: Directory, name: ByteString, wd: number): Directory {

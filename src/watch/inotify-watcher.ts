@@ -62,9 +62,9 @@ export class InotifyWatcher implements TreeWatcher {
     return this.#tree.directories.count;
   }
 
-  /** Places that are not watched but looked at every `pollMs`. */
-  get unwatched(): number {
-    return this.#unwatched.size;
+  /** Milliseconds from one look at the places that are not watched to the next. */
+  get lookMs(): number {
+    return this.#unwatched.everyMs;
   }
 
   /** True once the kernel had no further watch to give. */

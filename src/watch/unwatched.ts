@@ -1,10 +1,12 @@
 import type { ByteString } from '../../protocol/options.js';
 import type { Teller } from './teller.js';
 
-/** More places than this are not looked after one by one. */
-const MOST = 128;
+/** More places than this are not looked after one by one, but everything at once, */
+const MOST = 16384;
+/** and more seldom: it would go on all the time. */
+const EVERYTHING_PAUSES = 6;
 
-/** Places that cannot be watched: each is told to be stale every `pollMs`. */
+/** Places that cannot be watched: each is told to be stale again and again. */
 export class Unwatched {
   readonly #places = new Map<ByteString, string>();
   #timer: NodeJS.Timeout | null = null;
@@ -20,6 +22,11 @@ export class Unwatched {
     return this.#places.size;
   }
 
+  /** Milliseconds from one round to the next. */
+  get everyMs(): number {
+    return this.#places.has('') ? this.pollMs * EVERYTHING_PAUSES : this.pollMs;
+  }
+
   add(path: ByteString, why: string): void {
     if (this.#places.has('')) return;
     if (this.#places.size >= MOST) {
@@ -28,7 +35,7 @@ export class Unwatched {
     } else {
       this.#places.set(path, why);
     }
-    this.#timer ??= setTimeout(() => this.#round(), this.pollMs);
+    this.#timer ??= setTimeout(() => this.#round(), this.everyMs);
   }
 
   remove(path: ByteString): void {
@@ -51,6 +58,6 @@ export class Unwatched {
       if (this.retry(path)) this.#places.delete(path);
       this.tell.stale(path, why);
     }
-    this.#timer = this.#places.size > 0 && !this.tell.closed ? setTimeout(() => this.#round(), this.pollMs) : null;
+    this.#timer = this.#places.size > 0 && !this.tell.closed ? setTimeout(() => this.#round(), this.everyMs) : null;
   }
 }

@@ -46,7 +46,7 @@ export function watchTree(options: WatchOptions, sink: ChangeSink): TreeWatcher 
     at.report('info', `${path} is on ${type}: what others change there is found every ${at.pollMs / 1000} s`);
     watcher.alsoLookAt(place, `on ${type}`);
   }
-  if (watcher.limitMet) reportWatchLimit(at, `what is not watched is compared every ${at.pollMs / 1000} s`);
+  if (watcher.limitMet) reportWatchLimit(at, `what is not watched is compared every ${watcher.lookMs / 1000} s`);
   return watcher;
 }
 

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
+import { Errno, systemError } from '../libc/errno.js';
+import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 import { escapeForLog, escapeMessage } from './escape.js';
 import type { Log } from './log.js';
 import { dateString } from './times.js';
@@ -8,28 +10,9 @@ import { dateString } from './times.js';
 const MAX_MESSAGE = 2047;
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
-function ownedByTrusted(uid: number): boolean {
-  return uid === 0 || uid === process.geteuid?.();
-}
-
-/**
- * Refuses a path that leads through a symlink of somebody else: in a directory that others can write to, such a link
- * could turn the log of a daemon of root into any file.
- */
-function refuseForeignLinks(file: Buffer): void {
-  const name = file.toString('latin1');
-  for (let end = name.indexOf('/', 1); ; end = name.indexOf('/', end + 1)) {
-    const part = end < 0 ? name : name.slice(0, end);
-    const stat = fs.lstatSync(Buffer.from(part, 'latin1'), { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink() && !ownedByTrusted(stat.uid)) {
-      throw Object.assign(new Error('symlink of another user'), { code: 'ELOOP' });
-    }
-    if (end < 0 || stat === undefined) return;
-  }
-}
-
 function openLog(file: Buffer): number {
-  refuseForeignLinks(file);
+  // In a directory that others can write to, such a link could turn the log of a daemon of root into any file.
+  if (leadsThroughForeignLink(file.toString('latin1'))) throw systemError(Errno.ELOOP, 'open');
   const stat = fs.lstatSync(file, { throwIfNoEntry: false });
   const follow = stat?.isSymbolicLink() ? 0 : O_NOFOLLOW;
   const umask = process.umask();

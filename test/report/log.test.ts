@@ -174,6 +174,8 @@ t.test(
     lchownSync(join(dir, 'foreign-dir'), 65534, 65534);
     t.throws(() => new FileLog(join(dir, 'real', 'foreign')), { code: 'ELOOP' });
     t.throws(() => new FileLog(join(dir, 'foreign-dir', 'target')), { code: 'ELOOP' });
+    symlinkSync('real/foreign', join(dir, 'own-to-foreign'));
+    t.throws(() => new FileLog(join(dir, 'own-to-foreign')), { code: 'ELOOP' });
     chownSync(join(dir, 'real', 'target'), 65534, 65534);
     new FileLog(join(dir, 'real', 'target')).close();
   },

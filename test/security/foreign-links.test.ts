@@ -1,7 +1,7 @@
 import { lchownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { leadsThroughForeignLink } from '../../src/files/operator-path.js';
+import { leadsThroughForeignLink } from '../../src/libc/foreign-link.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { runProgram } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';

@@ -156,7 +156,7 @@ class RunningMirror implements Mirror {
     this.targets.forEach((target, i) => {
       const { names } = this.sources[i][source];
       if (isDir || [from, to].every((path) => names.ruledBy(path) === null)) {
-        target.moved({ source, from, to }, isDir, since);
+        target.moved({ source, from, to, isDir }, since);
         return;
       }
       this.mark(i, source, from, Change.REMOVED, since);

@@ -1,23 +1,25 @@
 import fs from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
-import type { CommandOptions } from '../cli/options.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { below } from './source-tree.js';
 
-/** A directory that moved within its source; both paths are relative to the source's root. */
+/** A directory or file that moved within its source; both paths are relative to the source's root. */
 export interface Move {
   source: number;
   from: ByteString;
   to: ByteString;
+  isDir: boolean;
 }
 
-/** Moves that are remembered; with more of them, directories are compared at their new places as if they were new. */
+/** Moves that are remembered; with more of them, what moved is compared at its new place as if it were new. */
 const MOST_MOVES = 16;
 /** What a directory must hold for a session of its own to be worth it: bytes, or entries looked at until we stop. */
 const WORTH_BYTES = 256 * 1024;
+/** The same for a file, of which the ordinary session would be no slower than another one that comes first. */
+const WORTH_FILE_BYTES = 1024 * 1024;
 const MOST_LOOKS = 2000;
 
-/** The directories that moved since the last session, each from where the other side still has it. */
+/** What moved since the last session, each from where the other side still has it. */
 export class Moves {
   private list: Move[] = [];
 
@@ -49,11 +51,12 @@ function isAtOrBelow(path: ByteString, dir: ByteString): boolean {
   return path === dir || path.startsWith(`${dir}/`);
 }
 
-/** True when `root/to` is a directory with so much in it that its old place on the other side should be the basis. */
-export function isWorthMoving(root: ByteString, { from, to }: Move): boolean {
+/** True when `root/to` has so much in it that its old place on the other side should be the basis. */
+export function isWorthMoving(root: ByteString, { from, to, isDir }: Move): boolean {
   const stat = new FileStat();
   const look = (path: ByteString) => lstatInto(Buffer.from(below(root, path), 'latin1'), stat) === 0;
-  if (look(from) || !look(to) || !stat.isDir) return false;
+  if (look(from) || !look(to) || stat.isDir !== isDir) return false;
+  if (!isDir) return isLarge(stat);
   const waiting = [to];
   let bytes = 0;
   let looks = 0;
@@ -69,30 +72,20 @@ export function isWorthMoving(root: ByteString, { from, to }: Move): boolean {
   return false;
 }
 
+/** True for a file that is worth a session of its own when it moves. Another name may have more to do with it than that. */
+export function isLargeFile(path: ByteString): boolean {
+  const stat = new FileStat();
+  return lstatInto(Buffer.from(path, 'latin1'), stat) === 0 && isLarge(stat);
+}
+
+function isLarge(stat: FileStat): boolean {
+  return stat.isRegular && stat.size >= WORTH_FILE_BYTES && stat.nlink === 1;
+}
+
 function namesIn(dir: ByteString): ByteString[] {
   try {
     return fs.readdirSync(Buffer.from(dir, 'latin1'), { encoding: 'latin1' });
   } catch {
     return [];
   }
-}
-
-/** Characters that a shell or a daemon on the other side would take for a pattern. */
-const SPECIAL = /[*?[\]\\]/;
-
-/**
- * True when the options let a directory be sent by itself, with its old place as basis: its rules must mean the same
- * when they are applied from that directory on.
- */
-export function allowsMoves(o: CommandOptions): boolean {
-  if (!o.recurse || o.basisKind !== null || o.backup || o.cvsExclude || o.existing || o.ignoreExisting) return false;
-  return o.filters.every(({ kind, value }) => {
-    if (kind.endsWith('-from')) return false;
-    return /^[^/]*\/?$/.test(value) && !(kind === 'filter' && /^(?:[.:]|merge|dir-merge)/.test(value));
-  });
-}
-
-/** The same for the names of one move. */
-export function allowsNames(from: ByteString, to: ByteString): boolean {
-  return !SPECIAL.test(from) && !SPECIAL.test(to);
 }

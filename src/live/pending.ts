@@ -77,8 +77,8 @@ export class Pending {
   constructor(
     private readonly sources: readonly TargetSource[],
     limit: number,
-    /** Directories that moved are remembered, not only marked at both ends. */
-    private readonly keepsMoves: boolean,
+    /** What moved is remembered, not only marked at both ends. */
+    private readonly keepsMove: (move: Move) => boolean,
   ) {
     this.sets = sources.map(() => new DirtySet(limit));
   }
@@ -90,16 +90,18 @@ export class Pending {
   }
 
   /** Notes a move within a source: what was to be told of the old place, and below it, holds for the new one. */
-  move(move: Move, isDir: boolean, since: number): void {
-    const { source, from, to } = move;
+  move(move: Move, since: number): void {
+    const { source, from, to, isDir } = move;
     const set = this.sets[source];
     const kind = isDir ? Change.DIRECTORY : 0;
+    // A file that is still to be sent is nowhere over there.
+    const isThere = isDir || !set.concerns(from);
     set.move(from, to);
     this.newest = since;
     this.hasNewNames = true;
     set.mark(from, Change.REMOVED | kind, since);
     set.mark(to, Change.MADE | kind, since);
-    if (isDir && this.keepsMoves) this.moves.add(move);
+    if (isThere && this.keepsMove(move)) this.moves.add(move);
   }
 
   /** All of a directory is to be compared. */

@@ -39,20 +39,41 @@ export class TargetOptions {
 
   /**
    * Those of a session that sends a directory which moved, given its names in the transfer: its old place over there is
-   * the basis, so that nothing of its content travels. What will be deleted at the old place can be linked.
+   * the basis, so that nothing of its content travels.
    */
   moved(path: ByteString, from: ByteString, to: ByteString): CommandOptions {
-    const { dest } = this.spec;
+    return this.intoPlace([this.basisIn(from, to)], `${path}/`, to, to.includes('/'));
+  }
+
+  /** The same for a file: under its old name it is the basis as the one with the same size and time. */
+  movedFile(path: ByteString, from: ByteString, to: ByteString): CommandOptions {
+    const [oldDir, dir] = [from, to].map((name) => name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+    const basis = oldDir === dir ? ['--fuzzy'] : ['--fuzzy', '--fuzzy', this.basisIn(oldDir, dir)];
+    return this.intoPlace(basis, path, dir === '' ? dir : `${dir}/`, dir !== '');
+  }
+
+  /** One directory over there as basis of another one; what will be deleted can be linked. */
+  private basisIn(old: ByteString, dir: ByteString): ByteString {
     const kind = this.full().deleteMode === 'none' ? 'copy' : 'link';
-    const old = '../'.repeat(to.split('/').length) + from;
+    const up = dir === '' ? '' : '../'.repeat(dir.split('/').length);
+    return `--${kind}-dest=${up + old || '.'}`;
+  }
+
+  private intoPlace(extra: readonly ByteString[], source: ByteString, to: ByteString, mkpath: boolean): CommandOptions {
+    const { dest } = this.spec;
     const place = /[:/]$/.test(dest) ? dest + to : `${dest}/${to}`;
-    const o = this.parse([`--${kind}-dest=${old}`], [`${path}/`], place);
+    const o = this.parse(extra, [source], place);
     o.relative = false;
     o.deleteMode = 'none';
     o.deleteExcluded = false;
-    o.mkpath = to.includes('/');
+    o.mkpath = mkpath;
     this.adapt(o);
     return o;
+  }
+
+  /** No other machine or daemon is involved. */
+  get isLocal(): boolean {
+    return planJob(this.full()).remote === null;
   }
 
   private adapt(o: CommandOptions): void {

@@ -4,11 +4,11 @@ import type { ByteString } from '../../protocol/options.js';
 import { Gather } from './gather.js';
 import { DeletionGuard } from './guard.js';
 import { Health } from './health.js';
-import { allowsMoves, allowsNames, isWorthMoving, type Move } from './moves.js';
+import { MovePolicy } from './move-policy.js';
+import type { Move } from './moves.js';
 import { type Flight, Pending, type TargetSource } from './pending.js';
 import { type ResultSetting, Results } from './results.js';
 import { type Outcome, Sessions } from './sessions.js';
-import { below } from './source-tree.js';
 import type { TargetOptions } from './target-options.js';
 import type { SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
 
@@ -28,6 +28,7 @@ export interface TargetSetting extends ResultSetting {
 
 /** Keeps one destination equal to the sources: decides when a session runs, and what comes of how it went. */
 export class Target {
+  private readonly policy: MovePolicy;
   private readonly pending: Pending;
   /** As many as sessions may run at once. The connection of the first one is kept ready. */
   private readonly lanes: Sessions[];
@@ -53,7 +54,8 @@ export class Target {
     private readonly setting: TargetSetting,
   ) {
     const { mirror } = setting;
-    this.pending = new Pending(setting.sources, mirror.maxPending, allowsMoves(setting.options.full()));
+    this.policy = new MovePolicy(setting.options, setting.sources);
+    this.pending = new Pending(setting.sources, mirror.maxPending, (move) => this.policy.keeps(move));
     // Names of one file that travel in different sessions would not be joined.
     const lanes = setting.options.full().hardLinks ? 1 : Math.max(1, spec.maxSessions);
     this.lanes = Array.from({ length: lanes }, () => new Sessions(setting.options, setting.output));
@@ -77,8 +79,8 @@ export class Target {
     this.schedule();
   }
 
-  moved(move: Move, isDir: boolean, since: number): void {
-    this.pending.move(move, isDir, since);
+  moved(move: Move, since: number): void {
+    this.pending.move(move, since);
     this.schedule();
   }
 
@@ -292,18 +294,15 @@ export class Target {
     this.results.noteFailures(outcome, flight);
   }
 
-  /** Has a directory that moved built from its old place over there, before that is deleted. */
+  /** Has what moved built from its old place over there, before that is deleted. */
   private async sendMoved(lane: Sessions, move: Move): Promise<void> {
-    const { source, from, to } = move;
-    const { place, names } = this.setting.sources[source];
-    const ends = [names.nameOf(from), names.nameOf(to)] as const;
-    if (allowsNames(...ends) && names.accepts(to, true) && isWorthMoving(place.path, move)) {
+    const options = this.policy.optionsFor(move);
+    if (options !== null) {
       const started = Date.now();
-      const outcome = await lane.moved(this.setting.options.moved(below(place.path, to), ...ends));
-      this.results.count(outcome, started, false);
+      this.results.count(await lane.moved(options), started, false);
     }
     // It deleted nothing, and may not have come to its end: the ordinary way finds what is left.
-    this.pending.markTree(source, to);
+    if (move.isDir) this.pending.markTree(move.source, move.to);
   }
 
   // --- results -------------------------------------------------------------------------------------------------------

@@ -36,6 +36,34 @@ for (const program of [RSYNC, TSRSYNC]) {
     t.ok(target().sentBytes - before < MIB / 4, `${target().sentBytes - before} bytes`);
   });
 
+  t.test(`${program.name}: a large file that moves is built from its old place`, async (t) => {
+    const { source, copy, daemon } = await place(t, program);
+    fs.mkdirSync(join(source, 'a/b'), { recursive: true });
+    fs.writeFileSync(join(source, 'download.part'), new Random(7).bytes(4 * MIB));
+    fs.writeFileSync(join(source, 'a/other'), new Random(8).bytes(3 * MIB));
+    const { target } = await running(t, source, [targetOf(daemon, ['-a', '--delete'])]);
+    await becomesEqual(source, copy);
+    const before = target().sentBytes;
+    const moves = [
+      'download.part download',
+      'download a/b/download',
+      'a/b/download a/b/final',
+      'a/b/final final',
+      'a/other other',
+    ];
+    for (const move of moves) {
+      const [from, to] = move.split(' ');
+      fs.renameSync(join(source, from), join(source, to));
+      await becomesEqual(source, copy);
+      t.ok(target().sentBytes - before < MIB / 4, `${move}: ${target().sentBytes - before} bytes`);
+    }
+    // Its content is not over there yet.
+    fs.writeFileSync(join(source, 'new.part'), new Random(9).bytes(2 * MIB));
+    fs.renameSync(join(source, 'new.part'), join(source, 'new'));
+    await becomesEqual(source, copy);
+    t.equal(target().failedSessions, 0);
+  });
+
   t.test(`${program.name}: without --delete it is copied over there, and shares nothing`, async (t) => {
     const { source, copy, daemon } = await place(t, program);
     fs.mkdirSync(join(source, 'old'));

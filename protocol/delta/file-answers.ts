@@ -10,9 +10,8 @@ export const MOST_ANSWERS = 256;
 /** Bytes that the kernel is given: more of them while it takes them all. */
 const FIRST_INPUT = 8 * 1024;
 export const MOST_INPUT = 64 * 1024;
-/** Words of a record, and which of them is what. */
-const RECORD = 4;
-const [NDX, FLAGS, FROM, LENGTH] = [4, 5, 6, 7];
+/** Words of a record, and which of them is what. FROM: where the data begins, or a descriptor where that is handed over. */
+export const Record = { WORDS: 4, NDX: 4, FLAGS: 5, FROM: 6, LENGTH: 7 } as const;
 /** Bytes behind a file's data: the end of its tokens and its sum. */
 const TOKEN_END = 4;
 const SUM_LENGTH = 16;
@@ -23,7 +22,8 @@ const SUM_LENGTH = 16;
  * to whoever knows all forms.
  */
 export class FileAnswers {
-  private readonly words: Int32Array;
+  /** A record for each answer of a run, see `Record`. */
+  readonly records: Int32Array;
   private reach = FIRST_INPUT;
   /** Bytes that the next answer needs at least. */
   private needed = 0;
@@ -32,12 +32,12 @@ export class FileAnswers {
   constructor(private readonly kernel: Kernel) {
     this.kernel.reserve(FIRST_FREE + MOST_INPUT);
     this.kernel.wasm.xxh128Seed(BigInt(0));
-    this.words = this.kernel.words.subarray(STAGE / 4);
+    this.records = this.kernel.words.subarray(STAGE / 4);
   }
 
   /** The number of answers that lie ready, or one of `Answers`. */
   read(r: ByteReader, ndxIn: NdxReader): number {
-    const { kernel, words } = this;
+    const { kernel, records } = this;
     for (;;) {
       r.begin();
       if (this.needed > 0 && !r.has(this.needed)) return Answers.SHORT;
@@ -45,7 +45,7 @@ export class FileAnswers {
       if (length === 0) return Answers.SHORT;
       kernel.bytes.set(r.buf.subarray(r.pos, r.pos + length), FIRST_FREE);
       this.count = kernel.wasm.readAnswers(FIRST_FREE, length, ndxIn.last, MOST_ANSWERS, STAGE);
-      this.needed = words[0];
+      this.needed = records[0];
       if (this.count > 0) return this.count;
       if (this.needed > 0) continue;
       this.leave();
@@ -59,37 +59,22 @@ export class FileAnswers {
     this.reach = FIRST_INPUT;
   }
 
-  ndx(i: number): number {
-    return this.words[i * RECORD + NDX];
-  }
-
-  flags(i: number): number {
-    return this.words[i * RECORD + FLAGS];
-  }
-
-  /** The content of the i-th file: `data` from `from(i)` on, `length(i)` bytes. */
+  /** The content of files: FROM of a record is a place in it. */
   get data(): Uint8Array {
     return this.kernel.bytes;
-  }
-
-  from(i: number): number {
-    return FIRST_FREE + this.words[i * RECORD + FROM];
-  }
-
-  length(i: number): number {
-    return this.words[i * RECORD + LENGTH];
   }
 
   /** Moves the reader behind the first `count` answers. What follows them, if that are not all, is for others. */
   pass(r: ByteReader, ndxIn: NdxReader, count: number): void {
     if (count < this.count) this.leave();
     if (count === 0) return;
-    const last = count - 1;
-    const length = this.length(last);
-    const used = this.from(last) - FIRST_FREE + length + (length > 0 ? TOKEN_END : 0) + SUM_LENGTH;
+    const last = (count - 1) * Record.WORDS;
+    const { records } = this;
+    const length = records[last + Record.LENGTH];
+    const used = records[last + Record.FROM] - FIRST_FREE + length + (length > 0 ? TOKEN_END : 0) + SUM_LENGTH;
     if (count === this.count && 2 * used > this.reach) this.reach = Math.min(2 * this.reach, MOST_INPUT);
     r.pos += used;
     r.begin();
-    ndxIn.passedTo(this.ndx(last));
+    ndxIn.passedTo(records[last + Record.NDX]);
   }
 }

@@ -11,11 +11,15 @@ const KERNELS = [
   { source: 'index.ts', target: 'bytes.gen.ts', name: 'KERNEL_BYTES', pages: 1 },
   { source: 'list/index.ts', target: 'list-bytes.gen.ts', name: 'LIST_KERNEL_BYTES', pages: 4 },
   { source: 'answer/index.ts', target: 'answer-bytes.gen.ts', name: 'ANSWER_KERNEL_BYTES', pages: 2 },
+  { source: 'work/index.ts', target: 'work-bytes.gen.ts', name: 'WORK_KERNEL_BYTES', pages: 68, isShared: true },
 ];
+
+/** An instance takes its memory from outside, which others take as well. */
+const SHARED = ['--enable=threads', '--importMemory', '--sharedMemory'];
 
 for (const kernel of KERNELS) await compile(kernel);
 
-async function compile({ source, target, name, pages }) {
+async function compile({ source, target, name, pages, isShared = false }) {
   let wasm = null;
   const { error, stderr } = await asc.main(
     [
@@ -31,6 +35,7 @@ async function compile({ source, target, name, pages }) {
       '--zeroFilledMemory',
       `--initialMemory=${pages}`,
       '--memoryBase=1024',
+      ...(isShared ? [...SHARED, `--maximumMemory=${pages}`] : []),
     ],
     {
       readFile(path, baseDir) {

@@ -5,8 +5,8 @@ import { koffiBuild } from './koffi.js';
 import { rootChanged } from './libc.js';
 
 /** What every thread is given. `koffi`: the build that the thread which starts it has loaded, or ''. */
-export interface ThreadData {
-  memory: SharedArrayBuffer;
+export interface ThreadData<Memory = SharedArrayBuffer> {
+  memory: Memory;
   koffi: string;
 }
 
@@ -35,8 +35,8 @@ export class ThreadProgram {
   }
 
   /** Starts it, with `more` beside the memory that it shares; null where it cannot be had. */
-  start(memory: SharedArrayBuffer, more: object = {}): Worker | null {
-    const workerData: ThreadData = { ...more, memory, koffi: koffiBuild() };
+  start<Memory>(memory: Memory, more: object = {}): Worker | null {
+    const workerData: ThreadData<Memory> = { ...more, memory, koffi: koffiBuild() };
     // What Node was started with is meant for the program, not for this.
     const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [], resourceLimits: LIMITS };
     if (this.text !== null) return new Worker(this.text, { ...options, eval: true });

@@ -1,60 +1,59 @@
-import { constants } from 'node:fs';
+import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
-import type { ByteString, Options } from '../../protocol/options.js';
+import { WorkPlace } from '../../protocol/kernel/work-kernel.js';
 import type { FileOutput } from '../files/output.js';
-import type { Dir } from '../files/root.js';
-import { tempName } from '../files/temp.js';
 import { FileThread } from '../files/thread/file-thread.js';
-import { dataAt, Field, HEAD_BYTES, Kind, MOST_JOBS, Step } from '../files/thread/queue.js';
-import { copyShared, openFile } from '../libc/files.js';
+import { Field, jobBytes, Kind, MOST_JOBS, OWN_JOB, Step } from '../files/thread/queue.js';
+import { copyShared } from '../libc/files.js';
 import { libcLoaded } from '../libc/libc.js';
+import { allows, Shortcut } from '../session/shortcuts.js';
+import { describe, describeRun, type FileRun, LONGEST_NAME, runBytes } from './file-jobs.js';
+import { JobPlace } from './job-place.js';
 import type { Receiving } from './receiving.js';
 
 /** Bytes of a file whose content is worth being copied for the thread, and of one that the thread copies itself. */
 const LARGEST = 64 * 1024;
-const LARGEST_COPY = 512 * 1024;
+export const LARGEST_COPY = 512 * 1024;
 /** Files after which a thread is started, if the list has so many more: its start costs as much as some hundred files. */
 const BEFORE = 300;
 const WORTH_MORE = 700;
 /** Files that are given before the thread is woken. */
-const WAKE_EVERY = 8;
-/** Bytes of a job besides the file's content, at most, where names are not longer than usual. */
-const MOST_BESIDE_DATA = 640;
+const WAKE_EVERY = 16;
+/** Files that wait for the thread before this one makes some, too. */
+const ENOUGH = 192;
 /** Milliseconds that the thread has at the end of a run that failed. */
 const LAST_MS = 2000;
 
-/** A directory, without any right to its content. */
-const OPEN_DIR = constants.O_DIRECTORY | 0o10000000;
-
-/** What became of a file that was set aside. */
+/** What became of a file that was set aside; one record is used for all. */
 export interface AsideOutcome {
   ndx: number;
   row: number;
   isCopy: boolean;
-  /** `Step` and errno, as in `result`. */
+  /** `Step` and errno. */
   attributes: number;
   landing: number;
 }
 
 /**
- * Sets whole small files aside for a thread that creates, writes and renames them. As a `FileOutput` it takes the
- * content of one file into the memory of a job; what does not fit any more is the business of `spill`.
+ * Sets whole small files aside for a thread that creates, writes and renames them, and makes some itself when the thread has
+ * enough to do. As a `FileOutput` it takes the content of one file into the memory of a job; what does not fit any more is the
+ * business of `spill`.
  */
 export class Aside implements FileOutput {
   private readonly isPossible: boolean;
   private thread: FileThread | null = null;
   private seen = 0;
-  /** The directory that the thread is in; null: in none of this run. */
-  private dirPath: ByteString | null = null;
+  private readonly place: JobPlace;
+  /** The file that is open: its job, bytes that have come and that may come, and where they go. */
   private at = -1;
   private filled = 0;
-  private room = 0;
+  private most = 0;
   private dataFrom = 0;
   private unwoken = 0;
-  private readonly ndxs = new Int32Array(MOST_JOBS);
-  private readonly rows = new Int32Array(MOST_JOBS);
+  // Of each job under way, by its number.
+  readonly ndxs = new Int32Array(MOST_JOBS);
+  readonly rows = new Int32Array(MOST_JOBS);
   private readonly copies = new Uint8Array(MOST_JOBS);
-  private first = 0;
   private readonly outcome: AsideOutcome = { ndx: 0, row: 0, isCopy: false, attributes: 0, landing: 0 };
   private isAsked = false;
   private hasFailed = false;
@@ -66,7 +65,8 @@ export class Aside implements FileOutput {
     /** Called when the thread tells of work that is done. */
     private readonly tell: (error: Error | null) => void,
   ) {
-    this.isPossible = isPlain(receiving.session.options) && isPlainPlace(receiving);
+    this.isPossible = allows(receiving.session.options, Shortcut.ASIDE) && isPlainPlace(receiving);
+    this.place = new JobPlace(receiving);
     if (this.isPossible) this.thread = FileThread.waiting(this.hear);
   }
 
@@ -80,24 +80,34 @@ export class Aside implements FileOutput {
     return this.thread === null ? 0 : this.thread.jobs.underWay;
   }
 
-  /** True when the thread takes this row's file now. What was opened is to be committed or dropped. */
-  open(row: number, dir: () => Dir, size: number, kind: number, fd = -1): boolean {
+  /** True when the thread is at work. */
+  get isAtWork(): boolean {
+    return this.thread?.isReady === true;
+  }
+
+  /** True when this row's file may be made aside now. What was opened is to be committed or dropped. */
+  open(row: number, size: number, kind: number, fd = -1): boolean {
     if (!this.isPossible || size > (kind === Kind.COPY ? LARGEST_COPY : LARGEST)) return false;
-    const { list } = this.receiving.session;
     const { thread } = this;
     if (thread === null || !thread.isReady) {
       if (++this.seen === BEFORE || this.seen % 1024 === 0) this.start();
       return false;
     }
-    if ((list.flags(row) & EntryFlag.HLINKED) !== 0) return false;
-    if (!this.receiving.parts.attrs.hasPossibleOwner(list, row)) return false;
-    return this.enter(thread, list.dirPath(row), dir) && this.reserve(thread, row, size, kind, fd);
-  }
-
-  /** True when the thread is at work, and has room for that many files and bytes, whatever their names. */
-  takesMany(files: number, bytes: number): boolean {
-    const { thread } = this;
-    return thread?.isReady === true && thread.jobs.hasRoom(files, bytes + files * MOST_BESIDE_DATA);
+    const chunk = this.receiving.session.list.chunkOf(row);
+    const i = rowIn(row);
+    const length = chunk.nameLength[i];
+    if ((chunk.flags[i] & EntryFlag.HLINKED) !== 0 || length > LONGEST_NAME || !this.place.enter(thread, row))
+      return false;
+    const head = jobBytes(length);
+    this.at = this.room(thread, head + (kind === Kind.WRITE ? size + 7 : 0));
+    this.dataFrom = this.at + head;
+    this.most = size;
+    this.filled = 0;
+    describe(thread.jobs, this.at, this.place, chunk, i, kind);
+    thread.jobs.words[this.at / 4 + Field.FD] = fd;
+    thread.jobs.words[this.at / 4 + Field.SIZE] = size;
+    thread.jobs.words[this.at / 4 + Field.DATA] = this.dataFrom;
+    return true;
   }
 
   private start(): void {
@@ -107,80 +117,47 @@ export class Aside implements FileOutput {
     }
   }
 
-  /** Lets the thread go to a directory. */
-  private enter(thread: FileThread, path: ByteString, dir: () => Dir): boolean {
-    if (path === this.dirPath) return true;
-    const { jobs } = thread;
-    const at = jobs.reserve(HEAD_BYTES);
-    if (at < 0) return false;
-    let fd: number;
-    try {
-      fd = openFile(dir().self(), OPEN_DIR);
-    } catch {
-      // What is wrong with it shows once more where it is told.
-      return false;
+  /** A place for a job: in the ring, or, when the thread has enough to do, this thread's own. */
+  private room({ jobs }: FileThread, length: number): number {
+    const at = jobs.waiting < ENOUGH ? jobs.reserve(length) : -1;
+    return at < 0 ? OWN_JOB : at;
+  }
+
+  /**
+   * Gives the first files of a run, with their content: how many of them, 0 when that is not possible now. A single one may
+   * have been made at once: `made` is what became of it, and is to be asked for.
+   */
+  giveRun(run: FileRun): number {
+    const { thread } = this;
+    if (thread === null || !thread.isReady || !this.isPossible || !this.place.enter(thread, run.rows[0])) return 0;
+    const at = thread.jobs.waiting < ENOUGH ? thread.jobs.reserve(runBytes(run), run.count) : -1;
+    if (at < 0) {
+      describeRun(thread.jobs, OWN_JOB, this.place, run, 1);
+      this.made = this.makeHere(run.ndxs[0], run.rows[0], run.data === null);
+      return 1;
     }
-    jobs.words[at / 4 + Field.KIND] = Kind.ENTER;
-    jobs.words[at / 4 + Field.FD] = fd;
-    jobs.commit(HEAD_BYTES, false);
-    this.dirPath = path;
-    return true;
+    const { count, ndxs, rows } = run;
+    const first = thread.jobs.next;
+    for (let k = 0; k < count; k++) {
+      const slot = (first + k) & (MOST_JOBS - 1);
+      this.ndxs[slot] = ndxs[k];
+      this.rows[slot] = rows[k];
+      this.copies[slot] = run.data === null ? 1 : 0;
+    }
+    const end = describeRun(thread.jobs, at, this.place, run, count);
+    thread.jobs.commit(end - at, count);
+    this.unwoken += count;
+    if (this.unwoken >= WAKE_EVERY) this.wake();
+    return count;
   }
 
-  private reserve(thread: FileThread, row: number, size: number, kind: number, fd: number): boolean {
-    const { list } = this.receiving.session;
-    const { jobs } = thread;
-    const arena = list.arenaOf(row);
-    const from = list.offsetOf(row);
-    const length = list.lengthOf(row);
-    const temp = tempName(arena, from, from + length);
-    const data = dataAt(temp.length, length);
-    const at = jobs.reserve(data + (kind === Kind.WRITE ? size : 0));
-    if (at < 0) return false;
-    const { words, bytes } = jobs;
-    const word = at / 4;
-    words[word + Field.KIND] = kind;
-    words[word + Field.FD] = fd;
-    words[word + Field.TEMP] = temp.length;
-    words[word + Field.NAME] = length;
-    words[word + Field.DATA] = size;
-    let to = at + HEAD_BYTES;
-    for (let i = 0; i < temp.length; i++) bytes[to++] = temp[i];
-    bytes[to++] = 0;
-    for (let i = from; i < from + length; i++) bytes[to++] = arena[i];
-    bytes[to] = 0;
-    this.fillAttributes(words, word, row);
-    this.at = at;
-    this.dataFrom = at + data;
-    this.room = size;
-    this.filled = 0;
-    return true;
-  }
-
-  private fillAttributes(words: Int32Array, word: number, row: number): void {
-    const { session, parts } = this.receiving;
-    const { list, options: o } = session;
-    const mode = list.mode(row);
-    const mtime = list.mtime(row);
-    words[word + Field.RIGHTS] = (mode | 0o200) & 0o700;
-    words[word + Field.MODE] = mode;
-    words[word + Field.UID] = parts.attrs.wantedUid(list, row);
-    words[word + Field.GID] = parts.attrs.wantedGid(list, row);
-    words[word + Field.TIMES] = o.times ? 1 : 0;
-    const times = word + Field.TIMESPEC;
-    // The time of the last access stays.
-    words[times] = words[times + 1] = words[times + 3] = 0;
-    words[times + 2] = 0x3ffffffe;
-    words[times + 4] = mtime;
-    words[times + 5] = Math.floor(mtime / 0x1_0000_0000);
-    words[times + 6] = list.nsec(row);
-    words[times + 7] = 0;
-  }
+  /** What became of a file of the last run that was made at once; null: of none. */
+  made: AsideOutcome | null = null;
 
   write(data: Uint8Array, from: number, to: number): void {
     const { bytes } = this.thread!.jobs;
     const start = this.dataFrom + this.filled;
-    if (this.filled + to - from > this.room) {
+    if (this.filled + to - from > this.most) {
       const collected = bytes.subarray(this.dataFrom, start);
       this.spill(collected)?.write(data, from, to);
       return;
@@ -204,19 +181,42 @@ export class Aside implements FileOutput {
     return 0;
   }
 
-  /** Gives the file that was opened last to the thread. */
-  commit(ndx: number, row: number): void {
+  /** Gives the file that was opened last to the thread, or makes it: what became of it then, null while that is not known. */
+  commit(ndx: number, row: number): AsideOutcome | null {
     const { jobs } = this.thread!;
     const word = this.at / 4;
     const { words } = jobs;
     const isCopy = words[word + Field.KIND] === Kind.COPY;
-    if (!isCopy) words[word + Field.DATA] = this.filled;
-    const slot = (this.first + jobs.underWay) % MOST_JOBS;
+    if (!isCopy) {
+      words[word + Field.SIZE] = this.filled;
+      words[word + Field.LENGTH] += (this.filled + 7) & ~7;
+    }
+    if (this.at === OWN_JOB) return this.makeHere(ndx, row, isCopy);
+    const slot = jobs.next;
     this.ndxs[slot] = ndx;
     this.rows[slot] = row;
     this.copies[slot] = isCopy ? 1 : 0;
-    jobs.commit(this.dataFrom - this.at + (isCopy ? 0 : this.filled), true);
+    jobs.commit(words[word + Field.LENGTH], 1);
     if (++this.unwoken >= WAKE_EVERY) this.wake();
+    return null;
+  }
+
+  private makeHere(ndx: number, row: number, isCopy: boolean): AsideOutcome {
+    const { wasm } = this.thread!.kernel!;
+    const landing = wasm.make(WorkPlace.JOB);
+    return this.tellOf(ndx, row, isCopy, wasm.attributesFailed(), landing);
+  }
+
+  private tellOf(ndx: number, row: number, isCopy: boolean, attributes: number, landing: number): AsideOutcome {
+    const { outcome } = this;
+    outcome.ndx = ndx;
+    outcome.row = row;
+    outcome.isCopy = isCopy;
+    outcome.attributes = attributes;
+    outcome.landing = landing;
+    // The thread does not go on after a write that failed.
+    this.hasFailed ||= landing >> 16 === Step.WRITE;
+    return outcome;
   }
 
   private wake(): void {
@@ -224,21 +224,35 @@ export class Aside implements FileOutput {
     this.thread!.jobs.wake();
   }
 
-  /** What became of the oldest file, in one record for all; null while nothing is done. */
+  /** Number of the oldest file that was given and not taken back: its place in `ndxs` and `rows`. */
+  get oldest(): number {
+    return this.thread === null ? 0 : this.thread.jobs.oldest;
+  }
+
+  /** How many files, from the oldest on as they lie in `ndxs`, are in their places with nothing to tell of. `take` takes them back. */
+  right(): number {
+    return this.thread === null ? 0 : this.thread.jobs.right();
+  }
+
+  /** How many of the files at [from, from + count) are copied. */
+  copied(from: number, count: number): number {
+    let copied = 0;
+    for (let at = from; at < from + count; at++) copied += this.copies[at];
+    return copied;
+  }
+
+  take(count: number): void {
+    this.thread?.jobs.take(count);
+  }
+
+  /** What became of the oldest file that was given; null while nothing is done. */
   next(): AsideOutcome | null {
-    const { thread, outcome, first } = this;
+    const { thread } = this;
     if (thread === null || !thread.jobs.hasResult) return null;
     const { jobs } = thread;
-    outcome.ndx = this.ndxs[first];
-    outcome.row = this.rows[first];
-    outcome.isCopy = this.copies[first] !== 0;
-    outcome.attributes = jobs.attributes;
-    outcome.landing = jobs.landing;
-    // The thread does not go on after a write that failed.
-    this.hasFailed ||= jobs.landing >> 16 === Step.WRITE;
-    jobs.take();
-    this.first = (first + 1) % MOST_JOBS;
-    return outcome;
+    const { attributes, landing, oldest } = jobs;
+    jobs.take(1);
+    return this.tellOf(this.ndxs[oldest], this.rows[oldest], this.copies[oldest] !== 0, attributes, landing);
   }
 
   /** Called before this thread waits for something else: it is told of what the other one does meanwhile. */
@@ -263,15 +277,11 @@ export class Aside implements FileOutput {
   leave(): void {
     const { thread } = this;
     this.thread = null;
-    thread?.release(thread.jobs.underWay === 0 && !this.hasFailed);
+    if (thread === null) return;
+    const isGood = thread.jobs.underWay === 0 && !this.hasFailed && this.place.leave(thread);
+    thread.jobs.wake();
+    thread.release(isGood);
   }
-}
-
-/** False when a new file is more than content, name, owner, permissions and a time, or is not moved straight to its place. */
-function isPlain(o: Options): boolean {
-  if (o.inplace || o.append > 0 || o.partial || o.partialDir !== '' || o.delayUpdates || o.tempDir !== '') return false;
-  if (o.backup || o.sparse || o.preallocate || o.fsync) return false;
-  return !(o.acls || o.xattrs > 0 || o.crtimes || o.atimes > 0 || o.fakeSuper);
 }
 
 /** False when a row's name does not say by itself where its file goes, or how it is to be. */

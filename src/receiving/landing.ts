@@ -9,14 +9,13 @@ import { type FileOutput, FileWriter } from '../files/output.js';
 import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
-import { Kind, Step } from '../files/thread/queue.js';
 import { openForReading } from '../files/window.js';
-import { Aside } from './aside.js';
 import { basisPath, partialName } from './basis-path.js';
 import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
 import { type Again, KeptFiles } from './kept-files.js';
 import type { Receiving } from './receiving.js';
+import { SetAside } from './set-aside.js';
 
 /** One file on its way in. */
 export interface Place extends FileTarget {
@@ -29,11 +28,8 @@ export interface Place extends FileTarget {
   isAside: boolean;
 }
 
-/** 'later': what became of the file comes with `collect`; 'delayed': it is whole, and waits for `releaseDelayed`. */
+/** 'later': what became of the file is told by `settle`; 'delayed': it is whole, and waits for `releaseDelayed`. */
 export type Outcome = 'ok' | 'redo' | 'failed' | 'later' | 'delayed';
-
-/** Told what became of a file that was set aside; `copyErrno`: of a file that was handed over, why it could not be read, or 0; -1 for others. */
-export type Settle = (ndx: number, row: number, outcome: Outcome, copyErrno: number) => void;
 
 /** Size of a basis that takes the file system long enough to give up. */
 const LONG_TO_FREE = 8 * 1024 * 1024;
@@ -61,7 +57,8 @@ export class Landing {
 
   private readonly kept: KeptFiles;
   private readonly complaints: Complaints;
-  private readonly aside: Aside;
+  /** Small files that a thread makes. */
+  readonly aside: SetAside;
   /** The file that comes in. */
   private place: Place | null = null;
 
@@ -70,9 +67,9 @@ export class Landing {
     private readonly receiving: Receiving,
     tell: (error: Error | null) => void,
   ) {
-    this.aside = new Aside(receiving, (data) => this.spill(data), tell);
     this.kept = new KeptFiles(receiving);
     this.complaints = new Complaints(receiving);
+    this.aside = new SetAside(receiving, this.complaints, (data) => this.spill(data), tell);
     this.writer = new FileWriter(receiving.session.options);
   }
 
@@ -122,23 +119,14 @@ export class Landing {
         return place;
       }
     }
-    if (head.count === 0 && !isRedo && this.openAside(row, receiving.session.list.size(row), Kind.WRITE)) {
+    if (head.count === 0 && !isRedo && this.aside.open(row)) {
       place.isAside = true;
-      place.output = this.aside;
+      place.output = this.aside.output;
       return place;
     }
     if (inPlace) this.openInPlace(place);
     else this.openTemp(place);
     return place;
-  }
-
-  private openAside(row: number, size: number, kind: number, fd = -1): boolean {
-    return this.aside.open(row, () => this.dirOf(row), size, kind, fd);
-  }
-
-  private dirOf(row: number): Dir {
-    const { list } = this.receiving.session;
-    return this.receiving.parts.root.dir(list.dirPath(row));
   }
 
   /** More comes than the list said: the file goes on in the usual way. */
@@ -149,62 +137,6 @@ export class Landing {
     const { output } = place;
     output?.write(data, 0, data.length);
     return output;
-  }
-
-  /**
-   * Leaves the copying of `size` bytes of the open file `fd`, and its closing, to the thread that writes files. False when
-   * that is not possible now.
-   */
-  copyAside(ndx: number, row: number, fd: number, size: number): boolean {
-    if (!this.openAside(row, size, Kind.COPY, fd)) return false;
-    this.aside.commit(ndx, row);
-    return true;
-  }
-
-  /** Gives a whole file, data[from, to), to the thread that writes files. False when that is not possible now. */
-  give(ndx: number, row: number, data: Uint8Array, from: number, to: number): boolean {
-    const { aside } = this;
-    if (!this.openAside(row, to - from, Kind.WRITE)) return false;
-    if (from < to) aside.write(data, from, to);
-    aside.commit(ndx, row);
-    return true;
-  }
-
-  /** True when the thread takes `files` small files, together `bytes` long, now. */
-  takesMany(files: number, bytes: number): boolean {
-    return this.aside.takesMany(files, bytes);
-  }
-
-  /** Files that are set aside and not collected. */
-  get asideCount(): number {
-    return this.aside.underWay;
-  }
-
-  /** To be called before this thread waits for anything. */
-  rest(): void {
-    this.aside.rest();
-  }
-
-  /** Deals with the files that the thread is done with. Throws what `writeFailed` throws. */
-  collect(settle: Settle): void {
-    for (let file = this.aside.next(); file !== null; file = this.aside.next()) {
-      const { ndx, row, isCopy, attributes, landing } = file;
-      if (attributes !== 0) this.complaints.attribute(row, attributes);
-      const outcome = landing === 0 ? 'ok' : this.complaints.aside(row, landing);
-      const readErrno = landing >> 16 === Step.READ ? landing & 0xffff : 0;
-      settle(ndx, row, outcome, isCopy ? readErrno : -1);
-    }
-  }
-
-  /** The run is over: whatever the thread has got is done, and told by `settle` as far as there is something to tell. */
-  stop(settle: Settle): void {
-    this.aside.finish();
-    try {
-      this.collect(settle);
-    } catch {
-      // A run that is over for another reason; one that ends well has nothing left here.
-    }
-    this.aside.leave();
   }
 
   private openInPlace(place: Place): void {

@@ -1,11 +1,11 @@
 import { Item } from '../../protocol/constants.js';
 import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
-import type { Options } from '../../protocol/options.js';
 import { NewFileRequests } from '../../protocol/request.js';
 import { countLooks } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
 import { addressOf } from '../libc/libc.js';
+import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';
 import type { Receiving } from './receiving.js';
 import type { Sweep } from './sweep.js';
@@ -32,7 +32,7 @@ export class MissingFiles {
   ) {
     const { session, parts } = receiving;
     const { options: o } = session;
-    this.applies = isPlain(o) && parts.localName === null && parts.moduleHides === null;
+    this.applies = allows(o, Shortcut.MISSING) && parts.localName === null && parts.moduleHides === null;
     this.requests = new NewFileRequests(Item.TRANSFER | Item.IS_NEW | (o.checksum ? Item.REPORT_CHANGE : 0));
   }
 
@@ -88,11 +88,4 @@ export class MissingFiles {
     }
     return count;
   }
-}
-
-/** False when options leave missing files out, make them of something else, or want to know more of them. */
-function isPlain(o: Options): boolean {
-  if (o.listOnly || o.dryRun || o.existing || o.basisKind !== null || o.partialDir !== '' || o.append > 0) return false;
-  if (o.maxSize >= 0 || o.minSize >= 0 || o.ignoreExisting || o.update || o.fakeSuper || o.fuzzy > 0) return false;
-  return o.perms && (!o.relative || o.impliedDirs);
 }

@@ -5,19 +5,18 @@ import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
-import { systemError } from '../libc/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
-import { streamLength } from '../session/hand-over.js';
 import { countTransferred } from '../session/inlining.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
-import type { HandOver } from '../transport/handover.js';
 import type { FileReceiver } from './file-receiver.js';
-import type { Landing, Outcome, Place } from './landing.js';
+import { HandedCopy } from './handed-copy.js';
+import type { Landing, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
+import { Settlement } from './settlement.js';
 import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
@@ -35,12 +34,13 @@ export class Receiver {
   /** The file whose data is coming in, and how much data was decoded before it. */
   private place: Place | null = null;
   private isRedo = false;
-  /** Its data does not come in the stream; the next piece of it is copied in a moment. */
+  /** Its data does not come in the stream. */
   private isHanded = false;
-  private isResting = false;
   private began = 0;
   /** Takes what most answers are; null where each may have something special about it. */
   private readonly wholeFiles: WholeFiles | null;
+  private readonly settlement: Settlement;
+  private readonly handed: HandedCopy | null;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
   /** The end of a phase has come, and waits for files that are set aside. */
@@ -57,8 +57,12 @@ export class Receiver {
     private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     this.session = receiving.session;
+    const { connection } = this.session;
     const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session);
-    this.wholeFiles = isPlain ? new WholeFiles(receiving, landing, files) : null;
+    this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
+    this.settlement = new Settlement(receiving, fileDone);
+    landing.aside.listener = this.settlement;
+    this.handed = connection.handOver && new HandedCopy(this.session, connection.handOver, landing.aside, files);
     this.session.onNoSend = (ndx) => this.notSent(ndx);
   }
 
@@ -79,7 +83,7 @@ export class Receiver {
       this.session.connection.handOver?.close();
       throw error;
     } finally {
-      this.landing.stop(this.settleAside);
+      this.landing.aside.stop();
     }
   }
 
@@ -87,31 +91,25 @@ export class Receiver {
   takeAside(lost: Error | null): void {
     try {
       if (lost !== null) throw lost;
-      this.landing.collect(this.settleAside);
+      this.landing.aside.collect();
     } catch (error) {
       this.receiving.fail(error as Error);
       return;
     }
-    this.landing.rest();
+    this.landing.aside.rest();
     const { connection } = this.session;
     if (this.isDraining) connection.poke();
     else connection.flush();
   }
-
-  private readonly settleAside = (ndx: number, row: number, outcome: Outcome, copyErrno: number): void => {
-    const error = copyErrno > 0 ? systemError(copyErrno, 'read') : null;
-    if (copyErrno >= 0) this.session.connection.handOver?.passedEnd(row, error);
-    this.settle(ndx, row, outcome);
-  };
 
   /**
    * Takes what has arrived, without waiting: false when more is needed, true at the end, or when `item.ndx` is an index
    * that announces something else than an item.
    */
   private readonly advance = (): boolean => {
-    this.landing.collect(this.settleAside);
+    this.landing.aside.collect();
     const enough = this.proceed();
-    this.landing.rest();
+    this.landing.aside.rest();
     return enough;
   };
 
@@ -133,7 +131,7 @@ export class Receiver {
         }
         case Next.DONE:
           // A phase ends when its files are in their places.
-          this.isDraining = this.endsPhase && this.landing.asideCount > 0;
+          this.isDraining = this.endsPhase && this.landing.aside.count > 0;
           if (this.isDraining) return false;
           this.next = Next.INDEX;
           this.isOver = this.endOfListOrPhase();
@@ -233,32 +231,25 @@ export class Receiver {
   private openFile(head: SumHead): boolean {
     const { session, item, row } = this;
     const { list } = session;
-    const { handOver } = session.connection;
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
     this.isRedo = (list.flags(row) & EntryFlag.FILE_SENT) !== 0;
-    this.isHanded = handOver?.take(item.ndx) === true;
-    if (this.isHanded && this.progress === null && this.copyAside(handOver!)) return false;
+    this.isHanded = this.handed?.take(item.ndx) === true;
+    if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) return false;
     this.place = this.landing.open(row, item, head, this.isRedo);
     this.files.begin(this.place);
     this.startProgress(item.ndx, list.size(row));
     return true;
   }
 
-  private copyAside(handOver: HandOver): boolean {
-    const { fd, size } = handOver;
-    const isLogged = !this.itemLog.beforeTransfer && !this.itemLog.isSilent;
-    if (this.isRedo || isLogged || !this.landing.copyAside(this.item.ndx, this.row, fd, size)) return false;
-    handOver.pass();
-    this.files.literalBytes += size;
-    this.session.connection.carried(0, streamLength(this.session, size));
-    return true;
+  private get maySetAside(): boolean {
+    return !this.isRedo && this.progress === null && (this.itemLog.beforeTransfer || this.itemLog.isSilent);
   }
 
   /** Takes data of the open file; true when all of it was there and the file has come to its end. */
   private takeData(): boolean {
     const { session, files, landing, row, itemLog } = this;
     const { connection, list } = session;
-    if (!(this.isHanded ? this.copyPiece() : files.step(connection.reader))) {
+    if (!(this.isHanded ? this.handed!.piece() : files.step(connection.reader))) {
       this.progress?.update(files.offset);
       return false;
     }
@@ -273,28 +264,8 @@ export class Receiver {
     if (files.writeError !== null) landing.writeFailed(place, files.writeError);
     const { ndx } = this.item;
     const outcome = landing.close(ndx, place, files.sumMatches, this.isRedo);
-    if (outcome !== 'later') this.settle(ndx, row, outcome);
+    if (outcome !== 'later') this.settlement.settle(ndx, row, outcome);
     return true;
-  }
-
-  /** Copies a piece of a file that was handed over; true at its end. Between pieces others get their turn. */
-  private copyPiece(): boolean {
-    const { files, session } = this;
-    const { connection } = session;
-    const handOver = connection.handOver!;
-    if (this.isResting) return false;
-    if (files.copy(handOver.fd, handOver.size)) {
-      connection.carried(0, streamLength(session, handOver.size));
-      handOver.end(files.readError);
-      return true;
-    }
-    handOver.source?.copied(files.offset);
-    this.isResting = true;
-    setImmediate(() => {
-      this.isResting = false;
-      connection.poke();
-    });
-    return false;
   }
 
   /** Lists have one number more each than entries, for their directories (8.1). */
@@ -306,25 +277,11 @@ export class Receiver {
     progress.update(0);
   }
 
-  private settle(ndx: number, row: number, outcome: Outcome): void {
-    const { receiving } = this;
-    const segment = receiving.listOf(ndx);
-    if (outcome === 'redo') {
-      receiving.session.list.addFlags(row, EntryFlag.FILE_SENT);
-      segment.toRedo++;
-      receiving.redo.push(ndx);
-    } else if (outcome !== 'delayed') {
-      this.fileDone(ndx, row, outcome === 'ok');
-    }
-    segment.inProgress--;
-    receiving.lists.changed.raise();
-  }
-
   /** The sender could not open a file that was asked for (4.3). */
   private notSent(ndx: number): void {
     const row = this.rowOf(ndx);
     this.answered(ndx, row);
-    this.settle(ndx, row, 'failed');
+    this.settlement.settle(ndx, row, 'failed');
   }
 
   /** Each request has one answer, and there is none without a request. */

@@ -36,11 +36,6 @@ export class RunCheck {
     else this.asksTime = o.sizeOnly && !o.times ? 0 : o.modifyWindow < 0 ? 2 : 1;
   }
 
-  /** False when options ask for more than the kernel compares. */
-  static applies(o: Options): boolean {
-    return o.modifyWindow <= 0;
-  }
-
   /**
    * How many entries of a plain list, `count` at most and from its `at`-th on, are right; `place` is in their directory. The
    * one behind them, if it is below `count`, was looked at in vain. -1 when it cannot be said.

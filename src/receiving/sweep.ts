@@ -7,6 +7,7 @@ import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { libcLoaded } from '../libc/libc.js';
 import { RawPlace } from '../libc/place.js';
+import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';
 import { type Itemizer, timesDiffer } from './itemize.js';
 import type { Receiving } from './receiving.js';
@@ -30,6 +31,7 @@ export class Sweep {
   looked = false;
   errno = 0;
   private readonly applies: boolean;
+  private readonly appliesRuns: boolean;
   private readonly options: Options;
   private readonly list: FileList;
   private readonly asksOwner: boolean;
@@ -53,8 +55,9 @@ export class Sweep {
     const { session, parts } = receiving;
     this.options = session.options;
     this.list = session.list;
+    this.appliesRuns = allows(this.options, Shortcut.SWEEP_RUNS);
     this.asksOwner = this.options.owner && parts.isRoot;
-    this.applies = isPlain(this.options) && !itemizer.itemizesAll && isPlainPlace(receiving);
+    this.applies = allows(this.options, Shortcut.SWEEP) && !itemizer.itemizesAll && isPlainPlace(receiving);
   }
 
   /** True when a row's file needs nothing. */
@@ -77,7 +80,7 @@ export class Sweep {
   passesRun(segment: Segment, i: number): number {
     if (!segment.isPlain || this.streak < STREAK || !this.applies || this.entries.leavesOut) return 0;
     const row = rowAt(segment, i);
-    if (row === this.runEnd || !RunCheck.applies(this.options)) return 0;
+    if (row === this.runEnd || !this.appliesRuns) return 0;
     const place = this.placeOf(row);
     if (place === null || !place.isHeld) return 0;
     this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner, this.check);
@@ -163,17 +166,6 @@ export class Sweep {
     this.place?.close();
     this.dir = null;
   }
-}
-
-/** False when something may have to be said or done about a file although its content and its attributes are right. */
-function isPlain(o: Options): boolean {
-  if (o.listOnly || (o.info.name ?? 0) >= 2 || o.removeSourceFiles || o.basisKind !== null || o.partialDir !== '') {
-    return false;
-  }
-  if (o.maxSize >= 0 || o.minSize >= 0 || o.ignoreTimes || o.ignoreExisting) return false;
-  if (o.update && (o.modifyWindow > 0 || !o.times)) return false;
-  if (o.acls || o.xattrs > 0 || o.crtimes || o.atimes > 0 || o.fakeSuper) return false;
-  return (o.perms || !o.executability) && (!o.relative || o.impliedDirs);
 }
 
 /** False when a row's name does not say by itself where its file is, and whether it may be looked at. */

@@ -17,6 +17,7 @@ import { handsOver, streamLength } from '../session/hand-over.js';
 import { countTransferred } from '../session/inlining.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
+import { allows, Shortcut } from '../session/shortcuts.js';
 import type { FileSender } from './file-sender.js';
 import type { Scanner } from './scan.js';
 import type { SourceFiles } from './source-files.js';
@@ -38,9 +39,7 @@ function takesRuns(session: Session, itemLog: ItemLog, scanner: Scanner, progres
     protocol >= 30 &&
     (itemLog.isSilent || itemLog.beforeTransfer) &&
     progress === null &&
-    !o.dryRun &&
-    o.append === 0 &&
-    !o.removeSourceFiles &&
+    allows(o, Shortcut.ANSWERS) &&
     !scanner.mayFollow &&
     algorithms.compression === 'none' &&
     (algorithms.transferSum === 'xxh128' || handsOver(session, itemLog))

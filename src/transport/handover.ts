@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
+import { Record } from '../../protocol/delta/file-answers.js';
 
 /** Files that may wait for the receiver; each holds a descriptor. */
-const MOST = 192;
+const MOST = 384;
+const LARGEST_RECORDED = 0x7fff_ffff;
 
 /** The sender's part: it is told how a copy goes. */
 export interface HandOverSource {
@@ -55,6 +57,36 @@ export class HandOver {
     this.first = (first + 1) % MOST;
     this.count--;
     return true;
+  }
+
+  /**
+   * What the first files are that wait to be taken, up to `most` of them and the first that is too large, as records
+   * (`protocol/delta/file-answers.ts`). Returns their number.
+   */
+  look(records: Int32Array, most: number): number {
+    const count = Math.min(this.count, most);
+    for (let i = 0; i < count; i++) {
+      const at = (this.first + i) % MOST;
+      const record = i * Record.WORDS;
+      if (this.sizes[at] > LARGEST_RECORDED) return i;
+      records[record + Record.NDX] = this.ndxs[at];
+      records[record + Record.FROM] = this.fds[at];
+      records[record + Record.LENGTH] = this.sizes[at];
+    }
+    return count;
+  }
+
+  /** Leaves the first `count` files to somebody who closes them and tells so by `passedEnd`. */
+  passOn(count: number): void {
+    this.first = (this.first + count) % MOST;
+    this.count -= count;
+    this.passed += count;
+  }
+
+  /** So many files that were passed on are copied and closed, without an error. */
+  passedWell(count: number): void {
+    this.passed -= count;
+    this.wake();
   }
 
   /** Closes the file that was taken. */

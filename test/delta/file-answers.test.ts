@@ -4,7 +4,7 @@ import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Basis, Item, MPLEX_BASE, NDX_DONE } from '../../protocol/constants.js';
 import { EMPTY_HEAD, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
-import { Answers, FileAnswers } from '../../protocol/delta/file-answers.js';
+import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
 import { PlainTokenReader, PlainTokenWriter, Token } from '../../protocol/delta/tokens.js';
 import { createFileDigest, type Digest, oneShot } from '../../protocol/hash/digest.js';
 import { Kernel } from '../../protocol/kernel/kernel.js';
@@ -119,8 +119,10 @@ class Reading {
         if (count <= 0) return count === Answers.OTHER;
         const n = taken(count);
         for (let k = 0; k < n; k++) {
-          const data = Buffer.from(runs.data.subarray(runs.from(k), runs.from(k) + runs.length(k)));
-          this.file(runs.ndx(k), runs.flags(k), data, true);
+          const at = k * Record.WORDS;
+          const from = runs.records[at + Record.FROM];
+          const data = Buffer.from(runs.data.subarray(from, from + runs.records[at + Record.LENGTH]));
+          this.file(runs.records[at + Record.NDX], runs.records[at + Record.FLAGS], data, true);
         }
         runs.pass(reader, ndxIn, n);
         this.inRuns += n;
@@ -218,5 +220,52 @@ t.test('a connection that is cut at any byte leaves what was whole', async (t) =
     const cut = bytes.subarray(0, length);
     const [expected, actual] = [null, (n: number) => n].map((taken) => new Reading([cut], digest, taken).all().lines);
     t.same(actual.slice(0, -1), expected.slice(0, -1), `${length} bytes`);
+  }
+});
+
+/** One answer, byte by byte: `index` stands for the small step to its index. */
+function answer(
+  digest: Digest,
+  size: number,
+  parts: { index?: number[]; iflags?: number; head?: number[]; end?: number },
+) {
+  const { index = [1], iflags = PLAIN, head = [0, 0, 0, 0], end = 0 } = parts;
+  const words = Buffer.alloc(22);
+  words.writeUInt16LE(iflags);
+  for (const [i, word] of head.entries()) words.writeInt32LE(word, 2 + 4 * i);
+  words.writeInt32LE(size, 18);
+  const after = Buffer.alloc(4 + SUM_LENGTH);
+  after.writeInt32LE(end);
+  digest.init();
+  digest.update(CONTENT, 0, size);
+  digest.final(after, 4);
+  return Buffer.concat([Buffer.from(index), words, CONTENT.subarray(0, size), after]);
+}
+
+t.test('each way in which an answer is not plain ends a run in front of it', async (t) => {
+  const digest = await createFileDigest('xxh128', { protocol: PROTOCOL, seed: 1, seedFix: true, explicit: true });
+  const read = (bytes: Buffer): number[] => {
+    const reader = new ByteReader();
+    reader.push(Buffer.concat([bytes, Buffer.alloc(300)]));
+    const { pos } = reader;
+    const count = new FileAnswers(new Kernel()).read(reader, new NdxReader(PROTOCOL));
+    return [count, reader.pos - pos];
+  };
+  const other = [Answers.OTHER, 0];
+  t.same(read(answer(digest, 5000, {})), [1, 0]);
+  t.same(read(answer(digest, 32 * 1024, {})), [1, 0]);
+  t.same(read(answer(digest, 32 * 1024 + 1, {})), other, 'a token that is too long');
+  t.same(read(answer(digest, 5000, { end: 1 })), other, 'another token');
+  t.same(read(answer(digest, 5000, { end: -1 })), other, 'a match');
+  t.same(read(answer(digest, 5000, { index: [0xfe] })), other, 'a large step');
+  t.same(read(answer(digest, 5000, { index: [0xff] })), other, 'a negative index');
+  t.same(read(answer(digest, 5000, { index: [0] })), other, 'the end of a list');
+  t.same(read(answer(digest, 5000, { iflags: Item.IS_NEW })), other, 'no transfer');
+  t.same(read(answer(digest, 5000, { iflags: PLAIN | Item.BASIS_TYPE_FOLLOWS })), other, 'a basis');
+  t.same(read(answer(digest, 5000, { iflags: PLAIN | Item.XNAME_FOLLOWS })), other, 'a name');
+  for (const i of [0, 1, 2, 3]) {
+    const head = [0, 0, 0, 0];
+    head[i] = 1;
+    t.same(read(answer(digest, 5000, { head })), other, `word ${i} of the sum head`);
   }
 });

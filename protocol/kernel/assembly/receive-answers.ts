@@ -48,7 +48,7 @@ function isRight(at: usize, whole: i32): bool {
  * Reads answers from the `length` bytes at `data`, at most `most`; `previous` is the index before the first. Stops in front of
  * one that is not plain, whose sum is wrong, or that is not whole. Returns their number. What is at `out`: how many bytes the
  * last one needs at least, if it is not whole, else 0; from `out` + 16 on, four words for each: index, flags, where its
- * data begins, counted from `data`, and how much that is.
+ * data begins, and how much that is.
  */
 export function readAnswers(data: usize, length: i32, previous: i32, most: i32, out: usize): i32 {
   const end = data + length;
@@ -68,7 +68,7 @@ export function readAnswers(data: usize, length: i32, previous: i32, most: i32, 
     ndx += <i32>load<u8>(at);
     store<i32>(record, ndx);
     store<i32>(record, <i32>load<u16>(at, 1), 4);
-    store<i32>(record, <i32>(at - data) + FRONT, 8);
+    store<i32>(record, <i32>at + FRONT, 8);
     store<i32>(record, load<i32>(at, 19), 12);
     record += RECORD;
     at += whole;

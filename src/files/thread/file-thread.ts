@@ -1,6 +1,8 @@
 import type { Worker } from 'node:worker_threads';
+import type { WorkKernel } from '../../../protocol/kernel/work-kernel.js';
 import { ThreadProgram } from '../../libc/thread-program.js';
-import { Field, HEAD_BYTES, JobSource, Kind } from './queue.js';
+import { createWorkKernel } from './calls.js';
+import { JobSource } from './queue.js';
 
 const program = new ThreadProgram(import.meta.url, './thread-main.js', './file-thread.bundle.cjs');
 
@@ -20,6 +22,8 @@ export function preloadThread(): void {
 /** Milliseconds that the file which the thread works on has when the process ends. */
 const LAST_MS = 1000;
 
+const SIDE = 0;
+
 /** Threads of this process; null: there was none yet. */
 let running: Set<FileThread> | null = null;
 
@@ -37,13 +41,15 @@ function endAll(): void {
  */
 export class FileThread {
   readonly jobs = new JobSource();
+  /** Does a job with the thread of the caller. */
+  readonly kernel: WorkKernel | null = createWorkKernel(this.jobs.memory, SIDE);
   isReady = false;
   private readonly worker: Worker | null;
   private isOver = false;
 
   /** `tell` is called, after `jobs.ask`, when work was done; and with an error when the thread has ended by itself. */
   constructor(private tell: (error: Error | null) => void) {
-    this.worker = program.start(this.jobs.memory);
+    this.worker = this.kernel && program.start(this.jobs.memory);
     if (this.worker === null) {
       this.isOver = true;
       return;
@@ -85,27 +91,15 @@ export class FileThread {
     return thread;
   }
 
-  /** The run is over. `isGood`: all that it has given was done. */
+  /** The run is over, and has left its directory. `isGood`: all that it has given was done. */
   release(isGood: boolean): void {
-    if (!isGood || !keepsThreads || this.isOver || idle !== null || !this.leaveDirectory()) {
+    if (!isGood || !keepsThreads || this.isOver || idle !== null) {
       this.stop();
       return;
     }
     idle = this;
     this.tell = () => {};
     this.worker?.unref();
-  }
-
-  /** The thread holds nothing open of a run that is over. */
-  private leaveDirectory(): boolean {
-    const { jobs } = this;
-    const at = jobs.reserve(HEAD_BYTES);
-    if (at < 0) return false;
-    jobs.words[at / 4 + Field.KIND] = Kind.ENTER;
-    jobs.words[at / 4 + Field.FD] = -1;
-    jobs.commit(HEAD_BYTES, false);
-    jobs.wake();
-    return true;
   }
 
   /** Ends the thread when it is done with the file that it works on; what waits is dropped. */

@@ -1,51 +1,60 @@
+import {
+  createWorkMemory,
+  JOB_BYTES,
+  RING_BYTES as RING,
+  type WorkMemory,
+  WorkPlace,
+} from '../../../protocol/kernel/work-kernel.js';
+
 /**
  * The memory that a thread for file work shares with the thread that gives it work: a ring of jobs, each in one piece,
- * and a place for what became of each. One side puts in, the other one takes out, in order.
+ * and a place for what became of each. One side puts in, the other one takes out, in order, by a kernel
+ * (protocol/kernel/assembly/work).
  *
  *     control   32-bit words, see `Word`
  *     results   two words for each job that may be under way: attributes, landing (see `Step`)
- *     ring      jobs: 32-bit words as in `Field`, names with a NUL behind each, data from a multiple of 8 on
+ *     ring      jobs: 32-bit words as in `Field`, the name with a NUL behind it, data from a multiple of 8 on
+ *     job       one that the giving side does itself
  */
 
-/** Bytes of the ring; a power of two, so that positions may wrap around at 2^32. */
-const RING = 1 << 22;
-/** Jobs that may be under way; a power of two as well. */
+/** Jobs that may be under way; a power of two. Positions in the ring wrap around at 2^32. */
 export const MOST_JOBS = 1024;
 
 /** Words that both sides see. Positions count bytes (HEAD, TAIL) or jobs (DONE) from the start on. */
 const Word = { HEAD: 0, TAIL: 1, DONE: 2, ASLEEP: 3, WANTED: 4, STOP: 5 } as const;
+const WORDS = 16;
 
-const CONTROL_AT = 0;
-const RESULTS_AT = 64;
-const RING_AT = RESULTS_AT + MOST_JOBS * 8;
-
-/** What a job is. FILLER: the rest of the ring, up to its end. */
-export const Kind = { FILLER: 0, ENTER: 1, WRITE: 2, COPY: 3 } as const;
+/** What a job is. FILLER: the rest of the ring, up to its end. LEAVE: no more jobs in DIR, which is to be closed. */
+export const Kind = { FILLER: 0, LEAVE: 1, WRITE: 2, COPY: 3 } as const;
 
 /**
- * Words of a job. FD: the directory to go to, or the file to copy; the job owns it. RIGHTS: the mode to create with. MODE:
- * the permissions at the end. UID, GID: -1 leaves them. TIMES: 1 when the two struct timespec at TIMESPEC are to be set.
- * TEMP, NAME: lengths of the temporary name and of the real one, without the NUL behind each. DATA: bytes of content.
+ * Words of a job. DIR: descriptor of the directory. FD: the file to copy; the job owns it. MODE: the permissions at the end.
+ * UID, GID: -1 leaves them. HAS_TIME: 1 when SECONDS (64 bits) and NSEC are to be set. NAME: length of the name without the
+ * NUL. SIZE: bytes of content, which is at DATA in `bytes`: in this job, or in one that comes behind it.
  */
 export const Field = {
   LENGTH: 0,
   KIND: 1,
-  FD: 2,
-  RIGHTS: 3,
+  DIR: 2,
+  FD: 3,
   MODE: 4,
   UID: 5,
   GID: 6,
-  TIMES: 7,
-  TIMESPEC: 8,
-  TEMP: 16,
-  NAME: 17,
-  DATA: 18,
+  HAS_TIME: 7,
+  SECONDS: 8,
+  NSEC: 10,
+  NAME: 11,
+  SIZE: 12,
+  DATA: 13,
 } as const;
 
 /** Bytes of the shortest job. */
 const FILLER_BYTES = 8;
-/** Bytes in front of a job's names. */
-export const HEAD_BYTES = 80;
+/** Bytes in front of a job's name. */
+export const HEAD_BYTES = 56;
+/** Where the job is in `bytes` that the giving side does itself, and how long it may be. */
+export const OWN_JOB = RING;
+export const OWN_JOB_BYTES = JOB_BYTES;
 
 /** What failed, in the upper half of a result, with the errno in the lower one. 0: nothing. */
 export const Step = {
@@ -60,13 +69,9 @@ export const Step = {
   MODE: 4,
 } as const;
 
-export function result(step: number, errno: number): number {
-  return (step << 16) | errno;
-}
-
-/** Where a job's data begins, counted from its start. */
-export function dataAt(temp: number, name: number): number {
-  return (HEAD_BYTES + temp + name + 2 + 7) & ~7;
+/** Bytes of a job whose name is so long, without its data. A multiple of 8, as all jobs are. */
+export function jobBytes(name: number): number {
+  return (HEAD_BYTES + name + 1 + 7) & ~7;
 }
 
 /** Views of the shared memory. */
@@ -76,11 +81,12 @@ class Shared {
   readonly words: Int32Array;
   readonly bytes: Buffer;
 
-  constructor(readonly memory: SharedArrayBuffer) {
-    this.control = new Int32Array(memory, CONTROL_AT, (RESULTS_AT - CONTROL_AT) / 4);
-    this.results = new Int32Array(memory, RESULTS_AT, MOST_JOBS * 2);
-    this.words = new Int32Array(memory, RING_AT, RING / 4);
-    this.bytes = Buffer.from(memory, RING_AT, RING);
+  constructor(readonly memory: WorkMemory) {
+    const { buffer } = memory;
+    this.control = new Int32Array(buffer, WorkPlace.CONTROL, WORDS);
+    this.results = new Int32Array(buffer, WorkPlace.RESULTS, MOST_JOBS * 2);
+    this.words = new Int32Array(buffer, WorkPlace.RING, (RING + JOB_BYTES) / 4);
+    this.bytes = Buffer.from(buffer, WorkPlace.RING, RING + JOB_BYTES);
   }
 }
 
@@ -94,7 +100,21 @@ export class JobSource extends Shared {
   private taken = 0;
 
   constructor() {
-    super(new SharedArrayBuffer(RING_AT + RING));
+    super(createWorkMemory());
+  }
+
+  /** Number of the next job, and of the oldest whose result was not taken, below MOST_JOBS. */
+  get next(): number {
+    return this.given & (MOST_JOBS - 1);
+  }
+
+  get oldest(): number {
+    return this.taken & (MOST_JOBS - 1);
+  }
+
+  /** Jobs that are not done yet. */
+  get waiting(): number {
+    return (this.given - Atomics.load(this.control, Word.DONE)) | 0;
   }
 
   /** Jobs whose results were not taken yet. */
@@ -102,9 +122,9 @@ export class JobSource extends Shared {
     return this.given - this.taken;
   }
 
-  /** Room in one piece for a job of `length` bytes: its place in `bytes`, or -1 when there is none now. */
-  reserve(length: number): number {
-    if (this.underWay >= MOST_JOBS) return -1;
+  /** Room in one piece for `count` jobs, together `length` bytes: its place in `bytes`, or -1 when there is none now. */
+  reserve(length: number, count = 1): number {
+    if (this.underWay + count > MOST_JOBS) return -1;
     const start = this.head & (RING - 1);
     const filler = start + length > RING ? RING - start : 0;
     const used = (this.head - Atomics.load(this.control, Word.TAIL)) | 0;
@@ -114,24 +134,19 @@ export class JobSource extends Shared {
     return this.at;
   }
 
-  /** True when there is room for `count` more jobs, together `length` bytes long, however they lie. */
-  hasRoom(count: number, length: number): boolean {
-    const used = (this.head - Atomics.load(this.control, Word.TAIL)) | 0;
-    return this.underWay + count <= MOST_JOBS && used + 2 * length <= RING;
-  }
-
-  /** Gives what was reserved last, `length` bytes of it. One without result is not counted. */
-  commit(length: number, hasResult: boolean): void {
+  /**
+   * Gives what was reserved last: jobs of together `length` bytes, a multiple of 8, that say in LENGTH how long each is. `count` of
+   * them have a result.
+   */
+  commit(length: number, count: number): void {
     const { words, filler } = this;
     if (filler > 0) {
       const start = (this.head & (RING - 1)) / 4;
       words[start + Field.LENGTH] = filler;
       words[start + Field.KIND] = Kind.FILLER;
     }
-    const whole = (length + 7) & ~7;
-    words[this.at / 4 + Field.LENGTH] = whole;
-    this.head = (this.head + filler + whole) | 0;
-    if (hasResult) this.given++;
+    this.head = (this.head + filler + length) | 0;
+    this.given += count;
     Atomics.store(this.control, Word.HEAD, this.head);
   }
 
@@ -147,16 +162,26 @@ export class JobSource extends Shared {
 
   /** The attribute result of the oldest job under way; only when `hasResult`. */
   get attributes(): number {
-    return this.results[(this.taken & (MOST_JOBS - 1)) * 2];
+    return this.results[this.oldest * 2];
   }
 
   get landing(): number {
-    return this.results[(this.taken & (MOST_JOBS - 1)) * 2 + 1];
+    return this.results[this.oldest * 2 + 1];
   }
 
-  /** Its results were used. */
-  take(): void {
-    this.taken++;
+  /** How many jobs, from the oldest one on and before MOST_JOBS, are done with nothing to tell of. */
+  right(): number {
+    const { results, oldest } = this;
+    const done = (Atomics.load(this.control, Word.DONE) - this.taken) | 0;
+    const end = 2 * Math.min(MOST_JOBS, oldest + done);
+    let at = 2 * oldest;
+    while (at < end && results[at] === 0 && results[at + 1] === 0) at += 2;
+    return at / 2 - oldest;
+  }
+
+  /** The results of `count` jobs were used. */
+  take(count: number): void {
+    this.taken += count;
   }
 
   /** Asks to be told when work is done. False when all is done already. */
@@ -183,56 +208,32 @@ export class JobSource extends Shared {
     // A side that is about to sleep sees that something has come. Where there is no room, it is not about to.
     const at = this.reserve(FILLER_BYTES);
     if (at >= 0) {
+      this.words[at / 4 + Field.LENGTH] = FILLER_BYTES;
       this.words[at / 4 + Field.KIND] = Kind.FILLER;
-      this.commit(FILLER_BYTES, false);
+      this.commit(FILLER_BYTES, 0);
     }
     Atomics.notify(this.control, Word.HEAD);
   }
 }
 
-/** The side that works. */
+/** The side that works: what there is to it beside the kernel. */
 export class JobSink extends Shared {
-  private tail = 0;
-  private done = 0;
-
-  /** The place of the next job in `words`; waits for it. -1: the end. `rest` is called before a wait. */
-  next(rest: () => void): number {
-    for (;;) {
-      const head = Atomics.load(this.control, Word.HEAD);
-      if (head === this.tail) {
-        if (this.isStopped) return -1;
-        rest();
-        Atomics.store(this.control, Word.ASLEEP, 1);
-        Atomics.wait(this.control, Word.HEAD, head);
-        Atomics.store(this.control, Word.ASLEEP, 0);
-        continue;
-      }
-      const at = (this.tail & (RING - 1)) / 4;
-      if (this.words[at + Field.KIND] !== Kind.FILLER) return at;
-      this.release(at);
-    }
+  /** Waits for a job when there is none; false: the end. `rest` is called before a wait. */
+  wait(rest: () => void): boolean {
+    const { control } = this;
+    const tail = Atomics.load(control, Word.TAIL);
+    if (Atomics.load(control, Word.HEAD) !== tail) return true;
+    if (Atomics.load(control, Word.STOP) !== 0) return false;
+    rest();
+    Atomics.store(control, Word.ASLEEP, 1);
+    Atomics.wait(control, Word.HEAD, tail);
+    Atomics.store(control, Word.ASLEEP, 0);
+    return true;
   }
 
-  /** What is still there is only to be taken out. */
-  get isStopped(): boolean {
-    return Atomics.load(this.control, Word.STOP) !== 0;
-  }
-
-  /** The job's memory may be used again. */
-  release(at: number): void {
-    this.tail = (this.tail + this.words[at + Field.LENGTH]) | 0;
-    Atomics.store(this.control, Word.TAIL, this.tail);
-  }
-
-  /** A job is done. Returns how many were. */
-  finish(attributes: number, landing: number): number {
-    const at = (this.done & (MOST_JOBS - 1)) * 2;
-    this.results[at] = attributes;
-    this.results[at + 1] = landing;
-    this.done = (this.done + 1) | 0;
-    Atomics.store(this.control, Word.DONE, this.done);
+  /** Jobs were done. */
+  noteDone(): void {
     Atomics.notify(this.control, Word.DONE);
-    return this.done;
   }
 
   /** True when the other side wants to be told, once. */

@@ -1,0 +1,54 @@
+import { streamLength } from '../session/hand-over.js';
+import type { Session } from '../session/session.js';
+import type { HandOver } from '../transport/handover.js';
+import type { FileReceiver } from './file-receiver.js';
+import type { SetAside } from './set-aside.js';
+
+/** Takes a single file that is handed over beside the stream: leaves it to the thread, or copies it piece by piece. */
+export class HandedCopy {
+  /** The next piece is copied in a moment. */
+  private isResting = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly handOver: HandOver,
+    private readonly aside: SetAside,
+    private readonly files: FileReceiver,
+  ) {}
+
+  /** True when the data of this item does not come in the stream. */
+  take(ndx: number): boolean {
+    return this.handOver.take(ndx);
+  }
+
+  /** Leaves the file that was taken to the thread; false when that is not possible. */
+  setAside(ndx: number, row: number): boolean {
+    const { handOver, session } = this;
+    const { fd, size } = handOver;
+    if (!this.aside.openCopy(row, fd, size)) return false;
+    handOver.pass();
+    this.aside.commit(ndx, row);
+    this.files.literalBytes += size;
+    session.connection.carried(0, streamLength(session, size));
+    return true;
+  }
+
+  /** Copies a piece of the file that was taken; true at its end. Between pieces others get their turn. */
+  piece(): boolean {
+    const { files, session, handOver } = this;
+    const { connection } = session;
+    if (this.isResting) return false;
+    if (files.copy(handOver.fd, handOver.size)) {
+      connection.carried(0, streamLength(session, handOver.size));
+      handOver.end(files.readError);
+      return true;
+    }
+    handOver.source?.copied(files.offset);
+    this.isResting = true;
+    setImmediate(() => {
+      this.isResting = false;
+      connection.poke();
+    });
+    return false;
+  }
+}

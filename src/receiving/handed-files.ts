@@ -1,0 +1,68 @@
+import type { NdxReader } from '../../protocol/bytes/ndx.js';
+import type { ByteReader } from '../../protocol/bytes/reader.js';
+import { Item } from '../../protocol/constants.js';
+import { Answers, Record } from '../../protocol/delta/file-answers.js';
+import type { HandOver } from '../transport/handover.js';
+
+/** Bytes of an answer without data: a small step to its index, flags, and an empty sum head. */
+const HEAD = 19;
+const ITEM = 3;
+/** From this first byte on an index is no small step. */
+const NO_STEP = 254;
+const MORE_FOLLOWS = Item.BASIS_TYPE_FOLLOWS | Item.XNAME_FOLLOWS;
+const MOST = 256;
+
+/**
+ * Reads runs of answers to requests of whole new files that are handed over beside the stream, which has only the heads of these
+ * answers. As `FileAnswers`, it consumes nothing before `pass`, and ends in front of what is not plain.
+ */
+export class HandedFiles {
+  /** A record for each answer of a run, as in `FileAnswers`: FROM is the descriptor. */
+  readonly records = new Int32Array((MOST + 1) * Record.WORDS);
+  readonly data = null;
+
+  constructor(private readonly handOver: HandOver) {}
+
+  /** The number of answers that lie ready, or one of `Answers`. */
+  read(r: ByteReader, ndxIn: NdxReader): number {
+    const { records } = this;
+    r.begin();
+    if (!r.has(HEAD)) return Answers.OTHER;
+    const waiting = this.handOver.look(records, MOST);
+    const most = Math.min(waiting, Math.floor(r.available() / HEAD));
+    const { buf } = r;
+    let ndx = ndxIn.last;
+    let count = 0;
+    for (let at = r.pos; count < most && isPlain(buf, at); count++, at += HEAD) {
+      const record = count * Record.WORDS;
+      ndx += buf[at];
+      if (records[record + Record.NDX] !== ndx) break;
+      records[record + Record.FLAGS] = buf[at + 1] | (buf[at + 2] << 8);
+    }
+    return count > 0 ? count : Answers.OTHER;
+  }
+
+  /** What comes next is read by others. */
+  leave(): void {}
+
+  /** The first `count` files are somebody else's now. */
+  passOn(count: number): void {
+    this.handOver.passOn(count);
+  }
+
+  /** Moves the reader behind the first `count` answers, whose files were passed on. */
+  pass(r: ByteReader, ndxIn: NdxReader, count: number): void {
+    if (count === 0) return;
+    r.pos += count * HEAD;
+    r.begin();
+    ndxIn.passedTo(this.records[(count - 1) * Record.WORDS + Record.NDX]);
+  }
+}
+
+function isPlain(buf: Buffer, at: number): boolean {
+  if (buf[at] === 0 || buf[at] >= NO_STEP) return false;
+  const flags = buf[at + 1] | (buf[at + 2] << 8);
+  if ((flags & (Item.TRANSFER | MORE_FOLLOWS)) !== Item.TRANSFER) return false;
+  for (let i = at + ITEM; i < at + HEAD; i++) if (buf[i] !== 0) return false;
+  return true;
+}

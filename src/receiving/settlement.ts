@@ -1,0 +1,56 @@
+import { EntryFlag, type Segment } from '../../protocol/flist/list.js';
+import { systemError } from '../libc/errno.js';
+import type { Outcome } from './landing.js';
+import type { Receiving } from './receiving.js';
+import type { AsideListener } from './set-aside.js';
+
+/** Keeps the lists' account of files that were asked for: each comes to an end once, and the generator waits for that. */
+export class Settlement implements AsideListener {
+  /** Files that are in their places are of interest one by one. */
+  private readonly tellsOfEach: boolean;
+
+  constructor(
+    private readonly receiving: Receiving,
+    private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
+  ) {
+    const { hardLinks, removeSourceFiles } = receiving.session.options;
+    this.tellsOfEach = hardLinks || removeSourceFiles;
+  }
+
+  settle(ndx: number, row: number, outcome: Outcome): void {
+    const { receiving } = this;
+    const segment = receiving.listOf(ndx);
+    if (outcome === 'redo') {
+      receiving.session.list.addFlags(row, EntryFlag.FILE_SENT);
+      segment.toRedo++;
+      receiving.redo.push(ndx);
+    } else if (outcome !== 'delayed') {
+      this.fileDone(ndx, row, outcome === 'ok');
+    }
+    segment.inProgress--;
+    receiving.lists.changed.raise();
+  }
+
+  /** A file that was set aside has come to an end. */
+  settled(ndx: number, row: number, outcome: Outcome, copyErrno: number): void {
+    const error = copyErrno > 0 ? systemError(copyErrno, 'read') : null;
+    if (copyErrno >= 0) this.receiving.session.connection.handOver?.passedEnd(row, error);
+    this.settle(ndx, row, outcome);
+  }
+
+  /** The same for many that are in their places; `copied` of them were handed over. */
+  landed(ndxs: Int32Array, rows: Int32Array, from: number, count: number, copied: number): void {
+    const { receiving, tellsOfEach } = this;
+    let segment: Segment | null = null;
+    for (let at = from; at < from + count; at++) {
+      const ndx = ndxs[at];
+      if (segment === null || ndx < segment.firstNdx || ndx >= segment.firstNdx + segment.count) {
+        segment = receiving.listOf(ndx);
+      }
+      if (tellsOfEach) this.fileDone(ndx, rows[at], true);
+      segment.inProgress--;
+    }
+    if (copied > 0) receiving.session.connection.handOver?.passedWell(copied);
+    receiving.lists.changed.raise();
+  }
+}

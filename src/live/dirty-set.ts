@@ -38,6 +38,8 @@ const newNode = (): Node => ({ what: 0, since: 0, count: 0, children: null });
 export class DirtySet {
   private root = newNode();
   private since = Number.POSITIVE_INFINITY;
+  /** The nodes above the one that `nodeFor` found last. */
+  private readonly way: Node[] = [];
 
   constructor(private readonly limit: number) {}
 
@@ -57,21 +59,8 @@ export class DirtySet {
     // that was made, something may have been sent before it was watched, and have gone again without an event.
     if ((what & Change.DIRECTORY) !== 0 && (what & IN_DOUBT) !== 0) what |= TREE;
     this.since = Math.min(this.since, since);
-    const steps = path === '' ? [] : path.split('/');
-    const way: Node[] = [this.root];
-    let node = this.root;
-    for (const step of steps) {
-      if (node.what & TREE) return;
-      node.children ??= new Map();
-      let next = node.children.get(step);
-      if (next === undefined) {
-        next = newNode();
-        node.children.set(step, next);
-      }
-      node = next;
-      way.push(node);
-    }
-    if (node.what & TREE) return;
+    const node = this.nodeFor(path);
+    if (node === null) return;
     const before = node.count;
     if (what & TREE) {
       since = Math.min(since, oldestOf(node));
@@ -83,8 +72,33 @@ export class DirtySet {
     node.since = node.what === 0 ? since : Math.min(node.since, since);
     node.what |= what;
     const added = node.count - before;
-    for (let i = 0; i < way.length - 1; i++) way[i].count += added;
+    for (const above of this.way) above.count += added;
+    this.way.length = 0;
     if (this.root.count > this.limit) this.collapse();
+  }
+
+  /**
+   * The node of a path, made with those above it; null when it or one above is stale as a whole. In a storm most are:
+   * this is called for each event.
+   */
+  private nodeFor(path: ByteString): Node | null {
+    let node = this.root;
+    this.way.length = 0;
+    for (let from = 0; from < path.length && (node.what & TREE) === 0; ) {
+      this.way.push(node);
+      const slash = path.indexOf('/', from);
+      const end = slash < 0 ? path.length : slash;
+      const step = path.slice(from, end);
+      node.children ??= new Map();
+      let next = node.children.get(step);
+      if (next === undefined) {
+        next = newNode();
+        node.children.set(step, next);
+      }
+      node = next;
+      from = end + 1;
+    }
+    return (node.what & TREE) === 0 ? node : null;
   }
 
   private collapse(): void {

@@ -6,6 +6,7 @@ import { type Chunk, rowIn } from './chunk.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
 import { isPlainWire, RunEncoder } from './run-encoder.js';
+import { SentIds, writeName } from './sent-ids.js';
 import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type ListWire, packRdev } from './wire.js';
 
 export type { IdNames, ListWire } from './wire.js';
@@ -35,16 +36,16 @@ export class EntryEncoder {
   private inos: Float64Array = NO_NUMBERS;
   /** Transmission number of the first entry of the list being written, -1 between lists. */
   private firstNdx = -1;
-  private readonly users = new Set<number>();
-  private readonly groups = new Set<number>();
+  private readonly ids: SentIds;
   private runs: RunEncoder | null = null;
   private rowsEncoded = 0;
 
   constructor(
     private readonly wire: ListWire,
     private readonly list: FileList,
-    private readonly names: IdNames,
+    names: IdNames,
   ) {
+    this.ids = new SentIds(wire, names);
     this.name = new NameCursor(list);
   }
 
@@ -82,11 +83,11 @@ export class EntryEncoder {
     let userName: ByteString | null = null;
     let groupName: ByteString | null = null;
     if ((flags & Xmit.SAME_UID) === 0) {
-      userName = this.newName(this.users, chunk.uid.get(i), true);
+      userName = this.ids.newUser(chunk.uid.get(i));
       if (userName !== null) flags |= Xmit.USER_NAME_FOLLOWS;
     }
     if ((flags & Xmit.SAME_GID) === 0) {
-      groupName = this.newName(this.groups, chunk.gid.get(i), false);
+      groupName = this.ids.newGroup(chunk.gid.get(i));
       if (groupName !== null) flags |= Xmit.GROUP_NAME_FOLLOWS;
     }
     if (prefix > 0) flags |= Xmit.SAME_NAME;
@@ -121,22 +122,7 @@ export class EntryEncoder {
 
   /** Writes the names of all ids that occurred (12.1); only without incremental recursion and --numeric-ids. */
   writeIdLists(w: ByteWriter): void {
-    const { wire, names } = this;
-    if (wire.numericIds || wire.incremental) return;
-    if (wire.owner) this.writeIdList(w, this.users, (id) => names.userName(id));
-    if (wire.group) this.writeIdList(w, this.groups, (id) => names.groupName(id));
-  }
-
-  private writeIdList(w: ByteWriter, ids: Set<number>, nameOf: (id: number) => ByteString | null): void {
-    const { protocol, id0Names } = this.wire;
-    for (const id of ids) {
-      const name = id === 0 ? null : usableName(nameOf(id));
-      if (name === null) continue;
-      writeVarint30(w, protocol, id);
-      writeName(w, name);
-    }
-    writeVarint30(w, protocol, 0);
-    if (id0Names) writeName(w, usableName(nameOf(0)) ?? '');
+    this.ids.writeLists(w);
   }
 
   /** The flags that say which attributes are those of the entry before; moves the state on to this entry. */
@@ -206,14 +192,6 @@ export class EntryEncoder {
     if (dev === this.linkDev) return Xmit.HLINKED | Xmit.SAME_DEV_PRE30;
     this.linkDev = dev;
     return Xmit.HLINKED;
-  }
-
-  /** Notes an id; returns its name if it has to travel with this entry: once, with incremental recursion. */
-  private newName(seen: Set<number>, id: number, isUser: boolean): ByteString | null {
-    if (this.wire.numericIds || seen.has(id)) return null;
-    seen.add(id);
-    if (!this.wire.incremental) return null;
-    return usableName(isUser ? this.names.userName(id) : this.names.groupName(id));
   }
 
   /** Writes the flags in the form of the protocol version (7.2), and returns them as they were written. */
@@ -308,14 +286,4 @@ function directoryFlags(local: number, protocol: number): number {
   if (protocol < 30) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
   if (local & EntryFlag.CONTENT_DIR) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
   return local & EntryFlag.IMPLIED_DIR ? Xmit.TOP_DIR | Xmit.NO_CONTENT_DIR : Xmit.NO_CONTENT_DIR;
-}
-
-/** A name has to fit a length byte; an empty one is none. */
-function usableName(name: ByteString | null): ByteString | null {
-  return name === null || name === '' || name.length > 255 ? null : name;
-}
-
-function writeName(w: ByteWriter, name: ByteString): void {
-  w.u8(name.length);
-  w.text(name);
 }

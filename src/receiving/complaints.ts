@@ -49,7 +49,7 @@ export class Complaints {
       log.xferError(failedVerification(name, what, false));
       return 'failed';
     }
-    if (o.info.name >= 1 || o.itemize > 0) log.warning(failedVerification(name, what, true));
+    if (o.info.name >= 1 || receiving.printsItems) log.warning(failedVerification(name, what, true));
     return 'redo';
   }
 

@@ -251,11 +251,12 @@ export class Landing {
       this.writeFailed(place, error);
     }
     if (!matches) {
+      if (place.temp === null) this.finishInPlace(place, false);
       this.release(place, receiving.session.options.partialDir !== '', 1);
       return this.complaints.mismatch(place.row, place.temp !== null, isRedo);
     }
     try {
-      const outcome = place.temp === null ? this.finishInPlace(place) : this.finishTemp(ndx, place, place.temp);
+      const outcome = place.temp === null ? this.finishInPlace(place, true) : this.finishTemp(ndx, place, place.temp);
       if (outcome === 'ok' && receiving.session.options.partialDir !== '') this.kept.remove(this.nameOf(place));
       return outcome;
     } finally {
@@ -263,14 +264,16 @@ export class Landing {
     }
   }
 
-  private finishInPlace(place: Place): Outcome {
+  /** Without a match the time stays what it is: it is not that of the content. */
+  private finishInPlace(place: Place, matches: boolean): Outcome {
     const { receiving } = this;
     const path = receiving.destPath(place.row);
     fstatInto(place.fd, this.st);
     const { fd } = place;
     place.fd = -1;
     fs.closeSync(fd);
-    receiving.parts.attrs.apply(path, receiving.session.list, place.row, this.st, { isNew: false, exactTimes: true });
+    const kind = { isNew: false, exactTimes: true, skipTimes: !matches };
+    receiving.parts.attrs.apply(path, receiving.session.list, place.row, this.st, kind);
     return 'ok';
   }
 

@@ -31,6 +31,8 @@ const ARGS: readonly string[][] = [
   ['-yy', '--no-p', '--copy-dest=../ref'],
   ['--inplace', '--link-dest=../ref'],
   ['--inplace', '--copy-dest=../ref', '-b'],
+  ['--append'],
+  ['--append-verify'],
 ];
 
 /** Files of `src`, what of them `start` has under other names or an older state, and what `ref` has. */
@@ -56,6 +58,9 @@ function prepare(world: World): void {
   put('src/app.log', Buffer.concat([log, log]));
   put('start/app.log', log, LONG_AGO + 8);
   put('src/app.log.1', changed(log), LONG_AGO + 9);
+  // Shorter, but not what the new one begins with.
+  put('src/d/wrong', random.bytes(40 * KIB));
+  put('start/d/wrong', random.bytes(20 * KIB), LONG_AGO + 10);
   put('src/tiny', Buffer.from('tiny'));
   for (const dir of ['src/d', 'src', 'start/d', 'start']) utimesSync(world.path(dir), LONG_AGO, LONG_AGO);
 }

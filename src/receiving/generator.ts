@@ -1,5 +1,4 @@
 import {
-  NDX_DONE,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -10,7 +9,6 @@ import {
 } from '../../protocol/constants.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
-import { writeDelStats } from '../../protocol/stats.js';
 import { FileStat } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
 import { listLine } from '../report/listing.js';
@@ -24,6 +22,7 @@ import {
   skippingContents,
 } from '../report/messages.js';
 import { Pace } from '../session/pace.js';
+import { Closing } from './closing.js';
 import { Deleter } from './delete.js';
 import { EntryMaker } from './entries.js';
 import { HardLinks } from './hard-links.js';
@@ -35,22 +34,18 @@ import { Requests } from './requests.js';
 import { Sweep } from './sweep.js';
 import { TouchUp } from './touch-up.js';
 
-/** Walks the file list, makes what needs no data, asks for the rest, and closes lists and phases (8.5, 9, 13.1). */
+/** Walks the file list, makes what needs no data, and asks for the rest (9). */
 export class Generator {
   readonly deleter: Deleter;
   readonly itemizer: Itemizer;
   readonly entries: EntryMaker;
   readonly links: LinkQueue;
-  private readonly touchUp: TouchUp;
+  private readonly closing: Closing;
   private readonly requests: Requests;
   private readonly sweep: Sweep;
   private readonly missingFiles: MissingFiles;
   private readonly stat = new FileStat();
   private readonly pace = new Pace();
-  /** Lists that were worked through completely, in order. */
-  private worked = 0;
-  /** Lists that were said to be finished; `list.live` follows when the sender has answered. */
-  private closed = 0;
 
   constructor(
     private readonly receiving: Receiving,
@@ -64,7 +59,8 @@ export class Generator {
     this.requests = new Requests(receiving, this.itemizer, this.entries, groups, blockDigest, isLocal);
     const make = this.make.bind(this);
     this.links = new LinkQueue(receiving, groups, this.entries, this.requests, make);
-    this.touchUp = new TouchUp(receiving, this.entries);
+    const touchUp = new TouchUp(receiving, this.entries);
+    this.closing = new Closing(receiving, this.deleter, this.links, this.requests, touchUp);
     this.requests.skipLink = (row) => this.links.skip(row);
     this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
     this.missingFiles = new MissingFiles(receiving, this.entries, this.sweep);
@@ -79,43 +75,20 @@ export class Generator {
   }
 
   private async allPhases(): Promise<void> {
-    const { receiving } = this;
+    const { receiving, closing } = this;
     const { session } = receiving;
-    const { list, options: o, incremental } = session;
+    const { list, options: o } = session;
     if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
     if (o.deleteMode === 'before') this.deleter.everything();
     for (let i = 0; ; i++) {
-      while (i >= list.segments.length && !receiving.lists.complete) await this.waitForReceiver();
+      while (i >= list.segments.length && !receiving.lists.complete) await closing.waitForReceiver();
       if (i >= list.segments.length) break;
       await this.segment(list.segments.at(i));
-      this.worked = i + 1;
-      await this.closeLists();
+      closing.worked = i + 1;
+      await closing.lists();
     }
-    if (incremental) {
-      for (await this.closeLists(); this.closed < list.segments.length; await this.closeLists()) {
-        await this.waitForReceiver();
-      }
-    } else {
-      this.sendDone();
-    }
-    await this.finishPhases();
-  }
-
-  private get deletes(): boolean {
-    const { options: o } = this.receiving.session;
-    return o.deleteMode !== 'none';
-  }
-
-  private sendDone(): void {
-    const { session } = this.receiving;
-    session.ndxOut.write(session.connection.writer, NDX_DONE);
-    this.receiving.donesOpen++;
-  }
-
-  private async waitForReceiver(): Promise<void> {
-    this.receiving.session.connection.flush();
-    await this.receiving.lists.changed.wait();
-    if (this.receiving.failure !== null) throw this.receiving.failure;
+    await closing.allLists();
+    await closing.phases();
   }
 
   // --- lists -------------------------------------------------------------------------------------------------------
@@ -123,7 +96,7 @@ export class Generator {
   private async segment(segment: Segment): Promise<void> {
     const { session } = this.receiving;
     const { connection, incremental } = session;
-    if (session.options.hardLinks) await this.links.lookAhead(() => this.waitForReceiver());
+    if (session.options.hardLinks) await this.links.lookAhead(() => this.closing.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
     for (let i = 0; i < segment.count; i++) {
       const passed = this.missingFiles.ask(segment, i) || this.sweep.passesRun(segment, i);
@@ -291,83 +264,6 @@ export class Generator {
     if (!this.requests.sameContent(row, stat)) return o.checksum ? 'sum change' : 'file change';
     const flags = this.itemizer.differences(row, stat, 0, null);
     return (flags & SIGNIFICANT_ITEM_FLAGS) === 0 ? 'uptodate' : 'attr change';
-  }
-
-  /** Says that lists are finished, oldest first, once all their files have arrived (8.5). */
-  private async closeLists(): Promise<void> {
-    const { receiving } = this;
-    const { session } = receiving;
-    const { list } = session;
-    await this.links.settle();
-    await this.redoWaiting();
-    if (!session.incremental) return;
-    while (this.closed < this.worked) {
-      // The list being worked on stays open until it is known whether another one follows.
-      if (this.closed === list.segments.length - 1 && !receiving.lists.complete) return;
-      const segment = list.segments.at(this.closed);
-      if (segment.inProgress > 0 || segment.toRedo > 0) return;
-      this.touchUp.list(segment);
-      this.closed++;
-      this.sendDone();
-    }
-  }
-
-  private async redoWaiting(): Promise<void> {
-    const { receiving } = this;
-    const { list } = receiving.session;
-    for (let ndx = receiving.redo.shift(); ndx !== undefined; ndx = receiving.redo.shift()) {
-      const segment = list.segments.of(ndx)!;
-      segment.toRedo--;
-      this.requests.redo(ndx, rowAt(segment, ndx - segment.firstNdx));
-      await this.requests.sendSums();
-    }
-  }
-
-  // --- end ---------------------------------------------------------------------------------------------------------
-
-  private async finishPhases(): Promise<void> {
-    const { receiving } = this;
-    const { session } = receiving;
-    const { options: o, protocol } = session;
-    await this.phase(1);
-    await this.links.settle();
-    const again = receiving.redo.length > 0;
-    await this.redoWaiting();
-    this.sendDone();
-    const lateDelete = o.deleteMode === 'delay' || o.deleteMode === 'after';
-    if (o.delayUpdates || again || protocol < 29) await this.phase(2);
-    await this.links.settle();
-    // Below protocol 29 there is no phase for --delay-updates.
-    if (protocol >= 29) {
-      this.sendDone();
-      if (protocol >= 31 && !lateDelete) this.closeDeletions();
-      await this.phase(3);
-    }
-    if (o.deleteMode === 'delay') this.deleter.finishDelayed();
-    if (o.deleteMode === 'after') this.deleter.everything();
-    if (lateDelete && protocol >= 31) this.closeDeletions();
-    this.finishLate();
-  }
-
-  private closeDeletions(): void {
-    const { session } = this.receiving;
-    if (this.deletes || session.options.force) {
-      writeDelStats(session.connection.writer, session.ndxOut, this.deleter.counts);
-    }
-    this.sendDone();
-    session.connection.flush();
-  }
-
-  private async phase(wanted: number): Promise<void> {
-    while (this.receiving.phasesDone < wanted) await this.waitForReceiver();
-  }
-
-  private finishLate(): void {
-    const { session } = this.receiving;
-    this.deleter.reportSkipped();
-    if (!session.isServer || !session.stats.deleted.total) this.deleter.applyToStats();
-    if (!session.incremental) for (const segment of session.list.segments) this.touchUp.list(segment);
-    this.touchUp.late();
   }
 }
 

@@ -17,11 +17,19 @@ export interface PoolSettings {
   idleMs: number;
 }
 
+/** A connection that a worker has, or is about to get. */
+interface Passed {
+  /** What is to be done when it ends. */
+  ended: () => void;
+  /** This process's hold on the socket. Node gives it up when the worker has it, but not when the worker dies before. */
+  hold: { close(): void } | null;
+}
+
 class Worker {
   /** Identity that it belongs to, null while it can still take on any. */
   key: string | null = null;
-  /** What is to be done when a connection ends, by job id. */
-  readonly jobs = new Map<number, () => void>();
+  /** By job id. */
+  readonly jobs = new Map<number, Passed>();
   idleSince = Date.now();
   retired = false;
 
@@ -30,6 +38,11 @@ class Worker {
   get load(): number {
     return this.jobs.size;
   }
+}
+
+/** What of a socket goes to another process; Node has no public name for it, and takes it off the socket then. */
+function holdOn(socket: net.Socket): Passed['hold'] {
+  return (socket as unknown as { _handle: Passed['hold'] })._handle;
 }
 
 function isSpare(worker: Worker): boolean {
@@ -63,7 +76,7 @@ export class Pool {
   serve(key: string, job: Job, socket: net.Socket, ended: () => void): void {
     const worker = this.choose(key);
     worker.key = key;
-    worker.jobs.set(job.id, ended);
+    worker.jobs.set(job.id, { ended, hold: holdOn(socket) });
     // A socket that is not passed on is this process's again, and nobody else will ever close it.
     worker.child.send(job, socket, (error) => {
       if (error === null) return;
@@ -109,11 +122,11 @@ export class Pool {
   }
 
   private finish(worker: Worker, id: number): void {
-    const ended = worker.jobs.get(id);
-    if (ended === undefined) return;
+    const passed = worker.jobs.get(id);
+    if (passed === undefined) return;
     worker.jobs.delete(id);
     worker.idleSince = Date.now();
-    ended();
+    passed.ended();
     if (worker.retired && worker.load === 0) this.dismiss(worker);
   }
 
@@ -124,7 +137,10 @@ export class Pool {
       const how = signal === null ? `with code ${code}` : `by ${signal}`;
       this.settings.complain(`worker ${pid} ended ${how}; connections lost: ${worker.load}`);
     }
-    for (const id of [...worker.jobs.keys()]) this.finish(worker, id);
+    for (const [id, { hold }] of [...worker.jobs]) {
+      hold?.close();
+      this.finish(worker, id);
+    }
     if (worker.key === null) this.failedStarts++;
     this.keepSpare();
   }

@@ -161,9 +161,24 @@ t.test('max connections, and a worker that is killed', async (t) => {
   const pids = daemon.workerPids();
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   await waitFor(() => /ended by SIGKILL; connections lost: [1-9]/.test(daemon.log()), 30_000, 'the loss to be logged');
+  await waitFor(() => !daemon.workerPids().some((pid) => pids.includes(pid)), 30_000, 'all of them to be missed');
   await occupy(t, daemon.port, 'a');
   await occupy(t, daemon.port, 'a');
   t.equal(await ask(t, daemon.port, 'a'), full(2), 'the slots of the lost connections are free, once');
+});
+
+t.test('a worker that dies before it has its connection', async (t) => {
+  const daemon = await start(t, { modules: { m: { path: tempDir(t) } } });
+  const [spare] = daemon.workerPids();
+  process.kill(spare, 'SIGSTOP');
+  const peer = await hostileClient(t, daemon.port);
+  peer.send(`${GREETING}m\n`);
+  await peer.line();
+  // A second worker is started when the first one has been given something.
+  await waitFor(() => daemon.workerPids().length === 2, 30_000, 'the connection to be passed on');
+  process.kill(spare, 'SIGKILL');
+  t.equal(await peer.line(), '', 'the client is not left waiting');
+  await occupy(t, daemon.port, 'm');
 });
 
 /** True when module b has a free slot; the probe gives it back. */

@@ -179,11 +179,11 @@ async function during(world: World, route: Route, args: string[], act: (child: C
 
 t.test('signals in the middle', { timeout: 300_000 }, async (t) => {
   const pull = ROUTES[0];
+  const world = new World(t);
+  const src = prepare(world);
+  const dst = world.path('dst');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
     await t.test(signal, async (t) => {
-      const world = new World(t);
-      const src = prepare(world);
-      const dst = world.path('dst');
       const interrupted = async (limit: string) => {
         rmSync(dst, { recursive: true, force: true });
         world.makeDir('dst');

@@ -1,8 +1,7 @@
 /** A session with at least so many paths, right behind another one, is a sign of a storm. */
 const STORM_PATHS = 3;
-/** Milliseconds from the begin of one session of a storm to that of the next, at first and at most. */
 const FIRST_GAP_MS = 10;
-const MOST_GAP_MS = 100;
+const MOST_GAP_MS = 50;
 /** The most that a steady trickle waits for the next of its sessions. */
 const MOST_OWED_MS = 200;
 /** A storm is over when nothing has changed for so long. */
@@ -12,15 +11,13 @@ const BURST = 100;
 const PER_SECOND = 20;
 
 /**
- * Decides how long changes gather before the next session takes them. A change that comes alone goes at once. In a storm
- * the time from the begin of one session to that of the next doubles, so that many files share one, and ends with the
- * storm. It stays short: what is left at the end of the storm should be little. While a long session runs much gathers by
- * itself, and the next one follows without a pause, because whatever is not sent in it waits at the end. A steady trickle
+ * Decides how long changes gather after a session before the next one takes them. A change that comes alone goes at
+ * once. In a storm the pause doubles with each session, so that many files share one, and ends with the storm. It stays
+ * short: long sessions share much anyway, and what is left at the end of the storm should be little. A steady trickle
  * gets a bounded number of sessions a second.
  */
 export class Gather {
   private gap = 0;
-  private started = 0;
   private ended = 0;
   private tokens = BURST;
   private refilled = 0;
@@ -32,7 +29,6 @@ export class Gather {
     else if (paths < STORM_PATHS) this.gap = 0;
     this.tokens = Math.min(BURST, this.tokens + ((started - this.refilled) / 1000) * PER_SECOND) - 1;
     this.refilled = started;
-    this.started = started;
     this.ended = ended;
   }
 
@@ -40,6 +36,6 @@ export class Gather {
   next(lastChange: number): number {
     const lull = Math.max(lastChange + LULL_MS, this.ended + FIRST_GAP_MS);
     const owed = this.tokens >= 1 ? 0 : ((1 - this.tokens) / PER_SECOND) * 1000;
-    return Math.max(Math.min(this.started + this.gap, lull), this.ended + Math.min(owed, MOST_OWED_MS));
+    return Math.max(Math.min(this.ended + this.gap, lull), this.ended + Math.min(owed, MOST_OWED_MS));
   }
 }

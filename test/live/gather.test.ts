@@ -29,18 +29,6 @@ t.test('in a storm many changes share a session, and the last ones wait for the 
   t.equal(gather.next(ended - 500), ended + 10, 'when they ended long before');
 });
 
-t.test('what gathers during a long session is worth the next one, which follows at once', async (t) => {
-  const gather = new Gather();
-  const ended = storm(gather, 8, 150);
-  t.ok(gather.next(ended + 1000) <= ended);
-});
-
-t.test('short sessions of a storm are as far apart as long ones', async (t) => {
-  const gather = new Gather();
-  const ended = storm(gather, 12, 5);
-  t.equal(gather.next(ended + 1000), ended + 95);
-});
-
 t.test('a steady trickle gets a bounded number of sessions a second', async (t) => {
   const gather = new Gather();
   let now = START;

@@ -4,6 +4,7 @@ import { Change } from '../watch/changes.js';
 import { DirtySet, LEVEL, type Mark, TREE } from './dirty-set.js';
 import type { HardLinks } from './hard-links.js';
 import { type Move, Moves } from './moves.js';
+import { parentOf } from './source-rules.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
 
 const NAMES = Change.MADE | Change.REMOVED;
@@ -243,10 +244,6 @@ export class Pending {
 function contentOf(what: number): WantedContent {
   if ((what & TREE) !== 0) return 'tree';
   return (what & LEVEL) !== 0 ? 'level' : 'none';
-}
-
-function parentOf(path: ByteString): ByteString {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {

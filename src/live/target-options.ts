@@ -3,6 +3,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type CommandOptions, parseCommand, unsupportedOption } from '../cli/options.js';
 import { planJob } from '../client/target.js';
+import { parentOf } from './source-rules.js';
 import type { TargetSpec } from './types.js';
 
 /** Seconds without any traffic after which a session of single entries counts as dead, unless --timeout says otherwise. */
@@ -47,7 +48,7 @@ export class TargetOptions {
 
   /** The same for a file: under its old name it is the basis as the one with the same size and time. */
   movedFile(path: ByteString, from: ByteString, to: ByteString): CommandOptions {
-    const [oldDir, dir] = [from, to].map((name) => name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+    const [oldDir, dir] = [from, to].map(parentOf);
     const basis = oldDir === dir ? ['--fuzzy'] : ['--fuzzy', '--fuzzy', this.basisIn(oldDir, dir)];
     return this.intoPlace(basis, path, dir === '' ? dir : `${dir}/`, dir !== '');
   }

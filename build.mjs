@@ -66,30 +66,44 @@ const slimHashes = {
 };
 
 /** Node's own modules that not every run needs, of 1 to 6 ms each: the command loads one when it is first used. */
-const LAZY = ['child_process', 'crypto', 'dns', 'module', 'net', 'tty', 'worker_threads', 'zlib'];
+const LAZY = new Set(['child_process', 'crypto', 'dns', 'module', 'net', 'tty', 'worker_threads', 'zlib']);
 
-const lazyBuiltins = {
-  name: 'lazy-builtins',
+/**
+ * What esbuild puts around each `import` of one of Node's modules makes a getter for each of its exports, in each module
+ * that imports it: 2 ms of a start. So each of Node's modules is one of the bundle's own, whose exports are what they are.
+ */
+const builtins = (isLate) => ({
+  name: 'builtins',
   setup(build) {
-    const filter = new RegExp(`^node:(${LAZY.join('|')})$`);
-    build.onResolve({ filter }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'lazy', sideEffects: false } : undefined,
+    build.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin', sideEffects: false } : undefined,
     );
-    build.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => ({
-      contents: lazyModule(path, await import(path)),
-    }));
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, async ({ path }) => {
+      const write = isLate && LAZY.has(path.slice('node:'.length)) ? lazyModule : plainModule;
+      return { contents: write(path, await import(path)) };
+    });
   },
-};
+});
 
-/** A module with the exports of one of Node's that loads it when one of them is used. */
+function exportsOf(exports) {
+  return Object.entries(exports).filter(([name]) => name !== 'default');
+}
+
+/** A module with the exports of one of Node's; what nobody imports is left out. */
+function plainModule(path, exports) {
+  const lines = [`const lib = require('${path}');`, 'const part = (key) => lib[key];', 'export default lib;'];
+  for (const [name] of exportsOf(exports)) lines.push(`export const ${name} = /* @__PURE__ */ part('${name}');`);
+  return lines.join('\n');
+}
+
+/** The same, which loads the module when one of its exports is used. */
 function lazyModule(path, exports) {
   const lines = [
     `const lib = () => require('${path}');`,
     'const part = (of) => new Proxy({}, { get: (_, key) => of()[key] });',
     'export default part(lib);',
   ];
-  for (const [name, value] of Object.entries(exports)) {
-    if (name === 'default') continue;
+  for (const [name, value] of exportsOf(exports)) {
     const call = `new.target ? new (lib().${name})(...args) : lib().${name}(...args)`;
     if (typeof value === 'function') lines.push(`export function ${name}(...args) { return ${call}; }`);
     else lines.push(`export const ${name} = part(() => lib().${name});`);
@@ -136,7 +150,7 @@ async function bundlePrograms() {
   for (const { bundle, source, late, cached } of PROGRAMS) {
     await build({
       ...common,
-      plugins: late ? [...common.plugins, lazyBuiltins] : common.plugins,
+      plugins: [...common.plugins, builtins(late)],
       minifyWhitespace: true,
       // What is read at each start is a quarter smaller without names. A stack is read with the map beside the bundle.
       minify: cached,

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { FIRST_FREE, Kernel } from './kernel.js';
 
 /** More blocks than this are not indexed (their tables would fill wasm's 4 GiB): they match only one after another. */
@@ -20,7 +19,8 @@ export class SearchKernel {
   /** Where the window begins in `bytes`. */
   windowAt = FIRST_FREE;
   private links = 0;
-  private readonly multiplier = (randomInt(2 ** 31) * 2 + 1) | 0;
+  /** Odd, and not to be known by a peer, who could choose blocks that share a slot. */
+  private readonly multiplier = (Math.floor(Math.random() * 2 ** 31) * 2 + 1) | 0;
 
   constructor(readonly kernel = new Kernel()) {}
 

@@ -26,7 +26,17 @@ const rows: Row[] = [];
 /** `name` is `long` or `long,s`. */
 function add(name: string, row: Omit<Row, 'long' | 'short'>): void {
   const [long, short = ''] = name.split(',');
-  rows.push({ long, short, ...row });
+  // Not spread: that is several times as slow, and this is done at each start.
+  rows.push({
+    long,
+    short,
+    arg: row.arg,
+    number: row.number,
+    text: row.text,
+    value: row.value,
+    action: row.action,
+    exactRefusalOnly: row.exactRefusalOnly,
+  });
 }
 const set = (name: string, number: NumberField, value = 1) => add(name, { arg: 'none', number, value });
 const int = (name: string, number: NumberField, action?: ActionName) => add(name, { arg: 'int', number, action });

@@ -14,7 +14,6 @@ import type { Connection } from '../transport/connection.js';
 import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { readInputs } from './inputs.js';
-import { beginLocal } from './local-run.js';
 import { defaultUser } from './password.js';
 import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
@@ -44,7 +43,10 @@ export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: Ru
   const inputs = readInputs(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (job.remote === null) return new ReadyRun(await beginLocal(o, job, inputs, log, hooks), null, hooks);
+  if (job.remote === null) {
+    const { beginLocal } = await import('./local-run.js');
+    return new ReadyRun(await beginLocal(o, job, inputs, log, hooks), null, hooks);
+  }
   const { connection, protocol, shell } = await open(o, job, log);
   if (protocol === null) {
     connection.finish();

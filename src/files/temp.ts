@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { closeSync, constants, renameSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -19,7 +18,7 @@ const DOT = 0x2e;
 let state = 0;
 
 function nextRandom(): number {
-  if (state === 0) state = randomInt(1, 0x7fff_ffff);
+  if (state === 0) state = 1 + Math.floor(Math.random() * 0x7fff_fffe);
   state ^= state << 13;
   state ^= state >>> 17;
   state ^= state << 5;

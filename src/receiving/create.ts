@@ -1,18 +1,17 @@
-import { CompressedTokenReader } from '../../protocol/delta/compressed.js';
 import { PlainTokenReader, type TokenReader } from '../../protocol/delta/tokens.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
-import { createDecompressor } from '../codec/index.js';
 import type { Session } from '../session/session.js';
 import { FileReceiver } from './file-receiver.js';
 
-function tokenReader(session: Session): TokenReader {
+async function tokenReader(session: Session): Promise<TokenReader> {
   const { compression } = session.algorithms;
   if (compression === 'none') return new PlainTokenReader();
-  return new CompressedTokenReader(createDecompressor(compression, session.protocol));
+  const { compressedReader } = await import('../codec/tokens.js');
+  return compressedReader(compression, session.protocol);
 }
 
 /** The machine that receives files of this session. */
 export async function createFileReceiver(session: Session): Promise<FileReceiver> {
   const digest = await createFileDigest(session.algorithms.transferSum, session.sumContext);
-  return new FileReceiver(tokenReader(session), digest);
+  return new FileReceiver(await tokenReader(session), digest);
 }

@@ -1,22 +1,17 @@
-import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter, type TokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
-import { createCompressor } from '../codec/index.js';
-import { AsideCompressor } from '../codec/thread/aside-compressor.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
-function tokenWriter(session: Session, isMeasured: boolean): TokenWriter {
+async function tokenWriter(session: Session, isMeasured: boolean): Promise<TokenWriter> {
   const { connection, protocol } = session;
   const { compression: name } = session.algorithms;
   const { writer } = connection;
   if (name === 'none') return new PlainTokenWriter(writer);
   const { compressLevel: level, compressThreads: threads } = session.options;
   const codec = { name, level, protocol, threads };
-  return new CompressedTokenWriter(
-    writer,
-    isMeasured ? createCompressor(codec) : new AsideCompressor(codec, connection),
-  );
+  const { compressedWriter } = await import('../codec/tokens.js');
+  return compressedWriter(connection, codec, isMeasured);
 }
 
 /**
@@ -27,5 +22,5 @@ export async function createFileSender(session: Session, isMeasured: boolean): P
   const name = session.algorithms.transferSum;
   const digest = await createFileDigest(name, session.sumContext);
   const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
-  return new FileSender(session.connection.writer, tokenWriter(session, isMeasured), block, digest);
+  return new FileSender(session.connection.writer, await tokenWriter(session, isMeasured), block, digest);
 }

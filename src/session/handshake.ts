@@ -12,7 +12,6 @@ import {
   writeNegotiation,
 } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
-import { availableCompressions } from '../codec/index.js';
 import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import type { Agreement } from './session.js';
@@ -29,6 +28,11 @@ export async function exchangeVersions(connection: Connection, own: number): Pro
 
 function mayCompress(o: Options): boolean {
   return o.compress || o.compressChoice !== '' || o.compressLevel !== null;
+}
+
+async function availableCompressions(): Promise<string[]> {
+  const codecs = await import('../codec/index.js');
+  return codecs.availableCompressions();
 }
 
 /** Refuses what a peer below protocol 29 cannot do, which would go wrong in silence. */
@@ -78,7 +82,7 @@ export async function agree(
     checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
     // Finding out what there is takes time, and most runs do not ask.
     compressions: mayCompress(o)
-      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, availableCompressions())
+      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, await availableCompressions())
       : [],
   };
   writeNegotiation(writer, input);

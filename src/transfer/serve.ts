@@ -1,8 +1,7 @@
 import fs from 'node:fs';
-import { Compat, Exit, Msg } from '../../protocol/constants.js';
+import { Exit, Msg } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
-import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
@@ -18,6 +17,7 @@ import { WireLog } from '../session/wire-log.js';
 import type { Connection } from '../transport/connection.js';
 import { buildFilters, exchangeFilters, plainFilterReader } from './filters.js';
 import { announceFailure, asRunError } from './goodbye.js';
+import { cwd, itemContextOf } from './item-context.js';
 import { modulePath, rejectedOptions, sanitizePath } from './module-paths.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from './names.js';
 import { runReceivingSide, runSendingSide } from './roles.js';
@@ -157,10 +157,6 @@ function linkTargets(o: Options, module: ServedModule | null): LinkTargets {
   return module !== null && module.confined !== null ? 'sanitized' : 'kept';
 }
 
-export function cwd(): ByteString {
-  return Buffer.from(process.cwd()).toString('latin1');
-}
-
 function applyTimeout(session: Session, module: ServedModule | null): void {
   const { connection, options: o, protocol } = session;
   const asked = o.timeout;
@@ -250,29 +246,4 @@ function hidesOf(module: ServedModule | null): ((path: ByteString, isDir: boolea
   if (filters === null || filters.empty) return null;
   const scope = filters.root(plainFilterReader);
   return (path, isDir) => excludedByParents(scope, path, isDir);
-}
-
-/** Whether the receiving side is known to set the times of links: from protocol 30 on it says so itself. */
-function knowsLinkTimes({ isSender, protocol, compatFlags }: Session): boolean {
-  return isSender ? (compatFlags & Compat.SYMLINK_TIMES) !== 0 : protocol >= 29;
-}
-
-export function itemContextOf(session: Session, module: ServedModule | null): ItemContext {
-  const { options: o, algorithms } = session;
-  return {
-    options: o,
-    localServer: false,
-    direction: session.isSender ? 'send' : 'recv',
-    ...module?.client,
-    module: module?.name,
-    modulePath: module?.configuredPath,
-    pid: process.pid,
-    now: () => new Date(),
-    protocol: session.protocol,
-    isServer: session.isServer,
-    symlinkTimes: knowsLinkTimes(session),
-    transferSumLength: DIGEST_LENGTH[algorithms.transferSum],
-    listSum: algorithms.listSum,
-    transferSum: algorithms.transferSum,
-  };
 }

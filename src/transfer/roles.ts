@@ -1,3 +1,4 @@
+import { hasLibc } from '../libc/libc.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import type { Session } from '../session/session.js';
 import type { ReceivingInput } from './receiving-side.js';
@@ -26,7 +27,11 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   await side.runReceivingSide(session, input);
 }
 
-/** Loads a role while there is something to wait for. */
-export function preloadRole(isSender: boolean): Promise<unknown> {
-  return isSender ? loadSender() : loadReceiver();
+/** Loads a role while there is something to wait for. A receiver is going to need the C library, too. */
+export async function preloadRole(isSender: boolean): Promise<void> {
+  if (isSender) await loadSender();
+  else {
+    await loadReceiver();
+    hasLibc();
+  }
 }

@@ -4,6 +4,8 @@ import { Kernels } from '../../protocol/kernel/kernel.js';
 import { parseServerArgs } from '../cli/options.js';
 import { preload as preloadCodecs } from '../codec/index.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
+// What a session imports late has to be there, too.
+import '../codec/tokens.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
 import { preloadRole } from '../transfer/roles.js';

@@ -4,10 +4,7 @@ import type { Connection } from '../transport/connection.js';
 import { type Codec, createCompressor, createDecompressor } from './index.js';
 import { AsideCompressor } from './thread/aside-compressor.js';
 
-/*
- * Streams of compressed tokens. To be imported where a session is known to compress: most do not, and what is loaded at
- * each start takes its time.
- */
+export { availableCompressions } from './index.js';
 
 /** `isMeasured`: what each file is in the stream must be known when it was sent, so no thread may have it. */
 export function compressedWriter(connection: Connection, codec: Codec, isMeasured: boolean): TokenWriter {

@@ -3,9 +3,8 @@ import { preloadDigests } from '../../protocol/hash/digest.js';
 import { Kernels } from '../../protocol/kernel/kernel.js';
 import { parseServerArgs } from '../cli/options.js';
 import { preload as preloadCodecs } from '../codec/index.js';
+import { loadCodecs } from '../codec/load.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
-// What a session imports late has to be there, too.
-import '../codec/tokens.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
 import { preloadRole } from '../transfer/roles.js';
@@ -24,7 +23,7 @@ export async function preloadSession(): Promise<void> {
   preloadCodecThread();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
-  await Promise.all([preloadDigests(), preloadRole(true), preloadRole(false)]);
+  await Promise.all([preloadDigests(), loadCodecs(), preloadRole(true), preloadRole(false)]);
   rehearse();
 }
 

@@ -1,5 +1,6 @@
 import { PlainTokenWriter, type TokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
+import { loadCodecs } from '../codec/load.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
@@ -10,7 +11,7 @@ async function tokenWriter(session: Session, isMeasured: boolean): Promise<Token
   if (name === 'none') return new PlainTokenWriter(writer);
   const { compressLevel: level, compressThreads: threads } = session.options;
   const codec = { name, level, protocol, threads };
-  const { compressedWriter } = await import('../codec/tokens.js');
+  const { compressedWriter } = await loadCodecs();
   return compressedWriter(connection, codec, isMeasured);
 }
 

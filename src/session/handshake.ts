@@ -12,6 +12,7 @@ import {
   writeNegotiation,
 } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
+import { loadCodecs } from '../codec/load.js';
 import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import type { Agreement } from './session.js';
@@ -28,11 +29,6 @@ export async function exchangeVersions(connection: Connection, own: number): Pro
 
 function mayCompress(o: Options): boolean {
   return o.compress || o.compressChoice !== '' || o.compressLevel !== null;
-}
-
-async function availableCompressions(): Promise<string[]> {
-  const codecs = await import('../codec/index.js');
-  return codecs.availableCompressions();
 }
 
 /** Refuses what a peer below protocol 29 cannot do, which would go wrong in silence. */
@@ -82,7 +78,7 @@ export async function agree(
     checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
     // Finding out what there is takes time, and most runs do not ask.
     compressions: mayCompress(o)
-      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, await availableCompressions())
+      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, (await loadCodecs()).availableCompressions())
       : [],
   };
   writeNegotiation(writer, input);

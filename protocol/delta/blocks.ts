@@ -171,10 +171,13 @@ export class SumWriter {
     this.strong = new Uint8Array(digest.length);
   }
 
-  /** Memory for `length` bytes that are to be read and given to `write`: they are not copied if they lie here. */
-  room(length: number): { bytes: Uint8Array; at: number } {
+  /**
+   * Memory for `length` bytes, up to `count` blocks, that are to be read and given to `write`, together or in parts: what
+   * lies here is not copied, and nothing else is changed meanwhile.
+   */
+  room(length: number, count: number, head: Readonly<SumHead>): { bytes: Uint8Array; at: number } {
     this.kernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
-    this.kernel.reserve(length, 0);
+    this.kernel.setRoom(length, count * (4 + head.sumLength));
     return { bytes: this.kernel.kernel.bytes, at: this.kernel.dataAt };
   }
 
@@ -197,7 +200,7 @@ export class SumWriter {
   private writeEach(w: ByteWriter, rolling: Int32Array, length: number, head: Readonly<SumHead>): void {
     const { blockLength, sumLength } = head;
     const { bytes } = this.kernel!.kernel;
-    const from = this.kernel!.dataAt;
+    const from = this.kernel!.summedAt;
     let at = from;
     for (const sum of rolling) {
       this.digest.sum(bytes, at, Math.min(at + blockLength, from + length), this.strong, 0);

@@ -3,23 +3,32 @@ import { FIRST_FREE, Kernel } from './kernel.js';
 /** Room that a kernel may use behind its results. */
 const SLACK = 64;
 
-/** Sums of many blocks in one call. Data that a caller puts at `dataAt` of the kernel's `bytes` is not copied again. */
+/** Sums of many blocks in one call. Data that a caller puts into the room from `dataAt` on is not copied again. */
 export class SumKernel {
   readonly dataAt = FIRST_FREE;
+  /** Where the data of the last call lies. */
+  summedAt = FIRST_FREE;
   private out = 0;
+  private room = 0;
 
   constructor(readonly kernel = new Kernel()) {}
 
-  /** Makes room for `length` bytes at `dataAt`, and for as many results behind them as `write` may need. */
-  reserve(length: number, results: number): void {
+  /** Makes room for `length` bytes at `dataAt`, and for `results` bytes that calls about any part of them may need. */
+  setRoom(length: number, results: number): void {
+    this.room = length;
+    this.reserve(length, results);
+  }
+
+  private reserve(length: number, results: number): void {
     this.out = Math.ceil((this.dataAt + length + SLACK) / 8) * 8;
     this.kernel.reserve(this.out + results + SLACK);
   }
 
-  /** Brings data[from, to) to its place, unless it lies there already, and makes room for `results` bytes. */
+  /** Brings data[from, to) to its place, unless it lies in the room already, and makes room for `results` bytes. */
   private load(data: Uint8Array, from: number, to: number, results: number): void {
     const isHere = data === this.kernel.bytes;
-    this.reserve(to - from, results);
+    this.summedAt = isHere ? from : this.dataAt;
+    this.reserve(isHere ? this.room : to - from, results);
     if (!isHere) this.kernel.bytes.set(data.subarray(from, to), this.dataAt);
   }
 
@@ -30,7 +39,7 @@ export class SumKernel {
   sums(data: Uint8Array, from: number, to: number, blockLength: number): Int32Array {
     const count = Math.ceil((to - from) / blockLength);
     this.load(data, from, to, 4 * count);
-    this.kernel.wasm.blockSums(this.dataAt, to - from, blockLength, this.out);
+    this.kernel.wasm.blockSums(this.summedAt, to - from, blockLength, this.out);
     return this.kernel.words.subarray(this.out / 4, this.out / 4 + count);
   }
 
@@ -41,7 +50,7 @@ export class SumKernel {
   records(data: Uint8Array, from: number, to: number, blockLength: number, sumLength: number): number {
     const length = (4 + sumLength) * Math.ceil((to - from) / blockLength);
     this.load(data, from, to, length);
-    this.kernel.wasm.blockRecords(this.dataAt, to - from, blockLength, sumLength, this.out);
+    this.kernel.wasm.blockRecords(this.summedAt, to - from, blockLength, sumLength, this.out);
     return length;
   }
 

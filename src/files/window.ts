@@ -1,4 +1,4 @@
-import { constants, openSync, readSync, writeSync } from 'node:fs';
+import { constants, openSync, read, readSync, writeSync } from 'node:fs';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyFileRange, libcLoaded } from '../libc/libc.js';
 
@@ -18,6 +18,32 @@ export function readFully(fd: number, into: Uint8Array, at: number, length: numb
     have += n;
   }
   return have;
+}
+
+/** The same from a position on, by a thread of Node's pool. Memory and descriptor must stay until it is done. */
+export async function readFullyAside(
+  fd: number,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  let have = 0;
+  while (have < length) {
+    const n = await readAside(fd, into, at + have, length - have, position + have);
+    if (n === 0) break;
+    have += n;
+  }
+  return have;
+}
+
+function readAside(fd: number, into: Uint8Array, at: number, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, at, length, position, (error, n) => {
+      if (error === null) resolve(n);
+      else reject(error);
+    });
+  });
 }
 
 let copyBuffer: Buffer | null = null;

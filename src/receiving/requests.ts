@@ -4,13 +4,13 @@ import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat, lstatInto } from '../files/stat.js';
-import { openForReading, readFully } from '../files/window.js';
+import { openForReading } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
-import { Pace } from '../session/pace.js';
 import { BasisDirs } from './basis.js';
 import { partialPath } from './basis-path.js';
+import { BasisSums } from './basis-sums.js';
 import type { EntryMaker } from './entries.js';
 import type { HardLinks } from './hard-links.js';
 import type { Itemizer } from './itemize.js';
@@ -18,14 +18,10 @@ import type { Receiving } from './receiving.js';
 import { SimilarFiles } from './similar-files.js';
 import { QuickCheck } from './unchanged.js';
 
-/** Bytes of a basis that are read at once; a multiple of every block length is taken below it. */
-const READ_SIZE = 256 * 1024;
-
 /** A basis whose block sums are still to be sent. */
 interface Pending {
   fd: number;
   head: SumHead;
-  sent: number;
 }
 
 /** What a file is to be built from. One object is used for all files. */
@@ -41,9 +37,8 @@ interface ChosenBasis {
 /** Decides about regular files and asks the sender for the ones that differ (9.1, 9.5 to 9.7). */
 export class Requests {
   readonly check: QuickCheck;
-  private readonly sums: SumWriter;
+  private readonly sums: BasisSums;
   private readonly partialStat = new FileStat();
-  private readonly pace = new Pace();
   private readonly basis: ChosenBasis = { path: null, size: 0, type: Basis.FNAME, name: null };
   /** Null without --fuzzy, where nothing is built from anything, and where a basis is what the file begins with (--append). */
   private readonly similar: SimilarFiles | null;
@@ -64,7 +59,7 @@ export class Requests {
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
     this.similar = o.fuzzy > 0 && !this.wholeFile && o.append === 0 ? new SimilarFiles(receiving) : null;
-    this.sums = new SumWriter(blockDigest);
+    this.sums = new BasisSums(receiving.session.connection, new SumWriter(blockDigest));
   }
 
   /** True when the options or the destination's state leave a file as it is. */
@@ -237,7 +232,7 @@ export class Requests {
     receiving.listOf(ndx).inProgress++;
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basis.size, redo);
     writeSumHead(writer, head);
-    if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head, sent: 0 };
+    if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head };
     else if (fd >= 0) fs.closeSync(fd);
   }
 
@@ -260,32 +255,6 @@ export class Requests {
     const { pending } = this;
     if (pending === null) return;
     this.pending = null;
-    const { connection } = this.receiving.session;
-    try {
-      while (pending.sent < pending.head.count) {
-        this.sumSlice(pending);
-        if (connection.congested) await connection.drain();
-        if (this.pace.dueNow()) {
-          connection.flush();
-          await this.pace.rest();
-        }
-      }
-    } finally {
-      fs.closeSync(pending.fd);
-    }
-  }
-
-  private sumSlice(pending: Pending): void {
-    const { head, fd } = pending;
-    const perRead = Math.max(1, Math.floor(READ_SIZE / head.blockLength));
-    const count = Math.min(perRead, head.count - pending.sent);
-    const isLast = pending.sent + count === head.count;
-    const length = count * head.blockLength - (isLast && head.remainder > 0 ? head.blockLength - head.remainder : 0);
-    const { bytes, at } = this.sums.room(length);
-    const have = readFully(fd, bytes, at, length, pending.sent * head.blockLength);
-    // A basis that shrank meanwhile: what is missing counts as zeros, and the file's sum will tell.
-    if (have < length) bytes.fill(0, at + have, at + length);
-    this.sums.write(this.receiving.session.connection.writer, bytes, at, at + length, head);
-    pending.sent += count;
+    await this.sums.send(pending.fd, pending.head);
   }
 }

@@ -8,6 +8,7 @@ export interface WorkCalls {
   openat(dir: number, name: number, flags: number, mode: number): number;
   write(fd: number, data: number, length: number): number;
   pread(fd: number, to: number, length: number, offset: number): number;
+  sendfile(to: number, from: number, offset: number, length: number): number;
   statx(dir: number, name: number, flags: number, mask: number, out: number): number;
   fchown(fd: number, uid: number, gid: number): number;
   futimens(fd: number, times: number): number;
@@ -21,9 +22,11 @@ export interface WorkCalls {
 /** What assembly/work exports. Jobs are named by their place in memory. */
 interface Exports {
   begin(own: number, memory: number, random: number): void;
-  make(job: number): number;
-  forget(dir: number): void;
+  /** Does `count` jobs from the one at `job` on, up to one that did not go well: how many were done before that one. */
+  makeFiles(job: number, count: number): number;
   attributesFailed(): number;
+  landingFailed(): number;
+  forget(dir: number): void;
   work(most: number): number;
 }
 

@@ -1,5 +1,5 @@
-import { allowLessInlining } from '../session/inlining.js';
+import { allowLessCompiling } from '../session/compiling.js';
 import { runWorker } from './worker.js';
 
-allowLessInlining();
+allowLessCompiling();
 runWorker();

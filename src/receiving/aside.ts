@@ -3,20 +3,17 @@ import { EntryFlag } from '../../protocol/flist/list.js';
 import { WorkPlace } from '../../protocol/kernel/work-kernel.js';
 import type { FileOutput } from '../files/output.js';
 import { FileThread } from '../files/thread/file-thread.js';
-import { Field, jobBytes, Kind, MOST_JOBS, OWN_JOB, Step } from '../files/thread/queue.js';
+import { Field, jobBytes, Kind, MOST_JOBS, OWN_JOB, OWN_JOB_BYTES, Step } from '../files/thread/queue.js';
 import { copyShared } from '../libc/files.js';
-import { libcLoaded } from '../libc/libc.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
-import { describe, describeRun, type FileRun, LONGEST_NAME, runBytes } from './file-jobs.js';
+import { countWithin, describe, describeRun, type FileRun, LONGEST_NAME, runBytes } from './file-jobs.js';
 import { JobPlace } from './job-place.js';
 import type { Receiving } from './receiving.js';
+import { ThreadWorth } from './thread-worth.js';
 
 /** Bytes of a file whose content is worth being copied for the thread, and of one that the thread copies itself. */
 const LARGEST = 64 * 1024;
 export const LARGEST_COPY = 512 * 1024;
-/** Files after which a thread is started, if the list has so many more: its start costs as much as some hundred files. */
-const BEFORE = 300;
-const WORTH_MORE = 700;
 /** Files that are given before the thread is woken. */
 const WAKE_EVERY = 16;
 /** Files that wait for the thread before this one makes some, too. */
@@ -42,7 +39,7 @@ export interface AsideOutcome {
 export class Aside implements FileOutput {
   private readonly isPossible: boolean;
   private thread: FileThread | null = null;
-  private seen = 0;
+  private readonly worth: ThreadWorth;
   private readonly place: JobPlace;
   /** The file that is open: its job, bytes that have come and that may come, and where they go. */
   private at = -1;
@@ -67,7 +64,10 @@ export class Aside implements FileOutput {
   ) {
     this.isPossible = allows(receiving.session.options, Shortcut.ASIDE) && isPlainPlace(receiving);
     this.place = new JobPlace(receiving);
-    if (this.isPossible) this.thread = FileThread.waiting(this.hear);
+    this.worth = new ThreadWorth(receiving.session.list);
+    if (!this.isPossible) return;
+    this.thread = FileThread.waiting(this.hear);
+    receiving.onAsked = (row, count) => this.expect(row, count);
   }
 
   private readonly hear = (error: Error | null): void => {
@@ -90,7 +90,7 @@ export class Aside implements FileOutput {
     if (!this.isPossible || size > (kind === Kind.COPY ? LARGEST_COPY : LARGEST)) return false;
     const { thread } = this;
     if (thread === null || !thread.isReady) {
-      if (++this.seen === BEFORE || this.seen % 1024 === 0) this.start();
+      if (thread === null && this.worth.afterFile()) this.thread = new FileThread(this.hear);
       return false;
     }
     const chunk = this.receiving.session.list.chunkOf(row);
@@ -110,11 +110,10 @@ export class Aside implements FileOutput {
     return true;
   }
 
-  private start(): void {
-    const { list } = this.receiving.session;
-    if (this.thread === null && libcLoaded() && list.count - this.seen >= WORTH_MORE) {
-      this.thread = new FileThread(this.hear);
-    }
+  /** New files were asked for together: `count` from `row` on. */
+  private expect(row: number, count: number): void {
+    if (this.thread !== null || this.receiving.session.list.size(row) > LARGEST) return;
+    if (this.worth.afterAsking(count)) this.thread = new FileThread(this.hear);
   }
 
   /** A place for a job: in the ring, or, when the thread has enough to do, this thread's own. */
@@ -124,19 +123,15 @@ export class Aside implements FileOutput {
   }
 
   /**
-   * Gives the first files of a run, with their content: how many of them, 0 when that is not possible now. A single one may
-   * have been made at once: `made` is what became of it, and is to be asked for.
+   * Gives the first files of a run, with their content: how many of them, 0 when that is not possible now. When the thread has
+   * enough to do they are made at once: `madeWell` says how many of them went well, and `made` what became of the one behind these.
    */
   giveRun(run: FileRun): number {
     const { thread } = this;
     if (thread === null || !thread.isReady || !this.isPossible || !this.place.enter(thread, run.rows[0])) return 0;
-    const at = thread.jobs.waiting < ENOUGH ? thread.jobs.reserve(runBytes(run), run.count) : -1;
-    if (at < 0) {
-      describeRun(thread.jobs, OWN_JOB, this.place, run, 1);
-      this.made = this.makeHere(run.ndxs[0], run.rows[0], run.data === null);
-      return 1;
-    }
     const { count, ndxs, rows } = run;
+    const at = thread.jobs.waiting < ENOUGH ? thread.jobs.reserve(runBytes(run), count) : -1;
+    if (at < 0) return this.makeRun(run, thread);
     const first = thread.jobs.next;
     for (let k = 0; k < count; k++) {
       const slot = (first + k) & (MOST_JOBS - 1);
@@ -151,8 +146,20 @@ export class Aside implements FileOutput {
     return count;
   }
 
-  /** What became of a file of the last run that was made at once; null: of none. */
+  madeWell = 0;
   made: AsideOutcome | null = null;
+
+  /** Makes the first files of a run, up to one about which there is something to tell. */
+  private makeRun(run: FileRun, { jobs, kernel }: FileThread): number {
+    const { wasm } = kernel!;
+    const count = countWithin(run, OWN_JOB_BYTES);
+    describeRun(jobs, OWN_JOB, this.place, run, count);
+    const well = wasm.makeFiles(WorkPlace.JOB, count);
+    this.madeWell = well;
+    if (well === count) return count;
+    this.made = this.outcomeHere(run.ndxs[well], run.rows[well], run.data === null);
+    return well + 1;
+  }
 
   write(data: Uint8Array, from: number, to: number): void {
     const { bytes } = this.thread!.jobs;
@@ -202,9 +209,14 @@ export class Aside implements FileOutput {
   }
 
   private makeHere(ndx: number, row: number, isCopy: boolean): AsideOutcome {
+    this.thread!.kernel!.wasm.makeFiles(WorkPlace.JOB, 1);
+    return this.outcomeHere(ndx, row, isCopy);
+  }
+
+  /** What became of the file that this thread has made last. */
+  private outcomeHere(ndx: number, row: number, isCopy: boolean): AsideOutcome {
     const { wasm } = this.thread!.kernel!;
-    const landing = wasm.make(WorkPlace.JOB);
-    return this.tellOf(ndx, row, isCopy, wasm.attributesFailed(), landing);
+    return this.tellOf(ndx, row, isCopy, wasm.attributesFailed(), wasm.landingFailed());
   }
 
   private tellOf(ndx: number, row: number, isCopy: boolean, attributes: number, landing: number): AsideOutcome {

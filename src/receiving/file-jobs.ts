@@ -35,6 +35,17 @@ export function runBytes(run: FileRun): number {
   return bytes;
 }
 
+/** How many of the first files of a run have jobs that together are not longer than `most` bytes: one at least. */
+export function countWithin(run: FileRun, most: number): number {
+  const { chunk, rows, count } = run;
+  let heads = 0;
+  for (let k = 0; k < count; k++) {
+    heads += jobBytes(chunk.nameLength[rowIn(rows[k])]);
+    if (k > 0 && heads + whole(dataBytes(run, k + 1)) > most) return k;
+  }
+  return count;
+}
+
 /** The content of the first files lies in one piece, with what is between them in the stream. */
 function dataBytes({ data, sources, sizes }: FileRun, count: number): number {
   return data === null ? 0 : sources[count - 1] + sizes[count - 1] - sources[0];

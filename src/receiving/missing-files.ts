@@ -44,6 +44,7 @@ export class MissingFiles {
     const count = this.mark(segment, i, this.isNew(segment) ? most : this.missing(segment, i, most));
     if (count === 0) return 0;
     countLooks(count);
+    this.receiving.onAsked?.(rowAt(segment, i), count);
     segment.inProgress += count;
     this.requests.write(session.connection.writer, session.ndxOut, segment.firstNdx + i, count);
     return count;

@@ -42,6 +42,9 @@ export class Receiving {
   /** Why one of the roles ended early; the other one must not wait for it. */
   failure: Error | null = null;
 
+  /** Told of new files that are asked for in a run: its first row, and how many they are. */
+  onAsked: ((row: number, count: number) => void) | null = null;
+
   constructor(
     readonly session: Session,
     readonly lists: ListReceiver,

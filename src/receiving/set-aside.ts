@@ -61,9 +61,13 @@ export class SetAside {
     return this.aside.giveRun(run);
   }
 
-  tellMade(): void {
-    const { made } = this.aside;
-    this.aside.made = null;
+  /** Deals with those files of a run that were made as it was given. */
+  tellMade(run: FileRun): void {
+    const { aside } = this;
+    const { made, madeWell } = aside;
+    aside.made = null;
+    aside.madeWell = 0;
+    if (madeWell > 0) this.listener?.landed(run.ndxs, run.rows, 0, madeWell, run.data === null ? madeWell : 0);
     if (made !== null) this.settle(made);
   }
 

@@ -3,8 +3,8 @@ import { Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
 import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
+import { countTransferred } from '../session/compiling.js';
 import { streamLength } from '../session/hand-over.js';
-import { countTransferred } from '../session/inlining.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
 import { LARGEST_COPY } from './aside.js';
@@ -72,7 +72,7 @@ export class WholeFiles {
       const given = run.count === 0 ? 0 : aside.giveRun(run);
       if (given === 0) return from;
       this.note(from, given);
-      aside.tellMade();
+      aside.tellMade(run);
       from += given;
     }
     return count;

@@ -131,7 +131,7 @@ t.test('the side that gives makes files itself, too, and a directory that is lef
   const { jobs, kernel } = thread;
   give(thread, fd, { name: 'theirs', content: 'x'.repeat(1000) });
   fill(jobs, OWN_JOB, fd, { name: 'ours', content: 'own content' });
-  t.equal(kernel?.wasm.make(WorkPlace.JOB), 0);
+  t.equal(kernel?.wasm.makeFiles(WorkPlace.JOB, 1), 1);
   t.same(results(thread), [[0, 0]]);
   const at = jobs.reserve(HEAD_BYTES);
   jobs.words[at / 4 + Field.LENGTH] = HEAD_BYTES;

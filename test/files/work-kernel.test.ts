@@ -7,11 +7,15 @@ import { Field, HEAD_BYTES, jobBytes, Kind, Step } from '../../src/files/thread/
 const EEXIST = 17;
 const SUFFIX = 7;
 const FD = 5;
+/** What the file has that jobs copy from. */
+const SOURCE = 'content of a source';
 
 /** Calls that only tell what they were called with. Addresses count from the start of the memory. */
 function recorder(bytes: Uint8Array) {
   const opened: string[] = [];
   const said: string[] = [];
+  /** What the system copies by itself, call by call. */
+  const copied: number[] = [];
   let errno = 0;
   const text = (at: number): string => {
     const end = bytes.indexOf(0, at);
@@ -29,7 +33,11 @@ function recorder(bytes: Uint8Array) {
     },
     write: (_fd, data, length) =>
       say(`write ${Buffer.from(bytes.slice(data, data + length)).toString('latin1')}`, length),
-    pread: () => -1,
+    pread: (_fd, to, length, offset) => {
+      bytes.set(Buffer.from(SOURCE.slice(offset, offset + length)), to);
+      return Math.min(length, SOURCE.length - offset);
+    },
+    sendfile: (to, from, _offset, length) => say(`copy ${from} to ${to}: ${length}`, copied.shift() ?? -1),
     statx: (_fd, _name, _flags, _mask, out) => {
       new DataView(bytes.buffer).setUint32(out + 20, 7, true);
       new DataView(bytes.buffer).setUint32(out + 24, 8, true);
@@ -44,7 +52,7 @@ function recorder(bytes: Uint8Array) {
     unlinkat: () => say('unlink'),
     errno: () => errno,
   };
-  return { calls, opened, said, fail: (number: number) => (errno = number) };
+  return { calls, opened, said, copied, fail: (number: number) => (errno = number) };
 }
 
 interface Made {
@@ -68,7 +76,9 @@ function maker(t: { equal(a: unknown, b: unknown): unknown }) {
     words[Field.DATA] = WorkPlace.JOB - WorkPlace.RING + jobBytes(name.length);
     record.opened.length = record.said.length = 0;
     record.fail(errno);
-    const landing = kernel.wasm.make(WorkPlace.JOB);
+    const well = kernel.wasm.makeFiles(WorkPlace.JOB, 1);
+    const landing = kernel.wasm.landingFailed();
+    t.equal(well, landing === 0 ? 1 : 0);
     t.equal(kernel.wasm.attributesFailed(), 0);
     return { opened: [...record.opened], said: [...record.said], landing };
   };
@@ -118,3 +128,70 @@ t.test('the last rights come with the creation, once a file of that directory ha
   t.equal(make(name, { ...own, DIR: 4, GID: 9 }).said[0], 'open 600', 'another group');
   t.equal(make(name, { ...own, DIR: 4 }).said[0], 'open 600', 'the one before had its group changed');
 });
+
+t.test('the system copies; what it leaves is read and written', async (t) => {
+  const memory = createWorkMemory();
+  const record = recorder(new Uint8Array(memory.buffer));
+  const kernel = new WorkKernel(memory, 0, record.calls, 0, 1);
+  const copy = (size: number, copied: number[]): string[] => {
+    giveCopies(memory, [{ name: 'name', size }]);
+    record.said.length = 0;
+    record.copied.splice(0, Number.POSITIVE_INFINITY, ...copied);
+    kernel.wasm.makeFiles(WorkPlace.JOB, 1);
+    return record.said.slice(1, record.said.indexOf('chmod 644'));
+  };
+  t.same(copy(7, [7]), ['copy 9 to 5: 7']);
+  t.same(copy(7, [4, 3]), ['copy 9 to 5: 7', 'copy 9 to 5: 3']);
+  t.same(copy(7, [-1]), ['copy 9 to 5: 7', 'write content']);
+  t.same(copy(7, [3, -1]), ['copy 9 to 5: 7', 'copy 9 to 5: 4', 'write tent']);
+  t.same(copy(7, [3, 0]), ['copy 9 to 5: 7', 'copy 9 to 5: 4', 'write tent']);
+  copy(SOURCE.length + 1, [SOURCE.length, 0]);
+  t.equal(kernel.wasm.landingFailed() >> 16, Step.READ, 'the source has become shorter');
+});
+
+t.test('several files are made up to one that does not go well', async (t) => {
+  const memory = createWorkMemory();
+  const record = recorder(new Uint8Array(memory.buffer));
+  const named: string[] = [];
+  const { renameat } = record.calls;
+  record.calls.renameat = (from, a, to, b) => {
+    renameat(from, a, to, b);
+    named.push((record.said.at(-1) as string).slice('rename true '.length));
+    return named.length === 3 ? -1 : 0;
+  };
+  const kernel = new WorkKernel(memory, 0, record.calls, 0, 1);
+  const files = ['a', 'a longer name', 'c', 'd'].map((name) => ({ name, size: 7 }));
+  giveCopies(memory, files);
+  record.copied.push(7, 7, 7, 7);
+  t.equal(kernel.wasm.makeFiles(WorkPlace.JOB, 2), 2);
+  t.equal(kernel.wasm.landingFailed(), 0);
+  named.length = 0;
+  record.copied.push(7, 7);
+  t.equal(kernel.wasm.makeFiles(WorkPlace.JOB, 4), 2);
+  t.equal(kernel.wasm.landingFailed() >> 16, Step.RENAME);
+  t.same(named, ['a', 'a longer name', 'c']);
+});
+
+/** Jobs that follow each other, in the place of the side that gives. */
+function giveCopies(memory: { buffer: SharedArrayBuffer }, files: { name: string; size: number }[]): void {
+  const bytes = new Uint8Array(memory.buffer);
+  let at: number = WorkPlace.JOB;
+  for (const { name, size } of files) {
+    const words = new Int32Array(memory.buffer, at, HEAD_BYTES / 4);
+    const length = jobBytes(name.length);
+    const job = {
+      LENGTH: length,
+      KIND: Kind.COPY,
+      MODE: 0o644,
+      UID: -1,
+      GID: -1,
+      NAME: name.length,
+      SIZE: size,
+      FD: 9,
+    };
+    words.fill(0);
+    for (const [field, value] of Object.entries(job)) words[Field[field as keyof typeof Field]] = value;
+    bytes.set([...Buffer.from(name), 0], at + HEAD_BYTES);
+    at += length;
+  }
+}

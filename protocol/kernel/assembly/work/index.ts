@@ -16,11 +16,28 @@ import {
 } from './layout';
 import { attributes, drop, forget, isBroken, make } from './make';
 
-export { begin, forget, make } from './make';
+export { begin, forget } from './make';
 
-/** What failed about the attributes of the file that `make` has made last, 0: nothing. */
+let landing: i32 = 0;
+
+/** What failed about the attributes of the file that was made last, 0: nothing. */
 export function attributesFailed(): i32 {
   return attributes;
+}
+
+/** What kept the file that was made last from its place, 0: nothing. */
+export function landingFailed(): i32 {
+  return landing;
+}
+
+/** Does `count` jobs that follow each other from `at` on, up to one about which there is something to tell. Returns how many were done before that one. */
+export function makeFiles(at: usize, count: i32): i32 {
+  for (let done = 0; done < count; done++) {
+    landing = make(at);
+    if ((landing | attributes) != 0) return done;
+    at += load<u32>(at, LENGTH);
+  }
+  return count;
 }
 
 /** Does jobs of the ring, up to `most` files. Returns how many these were: fewer when the ring is empty. */

@@ -10,11 +10,11 @@ import { sanitizePath } from './module-paths.js';
 
 /** --files-from (6.5): the names come from a file of this side, or from the other side of the connection. */
 
-/** The names in a list: separated by NUL, or by line ends. `comments`: lines that start with # or ; are left out. */
+/** The names in a list: separated by NUL, or by line ends. `comments`: those that start with # or ; are left out. */
 export function splitNames(content: Buffer, from0: boolean, comments: boolean): ByteString[] {
   const text = content.toString('latin1');
   const names = from0 ? text.split('\0') : text.split(/[\r\n\0]/);
-  return names.filter((name) => name !== '' && !(comments && !from0 && /^[#;]/.test(name))).map(below);
+  return names.filter((name) => name !== '' && !(comments && /^[#;]/.test(name))).map(below);
 }
 
 /** Names are relative to the source directory: a slash in front says nothing, and `..` does not climb out of it. */
@@ -57,8 +57,10 @@ export function forwardNames(session: Session, names: readonly ByteString[]): vo
 
 /** The names that the other side forwards. */
 export async function* receiveNames(session: Session): AsyncGenerator<ByteString> {
-  await session.awaitSeed();
   const { connection } = session;
+  // Nothing follows that would carry the last bytes along: the list is made from what comes in.
+  connection.flush();
+  await session.awaitSeed();
   const { reader } = connection;
   const unframed = session.protocol < 31 && reader.framed;
   if (unframed) reader.stopFrames();

@@ -11,8 +11,25 @@ export interface FileCalls {
   close(fd: number): number;
 }
 
+/** Of libzstd: `ZSTD_compressStream2_simpleArgs`, which returns a negative number when it fails. */
+export interface ZstdCalls {
+  compress(
+    stream: number,
+    out: number,
+    capacity: number,
+    outPos: number,
+    data: number,
+    length: number,
+    inPos: number,
+    directive: number,
+  ): number;
+}
+
+/** Where nothing is compressed. */
+const NO_ZSTD: ZstdCalls = { compress: () => -1 };
+
 /** `sendFiles` and `openFiles` take: first request, the one behind the last, directory, names, flags, memory, item flags. */
-type Answering = (
+export type AnswerRun = [
   from: number,
   to: number,
   dir: number,
@@ -20,15 +37,17 @@ type Answering = (
   openFlags: number,
   memory: number,
   iflags: number,
-) => number;
+];
 
 /** What assembly/answer exports. */
 interface Exports {
   memory: { readonly buffer: ArrayBuffer };
   begin(): void;
   readRequests(length: number): number;
-  sendFiles: Answering;
-  openFiles: Answering;
+  sendFiles(...run: AnswerRun): number;
+  /** The same through the compressor at an address; -1 when that fails. */
+  packFiles(...run: [...AnswerRun, stream: number]): number;
+  openFiles(...run: AnswerRun): number;
 }
 
 /** The part of the WebAssembly global that is used here. */
@@ -51,10 +70,10 @@ export const AnswerState = { LAST_IN: 0, LAST_OUT: 1, USED: 2 } as const;
 let compiled: object | null = null;
 
 /** Compiles once per process, at the first use. */
-function instantiate(libc: FileCalls): Exports {
+function instantiate(libc: FileCalls, zstd: ZstdCalls): Exports {
   const wasm = (globalThis as unknown as { WebAssembly: WasmApi }).WebAssembly;
   compiled ??= new wasm.Module(Buffer.from(ANSWER_KERNEL_BYTES, 'base64'));
-  return new wasm.Instance(compiled, { libc }).exports as Exports;
+  return new wasm.Instance(compiled, { libc, zstd }).exports as Exports;
 }
 
 /**
@@ -73,8 +92,8 @@ export class AnswerKernel {
   readonly sizes: Int32Array;
   readonly fds: Int32Array;
 
-  constructor(libc: FileCalls) {
-    this.wasm = instantiate(libc);
+  constructor(libc: FileCalls, zstd = NO_ZSTD) {
+    this.wasm = instantiate(libc, zstd);
     const { buffer } = this.wasm.memory;
     this.bytes = Buffer.from(buffer);
     this.state = new Int32Array(buffer, 0x2200, 3);

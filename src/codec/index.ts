@@ -1,6 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import type { Compressor, Decompressor } from '../../protocol/delta/compressed.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { ZstdCalls } from '../../protocol/kernel/answer-kernel.js';
 import { hasLz4, Lz4Compressor, Lz4Decompressor } from './lz4.js';
 import {
   DeflateCompressor,
@@ -43,16 +44,26 @@ export interface Codec {
 
 /** A compressor that another thread may carry on. */
 export interface MovableCompressor extends Compressor {
-  /** The state of the stream, for `createCompressor` in another thread; null where it cannot be had. */
-  readonly context?: unknown;
+  /** Address of the stream's state, for `createCompressor` in another thread; null where it cannot be had. */
+  readonly context?: number | null;
   /** Gives the stream up, and returns compressed bytes that were not emitted, for `hold`. Without it, it moves between files. */
   move?(): Uint8Array;
   /** Takes bytes that go ahead of all that will be made. */
   hold?(data: Uint8Array, from: number, to: number): void;
 }
 
+/** A stream of zstd that a kernel may put whole files into, past the compressor whose it is. */
+export interface OpenStream {
+  /** Address of its state between two files; null while that is with another thread, or where there is none. */
+  readonly address: number | null;
+  /** The library that goes on with it there. */
+  readonly calls: ZstdCalls;
+  /** Says that files of so many bytes were put into it. */
+  took(bytes: number): void;
+}
+
 /** The sending half. `context` is that of a compressor of this codec that was given up, which must outlive this one. */
-export function createCompressor(codec: Codec, context: unknown = null): MovableCompressor {
+export function createCompressor(codec: Codec, context: number | null = null): MovableCompressor {
   const { name, level, protocol, threads } = codec;
   switch (name) {
     case 'zlib':

@@ -22,8 +22,8 @@ export interface ZstdEngine {
   /** After `run`: input bytes that were taken, output bytes that were made. */
   taken: number;
   made: number;
-  /** The library's stream, which another thread may go on with; null: there is none. */
-  readonly context: unknown;
+  /** Address of the library's stream, which another thread may go on with; null: there is none. */
+  readonly context: number | null;
   /** One step over input[from, to) and out[at, out.length); decompressors take no notice of `flush`. */
   run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void;
 }
@@ -82,13 +82,13 @@ export class ZstdCompressor implements Compressor {
   private readonly frames = new FrameBuffer(0);
 
   /** `context`: that of another one, which goes on here; null: a new stream. */
-  constructor(level: number | null, threads: number, context: unknown = null) {
+  constructor(level: number | null, threads: number, context: number | null = null) {
     const chosen = Math.max(MIN_LEVEL, Math.min(MAX_LEVEL, level || DEFAULT_LEVEL));
     // Only a stream of the library can go on in another thread.
     this.engine = found(libraryCompressor(chosen, threads, context) ?? nodeCompressor(chosen, threads));
   }
 
-  get context(): unknown {
+  get context(): number | null {
     return this.engine.context;
   }
 

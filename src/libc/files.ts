@@ -1,5 +1,6 @@
 import { closeSync, fchmodSync, openSync, readSync } from 'node:fs';
 import type { FileCalls } from '../../protocol/kernel/answer-kernel.js';
+import { LastPlace } from './buffer-place.js';
 import { systemError } from './errno.js';
 import type { KoffiFunction } from './koffi.js';
 import { addressOf, bind, fillHeldPath, lastErrno, libcLoaded } from './libc.js';
@@ -59,27 +60,6 @@ export function changeMode(fd: number, mode: number): void {
   const c = raw();
   if (c === null) fchmodSync(fd, mode);
   else if (c.fchmod(fd, mode) < 0) throw systemError(lastErrno(), 'fchmod');
-}
-
-/** Buffers are used again and again, so each is asked for its place once, and the one of the last call not even looked for. */
-const places = new WeakMap<Uint8Array, number>();
-
-class LastPlace {
-  private buffer: Uint8Array | null = null;
-  private place = 0;
-
-  /** Where a buffer's memory is. */
-  of(buffer: Uint8Array): number {
-    if (buffer !== this.buffer) this.find(buffer);
-    return this.place;
-  }
-
-  private find(buffer: Uint8Array): void {
-    const place = places.get(buffer) ?? addressOf(buffer);
-    places.set(buffer, place);
-    this.buffer = buffer;
-    this.place = place;
-  }
 }
 
 const local = new LastPlace();

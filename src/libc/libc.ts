@@ -1,6 +1,6 @@
 import { type Bound, bindAll, checked, cString, needed } from './bind.js';
 import { systemError } from './errno.js';
-import type { KoffiFunction } from './koffi.js';
+import { type KoffiFunction, loadKoffi } from './koffi.js';
 
 /** Flags of the *at() calls. */
 const AT_FDCWD = -100;
@@ -66,8 +66,8 @@ export function lastErrno(): number {
 }
 
 /** Where the memory of a buffer is. It must be longer than the 64 bytes that V8 may move, and kept as long as it is used. */
-export function addressOf(buffer: Uint8Array): number {
-  return Number((calls as Calls).koffi.address(buffer));
+export function addressOf(buffer: ArrayBufferView): number {
+  return Number(loadKoffi()!.address(buffer));
 }
 
 /** The calls, or an error (exit 4) that says which feature is missing. */

@@ -1,14 +1,17 @@
-import { CHUNK_SIZE, Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { CHUNK_SIZE, Exit, Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
 import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import {
   ANSWER_ROWS,
   AnswerKernel,
   AnswerPlace,
+  type AnswerRun,
   AnswerState,
   REQUEST_BYTES,
   REQUESTS_ROOM,
 } from '../../protocol/kernel/answer-kernel.js';
+import type { OpenStream } from '../codec/index.js';
 import { checkName } from '../files/root.js';
 import { callsForKernel } from '../libc/files.js';
 import { addressOf, libcLoaded } from '../libc/libc.js';
@@ -33,7 +36,13 @@ const CLOSE_ON_EXEC = 0o2000000;
 const LARGEST = 0x7fff_ffff;
 
 /** Whether requests of this run may be answered by `AnswerRuns`: what wants to know about a file may learn of several at once. */
-function takesRuns(session: Session, itemLog: ItemLog, scanner: Scanner, progress: Progress | null): boolean {
+function takesRuns(
+  session: Session,
+  itemLog: ItemLog,
+  scanner: Scanner,
+  progress: Progress | null,
+  stream: OpenStream | null,
+): boolean {
   const { options: o, algorithms, protocol } = session;
   return (
     protocol >= 30 &&
@@ -41,7 +50,7 @@ function takesRuns(session: Session, itemLog: ItemLog, scanner: Scanner, progres
     progress === null &&
     allows(o, Shortcut.ANSWERS) &&
     !scanner.mayFollow &&
-    algorithms.compression === 'none' &&
+    (algorithms.compression === 'none' || (stream !== null && stream.address !== null)) &&
     (algorithms.transferSum === 'xxh128' || handsOver(session, itemLog))
   );
 }
@@ -73,7 +82,7 @@ export class AnswerRuns {
     files: FileSender,
     sources: SourceFiles,
   ): AnswerRuns | null {
-    if (!takesRuns(session, itemLog, scanner, progress)) return null;
+    if (!takesRuns(session, itemLog, scanner, progress, files.stream)) return null;
     return new AnswerRuns(session, itemLog, scanner, files, sources);
   }
 
@@ -96,6 +105,8 @@ export class AnswerRuns {
     const { reader } = this.session.connection;
     const length = Math.min(reader.available(), REQUESTS_ROOM);
     if (length < REQUEST_BYTES || !libcLoaded()) return null;
+    const { stream } = this.files;
+    if (stream !== null && stream.address === null) return null;
     if (this.handsOver && this.session.connection.handOver!.room === 0) return null;
     const kernel = this.kernel ?? this.start();
     kernel.bytes.set(reader.buf.subarray(reader.pos, reader.pos + length), AnswerPlace.REQUESTS);
@@ -113,7 +124,7 @@ export class AnswerRuns {
   }
 
   private start(): AnswerKernel {
-    const kernel = new AnswerKernel(callsForKernel());
+    const kernel = new AnswerKernel(callsForKernel(), this.files.stream?.calls);
     this.memory = addressOf(kernel.bytes);
     this.kernel = kernel;
     return kernel;
@@ -176,10 +187,19 @@ export class AnswerRuns {
     let done = 0;
     while (done < count && !connection.congested) {
       const from = done;
-      done = kernel.wasm.sendFiles(from, count, dir, arena, openFlags, this.memory, this.iflags);
+      done = this.fill(kernel, [from, count, dir, arena, openFlags, this.memory, this.iflags]);
       if (done === from) break;
       this.write(kernel);
     }
+    return done;
+  }
+
+  /** Makes answers until the kernel's room is full; returns the request behind the last one. */
+  private fill({ wasm }: AnswerKernel, run: AnswerRun): number {
+    const { stream } = this.files;
+    if (stream === null) return wasm.sendFiles(...run);
+    const done = wasm.packFiles(...run, stream.address!);
+    if (done < 0) throw new RsyncError(Exit.STREAMIO, 'zstd: damaged stream');
     return done;
   }
 
@@ -227,6 +247,7 @@ export class AnswerRuns {
       stats.created.reg += count;
     }
     files.counts.literalBytes += bytes;
+    files.stream?.took(bytes);
     countTransferred(count);
     ndxIn.positive = kernel.ndxs[count - 1];
     ndxOut.positive = kernel.state[AnswerState.LAST_OUT];

@@ -1,14 +1,15 @@
-import { PlainTokenWriter, type TokenWriter } from '../../protocol/delta/tokens.js';
+import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
 import { loadCodecs } from '../codec/load.js';
+import type { CompressedTokens } from '../codec/tokens.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
-async function tokenWriter(session: Session, isMeasured: boolean): Promise<TokenWriter> {
+async function tokenWriter(session: Session, isMeasured: boolean): Promise<CompressedTokens> {
   const { connection, protocol } = session;
   const { compression: name } = session.algorithms;
   const { writer } = connection;
-  if (name === 'none') return new PlainTokenWriter(writer);
+  if (name === 'none') return { writer: new PlainTokenWriter(writer), stream: null };
   const { compressLevel: level, compressThreads: threads } = session.options;
   const codec = { name, level, protocol, threads };
   const { compressedWriter } = await loadCodecs();
@@ -23,5 +24,6 @@ export async function createFileSender(session: Session, isMeasured: boolean): P
   const name = session.algorithms.transferSum;
   const digest = await createFileDigest(name, session.sumContext);
   const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
-  return new FileSender(session.connection.writer, await tokenWriter(session, isMeasured), block, digest);
+  const { writer, stream } = await tokenWriter(session, isMeasured);
+  return new FileSender(session.connection.writer, writer, block, digest, stream);
 }

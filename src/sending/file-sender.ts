@@ -6,6 +6,7 @@ import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
 import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
 import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
+import type { OpenStream } from '../codec/index.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
 
@@ -83,6 +84,8 @@ export class FileSender {
     private readonly tokens: TokenWriter,
     private readonly makeBlockDigest: () => Promise<BlockDigest>,
     private readonly digest: Digest,
+    /** The stream that compressed files go into, where that is open to others. */
+    readonly stream: OpenStream | null,
   ) {
     this.counts = new CountingSink(tokens);
     this.plain = tokens instanceof PlainTokenWriter ? tokens : null;

@@ -5,11 +5,15 @@ import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Basis, Item } from '../../protocol/constants.js';
 import { EMPTY_HEAD, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
+import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
 import { AnswerKernel, AnswerPlace, AnswerState } from '../../protocol/kernel/answer-kernel.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
+import { createCompressor } from '../../src/codec/index.js';
+import { hasZstd } from '../../src/codec/zstd.js';
+import { zstdCalls } from '../../src/codec/zstd-library.js';
 import { callsForKernel } from '../../src/libc/files.js';
 import { addressOf, hasLibc } from '../../src/libc/libc.js';
 import { collector } from '../flist/capture.js';
@@ -24,7 +28,9 @@ const NEW = Item.TRANSFER | Item.IS_NEW;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 if (!hasLibc()) throw new Error('these tests need koffi');
-const kernel = new AnswerKernel(callsForKernel());
+if (!hasZstd()) throw new Error('these tests need libzstd');
+const kernel = new AnswerKernel(callsForKernel(), zstdCalls());
+const ZSTD = { name: 'zstd', level: null, protocol: PROTOCOL, threads: 0 };
 
 /** Requests as a generator may send them: long stretches of plain ones, and others of all kinds in between. */
 function requests(random: Random, first: number): Buffer {
@@ -127,18 +133,22 @@ function load(files: readonly Listed[]): Buffer {
   return arena;
 }
 
+type Kind = 'sendFiles' | 'packFiles' | 'openFiles';
+
 /** The answers to all requests, by the code that answers one by one. */
-async function oneByOne(files: readonly Listed[], lastOut: number, withData: boolean): Promise<Buffer> {
+async function oneByOne(files: readonly Listed[], lastOut: number, kind: Kind): Promise<Buffer> {
   const { writer, taken } = collector();
   const ndxOut = new NdxWriter(PROTOCOL);
   ndxOut.positive = lastOut;
-  const tokens = new PlainTokenWriter(writer);
+  const isPacked = kind === 'packFiles';
+  const tokens = isPacked ? new CompressedTokenWriter(writer, createCompressor(ZSTD)) : new PlainTokenWriter(writer);
   const digest = await createFileDigest('xxh128', { protocol: PROTOCOL, seed: 5, seedFix: true, explicit: true });
   const sum = Buffer.alloc(16);
   for (const { ndx, content } of files) {
     writeItem(writer, ndxOut, PROTOCOL, ndx, NEW, Basis.FNAME, null);
     writeSumHead(writer, EMPTY_HEAD);
-    if (!withData) continue;
+    if (kind === 'openFiles') continue;
+    tokens.start();
     tokens.literal(content, 0, content.length);
     tokens.end();
     digest.init();
@@ -161,16 +171,18 @@ t.test('answers', async (t) => {
   for (let i = 0; i < 200; i++) {
     ndx += random.pick([1, 1, 1, 2, 253, 254, 0x7fff, 0x8000, 1_000_000]);
     const size = random.pick([0, 1, 16, 17, 240, 241, 1024, 4096, 32768, random.int(5000)]);
-    const content = random.bytes(size);
+    // Noise, which does not fit into one frame, and text.
+    const content = random.bytes(size, random.chance(50));
     files.push({ ndx, name: `f${i}`, size, content });
     fs.writeFileSync(join(path, `f${i}`), content);
   }
   const arena = load(files);
   /** Calls the kernel until it says no more; how far it came, and what it wrote. */
-  const run = (kind: 'sendFiles' | 'openFiles', from: number, to: number): { done: number; bytes: Buffer } => {
+  const run = (kind: Kind, from: number, to: number): { done: number; bytes: Buffer } => {
     const parts: Buffer[] = [];
+    const compressor = createCompressor(ZSTD);
     for (let at = from; ; ) {
-      const next = kernel.wasm[kind](at, to, dir, addressOf(arena), flags, memory, NEW);
+      const next = kernel.wasm[kind](at, to, dir, addressOf(arena), flags, memory, NEW, compressor.context!);
       const used = kernel.state[AnswerState.USED];
       parts.push(Buffer.from(kernel.bytes.subarray(AnswerPlace.OUT, AnswerPlace.OUT + used)));
       if (next === at || next === to) return { done: next, bytes: Buffer.concat(parts) };
@@ -178,17 +190,19 @@ t.test('answers', async (t) => {
     }
   };
 
-  for (const lastOut of [-1, 0, 5_000_000]) {
-    kernel.state[AnswerState.LAST_OUT] = lastOut;
-    const all = run('sendFiles', 0, files.length);
-    t.equal(all.done, files.length);
-    t.ok(all.bytes.equals(await oneByOne(files, lastOut, true)), 'the bytes are the same');
-    t.equal(kernel.state[AnswerState.LAST_OUT], ndx);
+  for (const kind of ['sendFiles', 'packFiles'] as const) {
+    for (const lastOut of [-1, 0, 5_000_000]) {
+      kernel.state[AnswerState.LAST_OUT] = lastOut;
+      const all = run(kind, 0, files.length);
+      t.equal(all.done, files.length);
+      t.ok(all.bytes.equals(await oneByOne(files, lastOut, kind)), `${kind}: the bytes are the same`);
+      t.equal(kernel.state[AnswerState.LAST_OUT], ndx);
+    }
   }
   const open = fs.readdirSync('/proc/self/fd').length;
   kernel.state[AnswerState.LAST_OUT] = -1;
   const handed = run('openFiles', 0, files.length);
-  t.ok(handed.bytes.equals(await oneByOne(files, -1, false)), 'heads alone');
+  t.ok(handed.bytes.equals(await oneByOne(files, -1, 'openFiles')), 'heads alone');
   t.equal(fs.readdirSync('/proc/self/fd').length, open + files.length);
   for (let i = 0; i < files.length; i++) {
     t.ok(fs.readFileSync(kernel.fds[i]).equals(files[i].content));
@@ -212,11 +226,11 @@ t.test('answers', async (t) => {
     const at = files.findIndex(({ name, size }) => size > 4 && fs.existsSync(join(path, `${name}`)) && name !== 'f0');
     const file = join(path, files[at].name);
     change(file);
-    for (const kind of ['sendFiles', 'openFiles'] as const) {
+    for (const kind of ['sendFiles', 'packFiles', 'openFiles'] as const) {
       kernel.state[AnswerState.LAST_OUT] = -1;
       const { done, bytes } = run(kind, 0, files.length);
       t.equal(done, at, `a file that ${what} ends the run`);
-      t.ok(bytes.equals(await oneByOne(files.slice(0, at), -1, kind === 'sendFiles')));
+      t.ok(bytes.equals(await oneByOne(files.slice(0, at), -1, kind)));
       if (kind === 'openFiles') for (let i = 0; i < done; i++) fs.closeSync(kernel.fds[i]);
     }
     fs.rmSync(file, { recursive: true, force: true });

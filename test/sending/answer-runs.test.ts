@@ -65,55 +65,67 @@ function countRuns(t: Test): { count: number; answeredTwice: number } {
   return runs;
 }
 
-for (const way of [RSYNC, TSRSYNC, null]) {
-  t.test(`${way === null ? 'a local copy' : `to ${way.name}`}: files that change after they were listed`, async (t) => {
-    const dir = tempDir(t);
-    const [source, copy] = [join(dir, 'source'), join(dir, 'copy')];
-    for (const made of [source, copy]) fs.mkdirSync(made);
-    for (let i = 0; i < COUNT; i++) fs.writeFileSync(join(source, name(i)), content(i));
-    let target = `${copy}/`;
-    if (way !== null) {
-      const modules = { m: { path: copy, 'read only': 'no' } };
-      target = (await startDaemon(t, way, { dir: join(dir, 'daemon'), modules })).url('m/');
-    }
-    const runs = countRuns(t);
-    const { options } = parseCommand(['-lptgo', '--out-format=%i %n', `${source}/`, target], {});
-    const lines: string[] = [];
-    const log = new SessionLog({ client: (line: string) => lines.push(line.trimEnd()) } as unknown as SessionLog);
-    const run = (await prepareClient(options, log))!;
-    const names = async function* () {
-      for (let i = 0; i < COUNT; i++) yield name(i);
-      for (const [i, change] of CHANGES) change(join(source, name(i)));
-    };
-    const code = await run.finish({ sources: [source], names: names() });
+const WAYS = [
+  { way: RSYNC, extra: [] },
+  { way: RSYNC, extra: ['-z'] },
+  { way: TSRSYNC, extra: [] },
+  { way: null, extra: [] },
+];
+for (const { way, extra } of WAYS) {
+  t.test(
+    `${way === null ? 'a local copy' : `to ${way.name} ${extra}`}: files that change after they were listed`,
+    async (t) => {
+      const dir = tempDir(t);
+      const [source, copy] = [join(dir, 'source'), join(dir, 'copy')];
+      for (const made of [source, copy]) fs.mkdirSync(made);
+      for (let i = 0; i < COUNT; i++) fs.writeFileSync(join(source, name(i)), content(i));
+      let target = `${copy}/`;
+      if (way !== null) {
+        const modules = { m: { path: copy, 'read only': 'no' } };
+        target = (await startDaemon(t, way, { dir: join(dir, 'daemon'), modules })).url('m/');
+      }
+      const runs = countRuns(t);
+      const { options } = parseCommand(['-lptgo', ...extra, '--out-format=%i %n', `${source}/`, target], {});
+      const lines: string[] = [];
+      const log = new SessionLog({ client: (line: string) => lines.push(line.trimEnd()) } as unknown as SessionLog);
+      const run = (await prepareClient(options, log))!;
+      const names = async function* () {
+        for (let i = 0; i < COUNT; i++) yield name(i);
+        for (const [i, change] of CHANGES) change(join(source, name(i)));
+      };
+      const code = await run.finish({ sources: [source], names: names() });
 
-    t.ok(runs.count > 0 && runs.count < 40, `${runs.count} runs`);
-    t.equal(runs.answeredTwice, 0, 'what was sent is not answered in a run again');
-    t.equal(code, 23, 'a link in the place of a file is an error, what has vanished alone would be 24');
-    t.match(log.text, `file has vanished: "${join(source, name(150))}"`);
-    t.match(log.text, `file has vanished: "${join(source, name(399))}"`);
-    t.match(log.text, `send_files failed to open "${join(source, name(300))}": Too many levels of symbolic links (40)`);
-    t.equal(log.complaints.length, 3);
-    const changed = new Map(CHANGES.map(([i, , arrives]) => [i, arrives]));
-    for (let i = 0; i < COUNT; i++) {
-      const arrives = changed.has(i) ? changed.get(i)! : content(i);
-      const path = join(copy, name(i));
-      const has = fs.existsSync(path) ? fs.readFileSync(path, 'latin1') : null;
-      if (has !== arrives) t.fail(`${name(i)} has ${has?.length} bytes`);
-    }
-    const { stats } = run.session;
-    const sent = [...Array(COUNT).keys()].filter((i) => changed.get(i) !== null);
-    t.strictSame(
-      lines,
-      sent.map((i) => `${way === null ? '>' : '<'}f+++++++++ ${name(i)}`),
-    );
-    t.equal(stats.created.reg, COUNT);
-    t.equal(stats.transferredFiles, COUNT, 'as rsync counts: asked for');
-    t.equal(
-      stats.literal,
-      sent.reduce((sum, i) => sum + (changed.get(i) ?? content(i)).length, 0),
-    );
-  });
+      t.ok(runs.count > 0 && runs.count < 40, `${runs.count} runs`);
+      t.equal(runs.answeredTwice, 0, 'what was sent is not answered in a run again');
+      t.equal(code, 23, 'a link in the place of a file is an error, what has vanished alone would be 24');
+      t.match(log.text, `file has vanished: "${join(source, name(150))}"`);
+      t.match(log.text, `file has vanished: "${join(source, name(399))}"`);
+      t.match(
+        log.text,
+        `send_files failed to open "${join(source, name(300))}": Too many levels of symbolic links (40)`,
+      );
+      t.equal(log.complaints.length, 3);
+      const changed = new Map(CHANGES.map(([i, , arrives]) => [i, arrives]));
+      for (let i = 0; i < COUNT; i++) {
+        const arrives = changed.has(i) ? changed.get(i)! : content(i);
+        const path = join(copy, name(i));
+        const has = fs.existsSync(path) ? fs.readFileSync(path, 'latin1') : null;
+        if (has !== arrives) t.fail(`${name(i)} has ${has?.length} bytes`);
+      }
+      const { stats } = run.session;
+      const sent = [...Array(COUNT).keys()].filter((i) => changed.get(i) !== null);
+      t.strictSame(
+        lines,
+        sent.map((i) => `${way === null ? '>' : '<'}f+++++++++ ${name(i)}`),
+      );
+      t.equal(stats.created.reg, COUNT);
+      t.equal(stats.transferredFiles, COUNT, 'as rsync counts: asked for');
+      t.equal(
+        stats.literal,
+        sent.reduce((sum, i) => sum + (changed.get(i) ?? content(i)).length, 0),
+      );
+    },
+  );
 }
 
 t.test('a run ends in front of what the peer must not ask for', async (t) => {

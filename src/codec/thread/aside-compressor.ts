@@ -4,10 +4,12 @@ import type { ByteWriter } from '../../../protocol/bytes/writer.js';
 import { Exit } from '../../../protocol/constants.js';
 import type { EmitFrame } from '../../../protocol/delta/compressed.js';
 import { RsyncError } from '../../../protocol/errors.js';
+import type { ZstdCalls } from '../../../protocol/kernel/answer-kernel.js';
 import { hasLibc } from '../../libc/libc.js';
 import { type ThreadData, ThreadProgram } from '../../libc/thread-program.js';
 import type { Connection, Detour } from '../../transport/connection.js';
-import { type Codec, createCompressor, type MovableCompressor } from '../index.js';
+import { type Codec, createCompressor, type MovableCompressor, type OpenStream } from '../index.js';
+import { zstdCalls } from '../zstd-library.js';
 import { JobGiver } from './job-giver.js';
 import { JOB_RING, Kind } from './ring.js';
 
@@ -15,7 +17,7 @@ import { JOB_RING, Kind } from './ring.js';
 export interface CodecThreadData extends ThreadData {
   codec: Codec;
   /** Of a codec whose state can be moved. */
-  context: unknown;
+  context: number | null;
 }
 
 const program = new ThreadProgram(import.meta.url, './thread-main.js', './codec-thread.bundle.cjs');
@@ -47,7 +49,7 @@ const MOST = availableParallelism() - 2;
  * history, so there is one thread, and what it makes is what would have been made here. All data of the connection then takes
  * the way through the thread, so that its order stays.
  */
-export class AsideCompressor implements MovableCompressor, Detour {
+export class AsideCompressor implements MovableCompressor, Detour, OpenStream {
   readonly matched?: MovableCompressor['matched'];
   private readonly here: MovableCompressor;
   private jobs: JobGiver | null = null;
@@ -89,6 +91,19 @@ export class AsideCompressor implements MovableCompressor, Detour {
     if (flush) this.give(Kind.FLUSH, NO_BYTES, 0, 0);
   }
 
+  get address(): number | null {
+    return this.out === null ? (this.here.context ?? null) : null;
+  }
+
+  get calls(): ZstdCalls {
+    return zstdCalls();
+  }
+
+  took(bytes: number): void {
+    this.seen += bytes;
+    this.advance(true);
+  }
+
   private match(data: Uint8Array, from: number, to: number): void {
     if (this.out === null) this.here.matched!(data, from, to);
     else if (from < to) this.give(Kind.MATCHED, data, from, to);
@@ -106,7 +121,7 @@ export class AsideCompressor implements MovableCompressor, Detour {
     const isMovable = here.move === undefined || here.context !== null;
     const isPossible = isMovable && running < this.most && hasLibc();
     this.jobs = isPossible ? new JobGiver() : null;
-    const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, context: here.context });
+    const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, context: here.context ?? null });
     this.worker = worker;
     this.isOver = worker === null;
     if (worker === null) return;

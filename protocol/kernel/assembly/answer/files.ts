@@ -12,10 +12,10 @@ declare function openat(dir: i32, name: f64, flags: i32): i32;
 declare function statx(dir: i32, name: f64, flags: i32, mask: i32, out: f64): i32;
 // @ts-ignore: decorator
 @external("libc", "read")
-declare function read(fd: i32, to: f64, length: i32): f64;
+export declare function read(fd: i32, to: f64, length: i32): f64;
 // @ts-ignore: decorator
 @external("libc", "close")
-declare function close(fd: i32): i32;
+export declare function close(fd: i32): i32;
 
 const AT_EMPTY_PATH: i32 = 0x1000;
 /** STATX_TYPE and STATX_SIZE. */
@@ -23,8 +23,8 @@ const MASK: i32 = 0x201;
 const S_IFMT: u32 = 0o170000;
 const S_IFREG: u32 = 0o100000;
 /** Index, flags and sum head, at most. */
-const HEAD: usize = 24;
-const SUM: usize = 16;
+export const HEAD: usize = 24;
+export const SUM: usize = 16;
 
 /** To be called once: sums of files have no seed. */
 export function begin(): void {
@@ -73,7 +73,7 @@ export function openFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i
 }
 
 /** The open file of a request, -1 unless it is a regular one of the size that was listed. */
-function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64): i32 {
+export function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64): i32 {
   const fd = openat(dir, arena + <f64>load<i32>(NAMES + at), openFlags);
   if (fd < 0) return -1;
   const failed = statx(fd, memory + <f64>NO_NAME, AT_EMPTY_PATH, MASK, memory + <f64>STATX);
@@ -84,7 +84,7 @@ function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64
 }
 
 /** Index (5.7), item flags, and a sum head of zeros. Indexes of a run ascend. */
-function writeHead(out: usize, ndx: i32, iflags: i32): usize {
+export function writeHead(out: usize, ndx: i32, iflags: i32): usize {
   const delta = <u32>(ndx - load<i32>(LAST_OUT));
   if (delta >= 1 && delta <= 253) {
     store<u8>(out++, <u8>delta);

@@ -1,2 +1,3 @@
 export { begin, openFiles, sendFiles } from './files';
+export { packFiles } from './packed';
 export { readRequests } from './requests';

@@ -3,16 +3,15 @@ import { RsyncError } from '../../protocol/errors.js';
 import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
-import { errnoText } from '../report/errno.js';
 import type { ClientLog } from '../report/log.js';
-import { commandLine, openingTcp } from '../report/messages.js';
+import { commandLine } from '../report/messages.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Session } from '../session/session.js';
 import { preloadRole } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
-import { connectTcp } from '../transport/streams.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
+import { connectDaemon } from './daemon-transport.js';
 import { readInputs } from './inputs.js';
 import { defaultUser } from './password.js';
 import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks } from './run.js';
@@ -190,24 +189,13 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
     shell = startShell(command, env, role);
     connection = shell.connection;
   } else {
-    const target = {
-      host: remote.host === '' ? 'localhost' : remote.host,
-      port: remote.port || o.port || RSYNC_PORT,
-      localAddress: o.address,
-      family: o.ipFamily,
-      connectTimeout: o.contimeout,
-    };
-    if ((o.debug.connect ?? 0) >= 1) log.info(openingTcp(target.host, target.port));
     // The role is loaded while the daemon answers.
-    const connecting = connectTcp(target, role, errnoText);
+    const connecting = connectDaemon(o, remote.host, remote.port || o.port || RSYNC_PORT, role, log);
     [connection] = await Promise.all([connecting, job.listModules ? null : preloadRole(isPush(job))]);
   }
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {
     const request = daemonRequest(o, job, remote);
-    if ((o.debug.cmd ?? 0) >= 1 && request.args.length > 0) {
-      log.client(commandLine('sending daemon args:', request.args));
-    }
     const protocol = await startDaemon(connection, request, o, log);
     return { connection, protocol, shell };
   } catch (error) {

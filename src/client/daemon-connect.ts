@@ -8,8 +8,10 @@ import {
   parseGreeting,
   parseServerLine,
 } from '../../protocol/handshake/greeting.js';
-import type { ByteString, Options } from '../../protocol/options.js';
-import type { Log } from '../report/log.js';
+import type { ByteString } from '../../protocol/options.js';
+import type { CommandOptions } from '../cli/options.js';
+import type { ClientLog } from '../report/log.js';
+import { commandLine } from '../report/messages.js';
 import type { Connection } from '../transport/connection.js';
 import { readPassword } from './password.js';
 
@@ -61,8 +63,8 @@ async function nextLine(connection: Connection): Promise<ByteString> {
 export async function startDaemon(
   connection: Connection,
   request: DaemonRequest,
-  o: Options,
-  log: Log,
+  o: CommandOptions,
+  log: ClientLog,
 ): Promise<number | null> {
   const { writer } = connection;
   writer.text(greetingLine(o.protocol));
@@ -85,6 +87,7 @@ export async function startDaemon(
     const password = await readPassword(o);
     writer.text(await clientAuthLine(request.user, password, greeting.digests, line.challenge, protocol));
   }
+  if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('sending daemon args:', request.args));
   sendArguments(connection, request, protocol);
   return protocol;
 }

@@ -139,6 +139,21 @@ export function openingTcp(host: string, port: number): string {
   return `opening tcp connection to ${host} port ${port}\n`;
 }
 
+/** --debug=connect2 (-vvv). */
+export function connectedTo(host: string, address: string): string {
+  return `Connected to ${host} (${address})\n`;
+}
+
+/** --debug=connect1 (-vv). */
+export function throughProxy(host: string, port: number): string {
+  return `connection via http proxy ${host} port ${port}\n`;
+}
+
+/** --debug=cmd1 (-vv). */
+export function runningProgram(command: string): string {
+  return `Running socket program: "${command}"\n`;
+}
+
 // --- the destination -----------------------------------------------------------------------------------------------
 
 /** --info=name1 or -i: the destination was made. */

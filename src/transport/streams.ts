@@ -108,6 +108,8 @@ export interface TcpTarget {
   family: 0 | 4 | 6;
   /** Seconds to wait for the connection, 0 for no limit. */
   connectTimeout: number;
+  /** Told the address that has answered, when it is of interest. */
+  connected?: (address: string) => void;
 }
 
 /** Who has no address, in the words of getaddrinfo. */
@@ -168,9 +170,47 @@ export async function connectTcp(
       if (timer !== null) clearTimeout(timer);
       connection = overSocket(socket, reader);
       connection.role = role;
+      target.connected?.(socket.remoteAddress ?? '');
       resolve(connection);
     });
   });
+}
+
+/**
+ * Two ends of a TCP connection within this machine: one as a connection, the other one to be given to a child. Whoever
+ * else comes to the port in between is turned away.
+ */
+export async function socketPair(): Promise<{ connection: Connection; socket: net.Socket }> {
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  const reader = new ByteReader();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as net.AddressInfo;
+    const own = net.connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...receivingInto(reader, (n) => connection?.arrived(n)),
+    } as net.NetConnectOpts);
+    let connection: Connection | null = null;
+    const socket = await new Promise<net.Socket>((resolve, reject) => {
+      own.once('error', reject);
+      server.on('connection', (accepted) => {
+        if (accepted.remotePort === own.localPort) resolve(accepted);
+        else accepted.destroy();
+      });
+    });
+    connection = overSocket(own, reader);
+    return { connection, socket };
+  } catch (error) {
+    throw new RsyncError(Exit.SOCKETIO, `socketpair_tcp failed: ${(error as Error).message}`);
+  } finally {
+    server.close();
+  }
 }
 
 function connectFailure(

@@ -4,6 +4,9 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { splitConfList } from '../../protocol/handshake/auth.js';
 import type { ByteString } from '../../protocol/options.js';
+import { readAccounts } from '../files/names.js';
+import { Errno, systemError } from '../libc/errno.js';
+import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 import { chroot } from '../libc/libc.js';
 import { errnoText } from '../report/log.js';
 import { groupId, groupIdsOf, userId } from './accounts.js';
@@ -20,13 +23,13 @@ export interface Identity {
   gids: number[] | null;
   /** null: try, and go on without when it cannot be had. */
   useChroot: boolean | null;
-  /** Directory to make the root, and where the module lies in it. */
+  /** Directory to make the root, and where the module lies in it ('/': it is the root itself). */
   outer: ByteString;
   inner: ByteString;
   /** Where the module lies without a new root. */
   whole: ByteString;
-  /** Which directory `outer` is at the moment, '' when it is not there: a process cannot follow when it is replaced. */
-  node: string;
+  /** Which directories these are at the moment, '' for one that is not there: a process cannot follow a replacement. */
+  nodes: string[];
 }
 
 /** A module that cannot be served: `line` is what the client reads, `reason` is for the log. */
@@ -94,12 +97,13 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   const divider = config.path.indexOf('/./');
   const whole = clean(config.path);
   if (divider < 0) {
-    return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole, node: nodeOf(whole) };
+    return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole, nodes: [nodeOf(whole)] };
   }
   const outer = clean(config.path.slice(0, divider) || '/');
   const inner = clean(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
-  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole, node: nodeOf(outer) };
+  const nodes = [nodeOf(outer), nodeOf(whole)];
+  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole, nodes };
 }
 
 /** Where a module lies for a process that has taken on its identity. */
@@ -107,11 +111,26 @@ export interface Place {
   chrooted: boolean;
   /** Absolute path of the module, inside the new root when there is one. */
   root: ByteString;
+  /** The module's directory, opened with all rights: its parents may be closed to the module's user. */
+  fd: number;
   /** True when the module is only a part of what the process can see, so that every path has to be held inside. */
   confined: boolean;
+  /** True when it is only a part of the configured root, or has none: link targets must not lead out of it. */
+  partial: boolean;
+  /** True when munged links would lead somewhere. */
+  mungeDirThere(): boolean;
+}
+
+/** Where munged links lead: to nowhere, as long as nobody makes this directory. */
+export const MUNGE_DIR = '/rsyncd-munged';
+
+function isDirectory(path: ByteString): boolean {
+  return fs.statSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 const PROBE = Buffer.from('/');
+/** Opens a place without any right to its content; Linux only, so Node does not name it. */
+const O_PATH = 0o10000000;
 
 /** True when this process may change its root directory; says why not. */
 function canChroot(warn: (text: ByteString) => void): boolean {
@@ -126,31 +145,53 @@ function canChroot(warn: (text: ByteString) => void): boolean {
   }
 }
 
-function enterRoot(identity: Identity): void {
+function enterRoot(dir: ByteString): void {
   try {
     // Missing directories are found before the root changes, so that the process can still be used for another module.
-    if (!fs.statSync(Buffer.from(identity.outer, 'latin1')).isDirectory()) {
+    if (!fs.statSync(Buffer.from(dir, 'latin1')).isDirectory()) {
       throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR', errno: -20 });
     }
-    chroot(Buffer.from(identity.outer, 'latin1'));
+    chroot(Buffer.from(dir, 'latin1'));
     process.chdir('/');
   } catch (error) {
     const why = error instanceof RsyncError ? error.message : errnoText(error);
-    throw new SetupError('@ERROR: chroot failed', `rsync: [Receiver] chroot("${identity.outer}") failed: ${why}`);
+    throw new SetupError('@ERROR: chroot failed', `rsync: [Receiver] chroot("${dir}") failed: ${why}`);
   }
 }
 
-function enterDirectory(dir: ByteString): void {
+/** Enters a directory; returns a descriptor of it. */
+function enterDirectory(dir: ByteString): number {
+  let fd = -1;
   try {
     const at = Buffer.from(dir, 'latin1');
-    if (!fs.statSync(at).isDirectory()) throw Object.assign(new Error('x'), { code: 'ENOTDIR', errno: -20 });
+    fd = fs.openSync(at, O_PATH | fs.constants.O_DIRECTORY);
     fs.accessSync(at, fs.constants.X_OK);
     // Node's chdir takes text only; a directory whose name is not UTF-8 is reached by its path all the same.
     const text = at.toString('utf8');
     if (Buffer.from(text).equals(at)) process.chdir(text);
+    return fd;
   } catch (error) {
-    throw new SetupError('@ERROR: chdir failed', `rsync: [Receiver] chdir ${dir} failed: ${errnoText(error)}`);
+    if (fd >= 0) fs.closeSync(fd);
+    throw cannotEnter(dir, error);
   }
+}
+
+function cannotEnter(dir: ByteString, error: unknown): SetupError {
+  return new SetupError('@ERROR: chdir failed', `rsync: [Receiver] chdir ${dir} failed: ${errnoText(error)}`);
+}
+
+/**
+ * The part of a new root that is the module. It is made the root in turn: so the kernel holds every path inside, and
+ * nothing of the system, such as /proc, has to be there. What is wanted of the root around it is taken along.
+ */
+function enterInnerRoot(dir: ByteString): Place {
+  const mungeDirThere = isDirectory(MUNGE_DIR);
+  readAccounts();
+  const outside = enterDirectory(dir);
+  fs.closeSync(outside);
+  enterRoot(dir);
+  const fd = enterDirectory('/');
+  return { chrooted: true, root: '/', fd, confined: false, partial: true, mungeDirThere: () => mungeDirThere };
 }
 
 function dropRights(identity: Identity): void {
@@ -194,12 +235,20 @@ function verifyDropped(identity: Identity): void {
 export function takeOn(identity: Identity, warn: (text: ByteString) => void, entered: () => void): Place {
   const chrooted = identity.useChroot ?? canChroot(warn);
   if (chrooted) {
-    enterRoot(identity);
+    enterRoot(identity.outer);
     entered();
   }
-  const root = chrooted ? identity.inner : identity.whole;
-  enterDirectory(root);
+  const place = chrooted && identity.inner !== '/' ? enterInnerRoot(identity.inner) : enterWhole(identity, chrooted);
   entered();
   dropRights(identity);
-  return { chrooted, root, confined: root !== '/' };
+  return place;
+}
+
+function enterWhole(identity: Identity, chrooted: boolean): Place {
+  const root = chrooted ? '/' : identity.whole;
+  // Whoever can write somewhere on the way could have the daemon serve another directory.
+  if (!chrooted && leadsThroughForeignLink(root)) throw cannotEnter(root, systemError(Errno.ELOOP, 'chdir'));
+  const fd = enterDirectory(root);
+  const partial = root !== '/';
+  return { chrooted, root, fd, confined: partial, partial, mungeDirThere: () => isDirectory(MUNGE_DIR) };
 }

@@ -34,8 +34,11 @@ export interface Job {
 export type FromWorker =
   /** The worker has loaded everything it may need. */
   | { kind: 'ready' }
-  /** A connection is over. `bound` tells whether the worker belongs to its identity now. */
-  | { kind: 'done'; id: number; bound: boolean };
+  /**
+   * A connection is over. `bound` tells whether the worker belongs to its identity now, `spoiled` that it could take on
+   * only a part of it.
+   */
+  | { kind: 'done'; id: number; bound: boolean; spoiled: boolean };
 
 /** Overrides of the daemon's command line that concern each connection. */
 export interface Overrides {

@@ -4,9 +4,9 @@ import type { ModuleConfig } from './config-params.js';
 import type { Place } from './identity.js';
 import type { Job } from './job.js';
 
-/** Whether links are stored with a prefix that keeps them from being followed: unless only a new root holds them in. */
+/** Whether links are stored with a prefix that keeps them from being followed: unless the module is a new root. */
 export function mungesLinks(config: ModuleConfig, place: Place): boolean {
-  return config.mungeSymlinks ?? (!place.chrooted || place.confined);
+  return config.mungeSymlinks ?? (!place.chrooted || place.partial);
 }
 
 /**

@@ -90,7 +90,7 @@ async function serveRequest(
   const idsByNumber = applyModule(options, job, place);
   logRequest(job, options, request.words, log);
   const words = splitDaemonPaths(request.words, job.config.name, request.secluded);
-  const root = place.confined ? Root.confined(place.root, true) : Root.plain(place.root);
+  const root = place.confined ? Root.confined(`/proc/self/fd/${place.fd}`, true) : Root.plain(place.root);
   try {
     const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
     const module: ServedModule & { idsByNumber: boolean } = {
@@ -98,6 +98,7 @@ async function serveRequest(
       path: place.root,
       configuredPath: job.config.path,
       confined: place.confined ? root : null,
+      partial: place.partial,
       readOnly: job.readOnly,
       writeOnly,
       filters,

@@ -117,6 +117,7 @@ export class Pool {
   private heard(worker: Worker, message: FromWorker): void {
     this.failedStarts = 0;
     if (message.kind !== 'done') return;
+    worker.retired ||= message.spoiled;
     this.finish(worker, message.id);
     if (!message.bound && worker.load === 0) worker.key = null;
   }

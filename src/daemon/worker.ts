@@ -59,7 +59,8 @@ class Worker {
       }
     } finally {
       this.live--;
-      this.tell({ kind: 'done', id: job.id, bound: this.entrance.bound });
+      const { bound, spoiled } = this.entrance;
+      this.tell({ kind: 'done', id: job.id, bound, spoiled });
       linger(socket);
       this.endIfDone();
     }

@@ -31,6 +31,8 @@ export interface ServedModule {
   configuredPath: ByteString;
   /** The held tree when the process is not in a chroot. */
   confined: Root | null;
+  /** It is a part of a root, and links must not lead out of it. */
+  partial: boolean;
   readOnly: boolean;
   writeOnly: boolean;
   /** The module's own filters; null when it has none. */
@@ -151,10 +153,10 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   });
 }
 
-/** Links of a module whose tree is held may not lead out of it: munged they lead nowhere, else they are bent. */
+/** Links of a module that is a part of a root may not lead out of it: munged they lead nowhere, else they are bent. */
 function linkTargets(o: Options, module: ServedModule | null): LinkTargets {
   if (o.mungeLinks) return 'munged';
-  return module !== null && module.confined !== null ? 'sanitized' : 'kept';
+  return module?.partial === true ? 'sanitized' : 'kept';
 }
 
 function applyTimeout(session: Session, module: ServedModule | null): void {

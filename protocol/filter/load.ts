@@ -1,6 +1,7 @@
 import { Exit, MAX_PATH } from '../constants.js';
 import { RsyncError } from '../errors.js';
 import type { ByteString } from '../options.js';
+import { lastName } from '../path.js';
 import { cleanPath, describeSource, parseRule, type RuleSource, shownText, splitRules } from './parse.js';
 import { Rule, RuleFlag, SIDES } from './rule.js';
 
@@ -68,11 +69,6 @@ export class RuleTarget {
 
 /** Merge files that may include each other: the deepest level. */
 const MAX_DEPTH = 32;
-
-/** The part of a merge file's name behind its last slash. */
-export function lastName(path: ByteString): ByteString {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
 
 /** The path of a merge file as `reader` knows it. A plain name is left as it is; others start from the context's directory. */
 function mergePath(name: ByteString, c: LoadContext): ByteString {

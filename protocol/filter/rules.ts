@@ -3,16 +3,9 @@ import type { ByteWriter } from '../bytes/writer.js';
 import { Exit, MAX_TEXT_PAYLOAD } from '../constants.js';
 import { ProtocolError, RsyncError } from '../errors.js';
 import type { ByteString, FilterSource } from '../options.js';
+import { lastName } from '../path.js';
 import { CVS_DEFAULTS } from './cvs.js';
-import {
-  type FilterReader,
-  type LoadContext,
-  type LoadSettings,
-  lastName,
-  loadFile,
-  loadText,
-  RuleTarget,
-} from './load.js';
+import { type FilterReader, type LoadContext, type LoadSettings, loadFile, loadText, RuleTarget } from './load.js';
 import { type Rule, RuleFlag, ruleText, SIDES } from './rule.js';
 import { type FilterScope, FilterTree, type ScopeRules } from './scope.js';
 

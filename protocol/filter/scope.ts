@@ -1,6 +1,7 @@
 import { MAX_PATH } from '../constants.js';
 import type { ByteString } from '../options.js';
-import { type FilterReader, type LoadContext, type LoadSettings, lastName, loadFile, RuleTarget } from './load.js';
+import { lastName } from '../path.js';
+import { type FilterReader, type LoadContext, type LoadSettings, loadFile, RuleTarget } from './load.js';
 import { cleanPath } from './parse.js';
 import { type Rule, RuleFlag } from './rule.js';
 

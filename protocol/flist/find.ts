@@ -1,3 +1,4 @@
+import { lastName, parentOf } from '../path.js';
 import { type FileList, rowAt, type Segment } from './list.js';
 import { compareBytes, isDotDir, SiblingSorter } from './siblings.js';
 
@@ -111,8 +112,8 @@ export function findInSegment(
 
 /** The same for a whole name as a byte string. */
 export function findRow(list: FileList, segment: Segment, path: string): number {
-  const slash = path.lastIndexOf('/');
-  const dirId = slash < 0 ? 0 : list.dirs.known(slash === 0 ? '/' : path.slice(0, slash));
-  const name = Buffer.from(path.slice(slash + 1), 'latin1');
+  const dir = parentOf(path);
+  const dirId = dir === '' ? 0 : list.dirs.known(dir);
+  const name = Buffer.from(lastName(path), 'latin1');
   return dirId < 0 ? -1 : findInSegment(list, segment, dirId, name, 0, name.length);
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import { FileStat, lstatInto } from './stat.js';
 
@@ -164,9 +165,8 @@ export class Root {
 
   /** Any relative path with slashes. In a confined tree all but the last component must be directories. */
   path(rel: ByteString): Buffer {
-    const slash = rel.lastIndexOf('/');
-    const name = rel.slice(slash + 1);
-    const dir = this.dir(slash > 0 ? rel.slice(0, slash) : slash === 0 ? '/' : '');
+    const name = lastName(rel);
+    const dir = this.dir(parentOf(rel));
     return name === '' || name === '.' ? dir.self() : dir.atString(name);
   }
 

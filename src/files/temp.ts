@@ -1,5 +1,6 @@
 import { closeSync, constants, renameSync, unlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { closeFile, openFile } from '../libc/files.js';
 import { libcLoaded, renameRaw } from '../libc/libc.js';
@@ -183,9 +184,7 @@ export function createTemp(
 
 /** Splits a relative path: its directory, and its last component. */
 export function splitPath(path: ByteString): { dir: ByteString; name: Buffer } {
-  const slash = path.lastIndexOf('/');
-  const dir = slash > 0 ? path.slice(0, slash) : slash === 0 ? '/' : '';
-  return { dir, name: Buffer.from(path.slice(slash + 1), 'latin1') };
+  return { dir: parentOf(path), name: Buffer.from(lastName(path), 'latin1') };
 }
 
 function copyInto(source: Buffer, temp: TempFile): void {

@@ -1,10 +1,10 @@
 import type { ByteString } from '../../protocol/options.js';
+import { parentOf } from '../../protocol/path.js';
 import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
 import { Change } from '../watch/changes.js';
 import { DirtySet, LEVEL, type Mark, TREE } from './dirty-set.js';
 import type { HardLinks } from './hard-links.js';
 import { type Move, Moves } from './moves.js';
-import { parentOf } from './source-rules.js';
 import type { SourceNames, SourcePlace } from './source-tree.js';
 
 const NAMES = Change.MADE | Change.REMOVED;

@@ -1,6 +1,7 @@
 import { PROTOCOL_VERSION } from '../../protocol/constants.js';
 import type { FilterList, FilterReader, FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import type { CommandOptions } from '../cli/options.js';
 import { SourceBase } from '../sending/scan-base.js';
 import { buildFilters } from '../transfer/filters.js';
@@ -70,7 +71,7 @@ export class SourceRules {
   changedBy(name: ByteString): 'directory' | 'all' | 'none' {
     if (!this.perDirectory) return 'none';
     if (this.included.has(this.base.fullPath(name))) return 'all';
-    const isRead = this.inside(parentOf(name)).readsRulesFrom(name.slice(name.lastIndexOf('/') + 1));
+    const isRead = this.inside(parentOf(name)).readsRulesFrom(lastName(name));
     return isRead ? 'directory' : 'none';
   }
 
@@ -86,9 +87,4 @@ export class SourceRules {
     this.entered = { dir, scope };
     return scope;
   }
-}
-
-/** The directory that a name lies in. */
-export function parentOf(name: ByteString): ByteString {
-  return name.slice(0, Math.max(0, name.lastIndexOf('/')));
 }

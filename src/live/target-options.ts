@@ -1,9 +1,9 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { parentOf } from '../../protocol/path.js';
 import { type CommandOptions, parseCommand, unsupportedOption } from '../cli/options.js';
 import { planJob } from '../client/target.js';
-import { parentOf } from './source-rules.js';
 import type { TargetSpec } from './types.js';
 
 /** Seconds without any traffic after which a session of single entries counts as dead, unless --timeout says otherwise. */

@@ -1,6 +1,7 @@
 import { Basis } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoOf } from '../libc/errno.js';
 import { join } from './delete.js';
@@ -37,10 +38,6 @@ export function similarDir(receiving: Receiving, dir: ByteString, level: number)
   return level === 0 ? dir : join(receiving.session.options.basisDirs[level - 1], dir);
 }
 
-function parentOf(path: ByteString): ByteString {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
-}
-
 function checkDirectoryNumber(number: number, count: number): void {
   if (number >= count) throw new ProtocolError('basis directory', `${number} of ${count}`);
 }
@@ -75,17 +72,14 @@ const dirStat = new FileStat();
 /** A relative --partial-dir lies where a sender has names, too: a link that has its name is not followed. */
 function isLinked(receiving: Receiving, relative: ByteString): boolean {
   if (relative.startsWith('/')) return false;
-  return (
-    lstatInto(optionPath(receiving, relative.slice(0, relative.lastIndexOf('/'))), dirStat) === 0 && dirStat.isLink
-  );
+  return lstatInto(optionPath(receiving, parentOf(relative)), dirStat) === 0 && dirStat.isLink;
 }
 
 /** The same as a name: below the file's own directory, or in an absolute one. */
 export function partialName(receiving: Receiving, name: ByteString): ByteString | null {
   const { partialDir } = receiving.session.options;
   if (partialDir === '') return null;
-  const slash = name.lastIndexOf('/');
-  const base = name.slice(slash + 1);
+  const base = lastName(name);
   if (partialDir.startsWith('/')) return `${partialDir}/${base}`;
-  return join(slash < 0 ? '' : name.slice(0, slash), `${partialDir}/${base}`);
+  return join(parentOf(name), `${partialDir}/${base}`);
 }

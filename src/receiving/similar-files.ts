@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { distance } from 'fastest-levenshtein';
 import { Basis } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { optionPath, similarDir, similarPath } from './basis-path.js';
 import { join } from './delete.js';
@@ -48,14 +49,15 @@ export class SimilarFiles {
   /** Looks for a file with the size and time of a row's file, else for one with a name that is like its own. */
   find(row: number): SimilarFile | null {
     const { list } = this.receiving.session;
-    const { dir, name } = split(this.receiving.relativePath(row));
+    const path = this.receiving.relativePath(row);
+    const dir = parentOf(path);
     if (dir !== this.dir) this.candidates = this.levels.map((level) => this.read(dir, level));
     this.dir = dir;
-    const found = this.sameState(list.size(row), list.mtime(row)) ?? this.likeName(name);
+    const found = this.sameState(list.size(row), list.mtime(row)) ?? this.likeName(lastName(path));
     if (found === null) return null;
     const [level, candidate] = found;
-    const path = similarPath(this.receiving, dir, candidate.name, level);
-    return { type: Basis.FUZZY + level, name: candidate.name, path, size: candidate.size, mode: candidate.mode };
+    const { name, size, mode } = candidate;
+    return { type: Basis.FUZZY + level, name, path: similarPath(this.receiving, dir, name, level), size, mode };
   }
 
   private read(dir: ByteString, level: number): Candidate[] {
@@ -104,11 +106,6 @@ function namesIn(dir: Buffer): ByteString[] {
   } catch {
     return [];
   }
-}
-
-function split(path: ByteString): { dir: ByteString; name: ByteString } {
-  const slash = path.lastIndexOf('/');
-  return { dir: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) };
 }
 
 /** The last part of a name that says what kind of file it is, with its dot. */

@@ -1,6 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 
 /** How a source argument was written, which decides whether a link is followed and what is listed of a directory. */
 export const NameKind = {
@@ -37,14 +38,12 @@ export function parseArgument(arg: ByteString, relative: boolean): SourceArgumen
 function parsePlain(arg: ByteString): SourceArgument {
   let path = arg;
   let kind: number = NameKind.DOT_DIR;
-  const last = path.slice(path.lastIndexOf('/') + 1);
+  const last = lastName(path);
   if (path === './') path = '.';
   else if (last === '') path += '.';
   else if (last === '..') path += '/.';
   else if (last !== '.') kind = NameKind.NORMAL;
-  const slash = path.lastIndexOf('/');
-  const name = path.slice(slash + 1);
-  return { dir: slash < 0 ? null : slash === 0 ? '/' : path.slice(0, slash), name, kind, impliedDot: false };
+  return { dir: parentOf(path) || null, name: lastName(path), kind, impliedDot: false };
 }
 
 function parseRelative(arg: ByteString): SourceArgument {

@@ -1,6 +1,7 @@
 import { IoError, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { parseChmod } from '../files/chmod.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -56,9 +57,8 @@ export class Finder {
 
   /** Appends a row for what the last look found at `name`. Returns its number, or -1 when it cannot be sent. */
   addPath(name: ByteString, base: SourceBase, flags: number): number {
-    const slash = name.lastIndexOf('/');
-    const bytes = Buffer.from(name.slice(slash + 1), 'latin1');
-    const dir = this.ctx.list.dirs.id(slash < 0 ? '' : slash === 0 ? '/' : name.slice(0, slash));
+    const bytes = Buffer.from(lastName(name), 'latin1');
+    const dir = this.ctx.list.dirs.id(parentOf(name));
     const row = this.addRow(base, dir, bytes, 0, bytes.length, flags);
     if (row >= 0) this.addSum(row, base, null);
     return row;

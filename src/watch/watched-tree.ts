@@ -1,4 +1,5 @@
 import type { ByteString } from '../../protocol/options.js';
+import { lastName, parentOf } from '../../protocol/path.js';
 import { FileStat } from '../files/stat.js';
 import { Errno, errnoName, systemError } from '../libc/errno.js';
 import { IN, type Inotify } from '../libc/inotify.js';
@@ -113,14 +114,13 @@ export class WatchedTree {
 
   /** Looks again at a place that could not be watched; true when that is no longer so. */
   retry(path: ByteString): boolean {
-    const slash = path.lastIndexOf('/');
-    const parent = this.find(path.slice(0, Math.max(slash, 0)));
+    const parent = this.find(parentOf(path));
     if (parent === undefined || path === '') return false;
     const wd = this.inotify.add(this.paths.of(path), this.#mask | IN.DONT_FOLLOW);
     if (wd < 0) return isGone(-wd);
     // The same directory at two places is watched at one of them.
     if (this.directories.byWatch(wd) !== undefined) return false;
-    this.lookInto(parent, path.slice(slash + 1), 'watched from now on');
+    this.lookInto(parent, lastName(path), 'watched from now on');
     return true;
   }
 

@@ -99,7 +99,7 @@ function plainModule(path, exports) {
 /** The same, which loads the module when one of its exports is used. */
 function lazyModule(path, exports) {
   const lines = [
-    `const lib = () => require('${path}');`,
+    `let loaded; const lib = () => (loaded ??= require('${path}'));`,
     'const part = (of) => new Proxy({}, { get: (_, key) => of()[key] });',
     'export default part(lib);',
   ];

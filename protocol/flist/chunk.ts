@@ -7,6 +7,17 @@ export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
 export const rowIn = (row: number): number => row & (CHUNK_ROWS - 1);
 
 const FIRST_ARENA = 8 * 1024;
+/** Rows that a chunk has room for at first, and how much more each time: a mirror's session has few. */
+const FIRST_ROOM = 64;
+const MORE_ROOM = 4;
+
+/** Room for at least `rows` rows. */
+function roomFor(rows: number): number {
+  let room = FIRST_ROOM;
+  while (room < rows) room *= MORE_ROOM;
+  return room;
+}
+
 /** V8 moves the memory of what is smaller than 64 bytes, and names are given to the system as they lie here. */
 const SMALLEST_ARENA = 128;
 
@@ -34,6 +45,9 @@ export class Column {
       if (value === this.same) return;
       if (isFirst && i === 0) this.same = value;
       else this.spread(i, value);
+    } else if (i >= values.length) {
+      this.grow(values, i + 1);
+      this.set(i, value);
     } else if (value === (value | 0) || values instanceof Float64Array) {
       values[i] = value;
     } else {
@@ -52,6 +66,7 @@ export class Column {
       if (k < n) this.spread(i + k, values[k]);
     }
     this.used = i + n;
+    if (this.values !== null && i + n > this.values.length) this.grow(this.values, i + n);
     this.values?.set(values, i);
   }
 
@@ -62,6 +77,7 @@ export class Column {
       if (value !== this.same) this.spread(i, value);
     }
     this.used = i + n;
+    if (this.values !== null && i + n > this.values.length) this.grow(this.values, i + n);
     this.values?.fill(value, i, i + n);
   }
 
@@ -94,13 +110,20 @@ export class Column {
 
   /** Not all are equal any more. */
   private spread(i: number, value: number): void {
-    if (this.same !== (this.same | 0)) {
-      this.values = new Float64Array(CHUNK_ROWS).fill(this.same);
-    } else {
-      this.values = (this.spare ?? new Int32Array(CHUNK_ROWS)).fill(this.same);
-      this.spare = null;
-    }
+    const room = roomFor(Math.max(i + 1, this.used));
+    const { spare, same } = this;
+    if (same !== (same | 0)) this.values = new Float64Array(room).fill(same);
+    else this.values = (spare !== null && spare.length >= room ? spare : new Int32Array(room)).fill(same);
+    this.spare = null;
     this.set(i, value);
+  }
+
+  /** Makes room for the rows below `rows`. */
+  private grow(values: Int32Array | Float64Array, rows: number): void {
+    const room = roomFor(rows);
+    const wider = values instanceof Int32Array ? new Int32Array(room) : new Float64Array(room);
+    wider.set(values);
+    this.values = wider.fill(this.same, values.length);
   }
 
   /** One does not fit 32 bits. */
@@ -122,11 +145,11 @@ export class Column {
 export class Chunk {
   arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA);
   arenaUsed = 0;
-  readonly nameOffset: Int32Array;
-  readonly nameLength: Uint16Array;
-  readonly dir: Int32Array;
-  readonly mode: Uint16Array;
-  readonly flags: Uint16Array;
+  nameOffset!: Int32Array;
+  nameLength!: Uint16Array;
+  dir!: Int32Array;
+  mode!: Uint16Array;
+  flags!: Uint16Array;
   readonly size = new Column();
   readonly mtime = new Column();
   readonly nsec = new Column();
@@ -142,14 +165,29 @@ export class Chunk {
   holds = 0;
 
   constructor(private readonly sumLength: number) {
-    const rows = CHUNK_ROWS;
-    const bytes = new ArrayBuffer(rows * 14);
-    this.nameOffset = new Int32Array(bytes, 0, rows);
-    this.dir = new Int32Array(bytes, rows * 4, rows);
-    this.nameLength = new Uint16Array(bytes, rows * 8, rows);
-    this.mode = new Uint16Array(bytes, rows * 10, rows);
-    this.flags = new Uint16Array(bytes, rows * 12, rows);
-    this.sums = Buffer.alloc(sumLength * rows);
+    this.place(FIRST_ROOM);
+    this.sums = Buffer.alloc(sumLength * CHUNK_ROWS);
+  }
+
+  private place(room: number): void {
+    const bytes = new ArrayBuffer(room * 14);
+    this.nameOffset = new Int32Array(bytes, 0, room);
+    this.dir = new Int32Array(bytes, room * 4, room);
+    this.nameLength = new Uint16Array(bytes, room * 8, room);
+    this.mode = new Uint16Array(bytes, room * 10, room);
+    this.flags = new Uint16Array(bytes, room * 12, room);
+  }
+
+  /** Makes room for the rows below `rows`; the arrays of a chunk are others then. */
+  reserve(rows: number): void {
+    const { nameOffset, dir, nameLength, mode, flags } = this;
+    if (rows <= mode.length) return;
+    this.place(roomFor(rows));
+    this.nameOffset.set(nameOffset);
+    this.dir.set(dir);
+    this.nameLength.set(nameLength);
+    this.mode.set(mode);
+    this.flags.set(flags);
   }
 
   /** Makes room for `length` bytes behind those in use, and returns where they begin. They count as used. */
@@ -170,6 +208,7 @@ export class Chunk {
   append(i: number, kernel: ListKernel, from: number, n: number, dir: number, base: number): void {
     const { offsets, lengths } = kernel;
     const end = from + n;
+    this.reserve(i + n);
     const first = offsets[from];
     const last = offsets[end - 1] + lengths[end - 1] + 1;
     const at = this.take(last - first);

@@ -43,6 +43,7 @@ export class Rows {
     this.count = this.filesFrom = this.plainFrom = row + 1;
     const chunk = this.chunkOf(row);
     const i = rowIn(row);
+    if (i >= chunk.mode.length) chunk.reserve(i + 1);
     chunk.nameOffset[i] = chunk.arenaUsed;
     chunk.nameLength[i] = 0;
     chunk.dir[i] = 0;

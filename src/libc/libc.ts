@@ -55,9 +55,19 @@ export function preload(): void {
   if (hasLibc()) lookUp('getpwuid_r', 0);
 }
 
-/** A further function of the C library, only when `libcLoaded()`. Throws when the library does not have it. */
+const further = new Map<string, KoffiFunction>();
+
+/**
+ * A further function of the C library, only when `libcLoaded()`. Throws when the library does not have it. To make one
+ * takes longer than some calls of it, so each is made once.
+ */
 export function bind(prototype: string): KoffiFunction {
-  return (calls as Calls).koffi.load(null).func(prototype);
+  let call = further.get(prototype);
+  if (call === undefined) {
+    call = (calls as Calls).koffi.load(null).func(prototype) as KoffiFunction;
+    further.set(prototype, call);
+  }
+  return call;
 }
 
 /** The error number of the call that failed last. */

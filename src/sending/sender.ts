@@ -59,6 +59,12 @@ export class Sender {
     this.runs = AnswerRuns.create(session, itemLog, scanner, progress, files, this.answer.sources);
   }
 
+  /** The same, with what finds blocks of a basis, which most runs of many files never need. */
+  async prepareSearch(): Promise<void> {
+    await this.prepare();
+    await this.files.prepareSearch();
+  }
+
   /** Runs until the receiving side has finished its last phase. Statistics and goodbye are the caller's. */
   async run(): Promise<void> {
     const { session } = this;
@@ -133,6 +139,8 @@ export class Sender {
       if (connection.reader.total !== before) return;
     }
     await connection.fill();
+    // The event loop had its turn: what the peer took to ask is no work of this side. In one process it may have had none.
+    if (!connection.isMemory) this.pace.begin();
   }
 
   /** Goes on as far as that is possible without waiting, and says what must be waited for. */

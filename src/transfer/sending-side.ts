@@ -49,7 +49,7 @@ export async function createSendingSide(session: Session, input: SendingInput): 
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   const sender = new Sender(session, lists, scanner, itemLog, input.progress);
   return {
-    prepare: () => sender.prepare(),
+    prepare: () => sender.prepareSearch(),
     run: async (what) => {
       await sendLists(session, lists, what, input.announcer);
       if (session.list.count === 0 && session.isServer) return;

@@ -3,12 +3,11 @@ import { type FileList, rowAt, type Segment } from '../../protocol/flist/list.js
 import { ListKernel, ListPlace, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
 import { OPEN_FOR_SUM } from '../files/file-sum.js';
-import type { IdMap } from '../files/ids.js';
 import { addressOf } from '../libc/libc.js';
 import type { RawPlace } from '../libc/place.js';
+import type { RightFile } from './right-file.js';
 import type { QuickCheck } from './unchanged.js';
 
-const PERMISSION_BITS = 0o7777;
 const LARGEST_SUMMED = 1 << 20;
 
 /** Compares runs of plain files with what is there: a look at each, and a call of the kernel. */
@@ -19,33 +18,25 @@ export class RunCheck {
   private readonly out = addressOf(this.kernel.bytes) + ListPlace.STATX;
   /** Where the names of a run are in memory: kept by the chunks that they lie in. */
   private readonly names = new Float64Array(RUN_ROWS);
-  private readonly modes: number;
-  private readonly asksTime: number;
 
   constructor(
     private readonly list: FileList,
     private readonly options: Options,
-    private readonly ids: IdMap,
-    private readonly asksOwner: boolean,
+    private readonly right: RightFile,
     private readonly check: QuickCheck,
-  ) {
-    const o = options;
-    this.modes = o.perms ? PERMISSION_BITS : 0;
-    // With -c the fraction of a time is put right as well.
-    if (o.checksum) this.asksTime = o.times ? 2 : 0;
-    else this.asksTime = o.sizeOnly && !o.times ? 0 : o.modifyWindow < 0 ? 2 : 1;
-  }
+  ) {}
 
   /**
    * How many entries of a plain list, `count` at most and from its `at`-th on, are right; `place` is in their directory. The
    * one behind them, if it is below `count`, was looked at in vain. -1 when it cannot be said.
    */
   pass(place: RawPlace, segment: Segment, at: number, count: number): number {
-    const { list, kernel, options: o, ids, modes, asksTime, out, names } = this;
+    const { kernel, options: o, right, out, names } = this;
+    const { modes, asksTime } = right;
     const row = rowAt(segment, at);
     if (segment.order === null ? !this.loadRows(row, count) : !this.loadOrder(segment.order, at, count)) return -1;
-    const uid = this.asksOwner ? ids.uid(list.uid(row)) : -1;
-    const gid = o.group && ids.maySetGroup(list.gid(row)) ? ids.gid(list.gid(row)) : -1;
+    const uid = right.uid(row);
+    const gid = right.gid(row);
     if (uid !== (uid | 0) || gid !== (gid | 0)) return -1;
     const { wasm } = kernel;
     for (let k = 0; k < count; k++) {

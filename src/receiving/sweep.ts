@@ -9,12 +9,12 @@ import { libcLoaded } from '../libc/libc.js';
 import { RawPlace } from '../libc/place.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';
-import { type Itemizer, timesDiffer } from './itemize.js';
+import type { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
+import { RightFile } from './right-file.js';
 import { RunCheck } from './run-check.js';
 import type { QuickCheck } from './unchanged.js';
 
-const PERMISSION_BITS = 0o7777;
 /** So many right files in a row make it likely that more will follow. */
 const STREAK = 16;
 /** Files that are looked at before the socket is served again, at most. */
@@ -34,7 +34,7 @@ export class Sweep {
   private readonly appliesRuns: boolean;
   private readonly options: Options;
   private readonly list: FileList;
-  private readonly asksOwner: boolean;
+  private readonly right: RightFile;
   private place: RawPlace | null = null;
   /** The directory that `place` is in, and the descriptor that it then had. */
   private dir: Dir | null = null;
@@ -56,7 +56,7 @@ export class Sweep {
     this.options = session.options;
     this.list = session.list;
     this.appliesRuns = allows(this.options, Shortcut.SWEEP_RUNS);
-    this.asksOwner = this.options.owner && parts.isRoot;
+    this.right = new RightFile(this.list, this.options, parts.ids, this.options.owner && parts.isRoot);
     this.applies = allows(this.options, Shortcut.SWEEP) && !itemizer.itemizesAll && isPlainPlace(receiving);
   }
 
@@ -83,7 +83,7 @@ export class Sweep {
     if (row === this.runEnd || !this.appliesRuns) return 0;
     const place = this.placeOf(row);
     if (place === null || !place.isHeld) return 0;
-    this.run ??= new RunCheck(this.list, this.options, this.receiving.parts.ids, this.asksOwner, this.check);
+    this.run ??= new RunCheck(this.list, this.options, this.right, this.check);
     const together = segment.order === null ? CHUNK_ROWS - rowIn(row) : LONGEST_RUN;
     const count = Math.min(segment.count - i, together, LONGEST_RUN);
     const passed = this.run.pass(place, segment, i, count);
@@ -104,21 +104,9 @@ export class Sweep {
   }
 
   private isRight(row: number): boolean {
-    const { list, options: o, stat } = this;
-    if (!stat.isRegular || stat.size !== list.size(row)) return false;
-    const isOld = timesDiffer(o, list.mtime(row), list.nsec(row), stat.mtime, stat.nsec);
-    if (isOld && (o.times || !(o.checksum || o.sizeOnly))) return false;
-    // With -c the fraction of a time is put right as well.
-    if (o.checksum && o.times && list.nsec(row) !== stat.nsec) return false;
-    return this.hasAttributes(row) && (!o.checksum || this.check.same(row, this.receiving.destPath(row), stat));
-  }
-
-  private hasAttributes(row: number): boolean {
-    const { list, options: o, stat } = this;
-    const { ids } = this.receiving.parts;
-    if (o.perms && ((list.mode(row) ^ stat.mode) & PERMISSION_BITS) !== 0) return false;
-    if (this.asksOwner && ids.uid(list.uid(row)) !== stat.uid) return false;
-    return !o.group || ids.gid(list.gid(row)) === stat.gid || !ids.maySetGroup(list.gid(row));
+    const { right, options: o, stat } = this;
+    if (!right.is(row, stat)) return false;
+    return !o.checksum || this.check.same(row, this.receiving.destPath(row), stat);
   }
 
   /** lstat() of a row's file; 0 or an errno. */

@@ -43,6 +43,7 @@ const PROGRAMS = [
   { name: 'tsinotifywatch', bundle: 'watch', source: 'src/inotify-tools/watch-main.ts', late: false, cached: false },
   { name: '', bundle: 'file-thread', source: 'src/files/thread/thread-main.ts', late: false, cached: false },
   { name: '', bundle: 'codec-thread', source: 'src/codec/thread/thread-main.ts', late: false, cached: false },
+  { name: '', bundle: 'lookout-thread', source: 'src/sending/lookout-main.ts', late: false, cached: false },
   { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: false },
 ];
 

@@ -2,10 +2,14 @@ import type { BlockDigest, Digest } from '../hash/digest.js';
 import { Kernel } from '../kernel/kernel.js';
 import { SearchKernel } from '../kernel/search-kernel.js';
 import type { BlockSums } from './blocks.js';
+import type { SearchAhead } from './lookout.js';
 import type { TokenSink } from './tokens.js';
 
 /** Fills target[at, at + length) with the next bytes of the file; returns the number read, 0 at its end. */
 export type ReadNext = (target: Uint8Array, at: number, length: number) => number;
+
+/** Positions that are jumped over together: a jump costs summing a block. */
+const WORTH_JUMPING = 8 * 1024;
 
 /** New bytes taken in by one step. */
 const STEP = 256 * 1024;
@@ -58,6 +62,11 @@ export class BlockSearch {
   /** While updating: blocks whose bytes stay where they are in the basis. */
   private kept: Uint8Array = new Uint8Array(0);
   private work = 0;
+  private ahead: SearchAhead | null = null;
+  /** Where the last match has ended in the file. */
+  private newFrom = 0;
+  /** The current position was jumped to: its sum is not in the kernel. */
+  private hasJumped = false;
 
   constructor(
     private readonly block: BlockDigest,
@@ -68,14 +77,16 @@ export class BlockSearch {
 
   /**
    * Begins a file of at most `fileLength` bytes. `updating`: the receiver writes into the basis itself, so a block may
-   * be used only when it is not overwritten by then (9.8).
+   * be used only when it is not overwritten by then (9.8). `ahead` may know where nothing is to be found.
    */
-  start(sums: BlockSums, fileLength: number, updating: boolean): void {
+  start(sums: BlockSums, fileLength: number, updating: boolean, ahead: SearchAhead | null = null): void {
     const { head } = sums;
     this.sums = sums;
     this.unread = fileLength;
-    this.base = this.fill = this.at = this.literalFrom = 0;
+    this.base = this.fill = this.at = this.literalFrom = this.newFrom = 0;
     this.fresh = true;
+    this.hasJumped = false;
+    this.ahead = ahead;
     this.wanted = 0;
     this.work = 0;
     this.updating = updating;
@@ -129,6 +140,7 @@ export class BlockSearch {
     this.base += this.at;
     this.fill -= this.at;
     this.at = this.literalFrom = 0;
+    this.ahead?.note(this.base, this.base - this.newFrom);
     while (this.unread > 0 && this.fill < this.window) {
       const from = windowAt + this.fill;
       const n = read(bytes, from, Math.min(this.window - this.fill, this.unread));
@@ -155,18 +167,14 @@ export class BlockSearch {
       let head: number;
       const isFresh = this.fresh;
       if (isFresh) {
-        sum = kernel.seek(this.at);
+        sum = this.seek(this.at);
         this.fresh = false;
         head = kernel.head();
         if (head < 0 && !this.isWanted(sum)) continue;
       } else {
-        const position = kernel.scan(this.at, last);
-        if (position < 0) {
-          this.at = last;
-          return;
-        }
-        this.at = position;
-        head = kernel.foundHead();
+        if (this.at === last) return;
+        head = this.advance(last);
+        if (head < 0) continue;
         sum = this.sums.rolling[head];
       }
       // Right after a match the next block is so likely that it is compared whatever was spent on false alarms.
@@ -174,6 +182,40 @@ export class BlockSearch {
       const block = this.verify(sum, head);
       if (block >= 0) this.found(out, block);
     }
+  }
+
+  /**
+   * Goes on to a position with a block's rolling sum, and returns the first of these blocks; -1: there is none up to the
+   * position that is current now, `last` at most.
+   */
+  private advance(last: number): number {
+    const kernel = this.kernel!;
+    let to = last;
+    if (this.ahead !== null) {
+      const next = this.base + this.at + 1;
+      const clear = this.ahead.clearUpTo(next);
+      if (clear - next >= WORTH_JUMPING) return this.jump(clear - this.base, last);
+      to = this.ahead.claim(next, this.base + last + 1) - this.base - 1;
+      if (this.hasJumped) this.seek(this.at);
+    }
+    const position = kernel.scan(this.at, to);
+    this.at = position < 0 ? to : position;
+    return position < 0 ? -1 : kernel.foundHead();
+  }
+
+  /** The same where nothing is in front of `position`. */
+  private jump(position: number, last: number): number {
+    this.hasJumped = position > last;
+    this.at = Math.min(position, last);
+    if (this.hasJumped) return -1;
+    this.seek(position);
+    return this.kernel!.head();
+  }
+
+  /** Gets the sum at a position into the kernel. */
+  private seek(position: number): number {
+    this.hasJumped = false;
+    return this.kernel!.seek(position);
   }
 
   private found(out: TokenSink, block: number): void {
@@ -188,6 +230,7 @@ export class BlockSearch {
     const { bytes, windowAt } = this.kernel!;
     this.sendLiteral(out, this.at);
     this.matches++;
+    this.newFrom = this.base + end;
     if (this.updating && block * this.blockLength === this.base + this.at) this.kept[block] = 1;
     out.match(block, bytes, windowAt + this.at, windowAt + end);
     this.literalFrom = end;

@@ -7,6 +7,7 @@ import { loadCodecs } from '../codec/load.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
+import { preloadThread as preloadLookout } from '../sending/lookout-thread.js';
 import { preloadRole } from '../transfer/roles.js';
 
 /** What a receiving side takes. */
@@ -21,6 +22,7 @@ export async function preloadSession(): Promise<void> {
   preloadCodecs();
   preloadThread();
   preloadCodecThread();
+  preloadLookout();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
   await Promise.all([preloadDigests(), loadCodecs(), preloadRole(true), preloadRole(false)]);

@@ -219,6 +219,7 @@ export class Answer {
 
   /** No more requests come, or they cannot be answered. */
   end(): void {
+    this.files.end();
     this.close();
     this.sources.close();
   }

@@ -9,6 +9,7 @@ import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import type { OpenStream } from '../codec/index.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
+import { LookoutThread } from './lookout-thread.js';
 
 /** How one file is to be sent. */
 export interface SendMode {
@@ -71,6 +72,7 @@ export class FileSender {
   /** Errno-like error of a failed read; the sum sent is then wrong on purpose (9.9). */
   readError: NodeJS.ErrnoException | null = null;
   private search: BlockSearch | null = null;
+  private readonly lookout = LookoutThread.create();
   private fd = -1;
   private size = 0;
   private mode: 'whole' | 'delta' | 'skip' = 'whole';
@@ -107,7 +109,8 @@ export class FileSender {
       if (how.append === 1) this.offset = this.skipLeft;
     } else if (head.count > 0) {
       this.mode = 'delta';
-      this.search!.start(sums, size, how.updating);
+      this.lookout?.begin(fd, size, sums);
+      this.search!.start(sums, size, how.updating, this.lookout);
     } else {
       this.digest.init();
       this.mode = 'whole';
@@ -176,7 +179,13 @@ export class FileSender {
     if (!finished) return false;
     this.tokens.end();
     this.writeSum();
+    this.end();
     return true;
+  }
+
+  /** The file is sent, or will not be. */
+  end(): void {
+    this.lookout?.end();
   }
 
   private writeSum(): void {

@@ -87,7 +87,8 @@ export class FileWriter implements FileOutput {
 
   private reserve(length: number): void {
     try {
-      fallocate(this.fd, 0, length);
+      // Behind the end of a file, ext4 makes no holes.
+      fallocate(this.fd, 0, length, this.o.sparse);
       this.reserved = length;
     } catch (error) {
       this.reserveError = error;

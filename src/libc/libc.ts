@@ -158,10 +158,10 @@ export function futimens(
   check(c, c.futimens(fd, times), 'futimens');
 }
 
-/** Reserves room on disk; the length of the file stays as it is. */
-export function fallocate(fd: number, offset: number, length: number): void {
+/** Reserves room on disk. The length of the file stays as it is, unless it `grows` to take in what is reserved. */
+export function fallocate(fd: number, offset: number, length: number, grows = false): void {
   const c = need('--preallocate');
-  check(c, c.fallocate(fd, FALLOC_KEEP_SIZE, BigInt(offset), BigInt(length)), 'fallocate');
+  check(c, c.fallocate(fd, grows ? 0 : FALLOC_KEEP_SIZE, BigInt(offset), BigInt(length)), 'fallocate');
 }
 
 /** Makes a hole: the range reads as zeros and takes no room. */

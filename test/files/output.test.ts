@@ -72,22 +72,25 @@ for (const o of [
   });
 }
 
-t.test('holes take no room', (t) => {
-  const dir = tempDir(t);
-  const path = join(dir, 'f');
-  const fd = openSync(path, 'w+');
-  const writer = new FileWriter({ ...PLAIN, sparse: true });
-  writer.start({ fd, existing: 0, expected: 0 });
-  const zeros = Buffer.alloc(1 << 20);
-  writer.write(zeros, 0, zeros.length);
-  writer.write(Buffer.from('in the middle'), 0, 13);
-  writer.write(zeros, 0, zeros.length);
-  writer.finish();
-  closeSync(fd);
-  t.equal(statSync(path).size, 2 * zeros.length + 13);
-  t.ok(statSync(path).blocks * 512 <= 16 * 1024, `${statSync(path).blocks} blocks`);
-  t.end();
-});
+for (const preallocate of [false, true]) {
+  t.test(`holes take no room${preallocate ? ', when it was reserved' : ''}`, (t) => {
+    const dir = tempDir(t);
+    const path = join(dir, 'f');
+    const fd = openSync(path, 'w+');
+    const writer = new FileWriter({ ...PLAIN, sparse: true, preallocate });
+    const zeros = Buffer.alloc(1 << 20);
+    const size = 2 * zeros.length + 13;
+    writer.start({ fd, existing: 0, expected: size });
+    writer.write(zeros, 0, zeros.length);
+    writer.write(Buffer.from('in the middle'), 0, 13);
+    writer.write(zeros, 0, zeros.length);
+    writer.finish();
+    closeSync(fd);
+    t.equal(statSync(path).size, size);
+    t.ok(statSync(path).blocks * 512 <= 16 * 1024, `${statSync(path).blocks} blocks`);
+    t.end();
+  });
+}
 
 t.test('append goes on behind what is there', (t) => {
   const dir = tempDir(t);

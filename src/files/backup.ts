@@ -6,8 +6,10 @@ import { makeDirectories } from './directories.js';
 import { removeTree } from './remove.js';
 import type { Root } from './root.js';
 import { chmodNoFollow, setFileTimes } from './set.js';
+import { unmungeTarget } from './special.js';
 import { FileStat, lstatInto } from './stat.js';
 import { copyFileTo } from './temp.js';
+import { isUnsafeLink } from './unsafe-link.js';
 
 /** What became of the old file: its name is free now, it is still there as well, or there was nothing to keep. */
 export type BackupResult = 'moved' | 'kept' | 'none';
@@ -15,7 +17,17 @@ export type BackupResult = 'moved' | 'kept' | 'none';
 /** What `Backup` needs of the options. */
 export type BackupOptions = Pick<
   Options,
-  'backupDir' | 'suffix' | 'owner' | 'group' | 'times' | 'omitDirTimes' | 'links' | 'devices' | 'specials'
+  | 'backupDir'
+  | 'suffix'
+  | 'owner'
+  | 'group'
+  | 'times'
+  | 'omitDirTimes'
+  | 'links'
+  | 'safeLinks'
+  | 'mungeLinks'
+  | 'devices'
+  | 'specials'
 >;
 
 /**
@@ -36,6 +48,8 @@ export class Backup {
     private readonly isRoot: boolean,
     /** Told about every backup: the two names. */
     private readonly onBackup: ((from: ByteString, to: ByteString) => void) | null = null,
+    /** --safe-links: told about every link that is not kept, and its target. */
+    private readonly onUnsafe: ((path: ByteString, target: ByteString) => void) | null = null,
   ) {}
 
   /** True for a name that is itself a backup made beside its file: such a file is deleted without another backup. */
@@ -75,12 +89,24 @@ export class Backup {
     const errno = lstatInto(root.path(path), st);
     if (errno === Errno.ENOENT) return 'none';
     if (errno !== 0) throw systemError(errno, 'lstat');
+    if (st.isLink && this.isUnsafe(path)) return 'none';
     const name = this.nameFor(path);
     if (name.length >= 4096) throw systemError(36, 'open');
     this.prepareDirectory(path);
     const result = (copy ? null : this.linkOrMove(path, name, move)) ?? this.copy(path, name);
     if (result !== 'none') this.onBackup?.(path, name);
     return result;
+  }
+
+  /** --safe-links: a link that leads out of the tree is not kept, as none is made. */
+  private isUnsafe(path: ByteString): boolean {
+    const { o } = this;
+    if (!o.links || !o.safeLinks) return false;
+    const stored = readlinkSync(this.root.path(path), 'buffer');
+    const target = (o.mungeLinks ? unmungeTarget(stored) : stored).toString('latin1');
+    if (!isUnsafeLink(target, path)) return false;
+    this.onUnsafe?.(path, target);
+    return true;
   }
 
   /** null: neither is possible, as between file systems. */

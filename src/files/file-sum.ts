@@ -6,15 +6,23 @@ import { closeFile, openFile } from '../libc/files.js';
 /** Bytes that are read at once. */
 const PIECE = 256 * 1024;
 const CLOSE_ON_EXEC = 0o2000000;
-/** How a file is opened: a link in its place is an error, and a fifo does not make us wait. */
-export const OPEN_FOR_SUM = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | CLOSE_ON_EXEC;
+/** A link in the place of a file is an error, and a fifo does not make us wait. */
+const OPEN_FOR_SUM = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | CLOSE_ON_EXEC;
 
 /** Sums of whole files, as -c compares them. One object serves a session; with a kernel, files are read into its memory. */
 export class FileSummer {
   private readonly bytes: Uint8Array;
   private readonly from: number;
 
-  constructor(private readonly digest: Digest) {
+  /** How a file is opened. */
+  readonly openFlags: number;
+
+  /** `more`: flags for opening files beside the usual ones. */
+  constructor(
+    private readonly digest: Digest,
+    more = 0,
+  ) {
+    this.openFlags = OPEN_FOR_SUM | more;
     const { kernel } = digest;
     kernel?.reserve(FIRST_FREE + PIECE);
     this.bytes = kernel?.bytes ?? Buffer.allocUnsafeSlow(PIECE);
@@ -30,7 +38,7 @@ export class FileSummer {
   sum(path: Buffer, size: number, out: Uint8Array, at: number): boolean {
     let fd = -1;
     try {
-      fd = openFile(path, OPEN_FOR_SUM);
+      fd = openFile(path, this.openFlags);
     } catch {
       return false;
     }

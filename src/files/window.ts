@@ -1,12 +1,18 @@
 import { constants, openSync, read, readSync, writeSync } from 'node:fs';
+import type { Options } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyFileRange, libcLoaded } from '../libc/libc.js';
 
 const WINDOW = 256 * 1024;
 
+/** What is added to the flags of an open for reading: with --open-noatime that does not change the time of access. */
+export function accessFlags(o: Pick<Options, 'openNoatime'>): number {
+  return o.openNoatime ? constants.O_NOATIME : 0;
+}
+
 /** Opens a file for reading; a link in its place is an error (ELOOP), and a fifo does not make us wait. */
-export function openForReading(path: Buffer): number {
-  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export function openForReading(path: Buffer, more = 0): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | more);
 }
 
 /** Reads until `length` bytes are there or the file ends; returns how many there are. `position` null: where it stands. */

@@ -9,7 +9,7 @@ import { type FileOutput, FileWriter } from '../files/output.js';
 import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
-import { openForReading } from '../files/window.js';
+import { accessFlags, openForReading } from '../files/window.js';
 import { basisPath, partialName } from './basis-path.js';
 import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
@@ -113,7 +113,8 @@ export class Landing {
     this.place = place;
     if (head.count > 0) {
       try {
-        place.basis = openForReading(basisPath(receiving, row, item.basisType, item.xname));
+        const path = basisPath(receiving, row, item.basisType, item.xname);
+        place.basis = openForReading(path, accessFlags(receiving.session.options));
       } catch (error) {
         this.complaints.failed('open', this.nameOf(place), error);
         return place;

@@ -4,7 +4,7 @@ import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat, lstatInto } from '../files/stat.js';
-import { openForReading } from '../files/window.js';
+import { accessFlags, openForReading } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
@@ -211,7 +211,7 @@ export class Requests {
     if (!o.dryRun && basis.path !== null) {
       const backsUp = o.inplace && parts.backup !== null && basisType === Basis.FNAME && !redo;
       try {
-        if (!this.wholeFile) fd = openForReading(basis.path);
+        if (!this.wholeFile) fd = openForReading(basis.path, accessFlags(o));
         if (backsUp) parts.backup!.copyOf(receiving.relativePath(row));
         if (backsUp && fd >= 0) basisType = Basis.BACKUP;
       } catch (error) {

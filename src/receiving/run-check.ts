@@ -2,7 +2,6 @@ import { CHUNK_ROWS, type Chunk, rowIn } from '../../protocol/flist/chunk.js';
 import { type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { ListKernel, ListPlace, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
-import { OPEN_FOR_SUM } from '../files/file-sum.js';
 import { addressOf } from '../libc/libc.js';
 import type { RawPlace } from '../libc/place.js';
 import type { RightFile } from './right-file.js';
@@ -50,7 +49,7 @@ export class RunCheck {
   /** -c: true for a file that is small and has the sum of its row. A large one is not worth to be read twice if it has not. */
   private hasSum(place: RawPlace, row: number, k: number): boolean {
     const size = this.kernel.sizes[k];
-    return size <= LARGEST_SUMMED && this.check.sameSum(row, place.openAt(this.names[k], OPEN_FOR_SUM), size);
+    return size <= LARGEST_SUMMED && this.check.sameSum(row, place.openAt(this.names[k], this.check.openFlags), size);
   }
 
   /** Makes rows that follow each other in a chunk the kernel's run. False when that is not possible. */

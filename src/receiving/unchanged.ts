@@ -1,5 +1,6 @@
 import { FileSummer } from '../files/file-sum.js';
 import type { FileStat } from '../files/stat.js';
+import { accessFlags } from '../files/window.js';
 import { timesDiffer } from './itemize.js';
 import type { Receiving } from './receiving.js';
 
@@ -10,8 +11,13 @@ export class QuickCheck {
 
   constructor(private readonly receiving: Receiving) {
     const { listDigest } = receiving.parts;
-    this.summer = listDigest === null ? null : new FileSummer(listDigest);
+    this.summer = listDigest === null ? null : new FileSummer(listDigest, accessFlags(receiving.session.options));
     this.sum = Buffer.alloc(listDigest?.length ?? 0);
+  }
+
+  /** -c: how a file is opened. */
+  get openFlags(): number {
+    return this.summer?.openFlags ?? 0;
   }
 
   /** -c: true when an open file, or -1, has the sum of a row; it is closed. */

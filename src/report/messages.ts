@@ -67,6 +67,11 @@ export function copyingUnsafeLink(name: ByteString, target: ByteString): ByteStr
   return `copying unsafe symlink "${name}" -> "${target}"\n`;
 }
 
+/** --info=symsafe1 with --safe-links and --backup. */
+export function notBackingUp(name: ByteString, target: ByteString): ByteString {
+  return `not backing up unsafe symlink "${name}" -> "${target}"\n`;
+}
+
 /** --info=name1 with --safe-links, generator. */
 export function ignoringUnsafeLink(name: ByteString, target: ByteString): ByteString {
   return `ignoring unsafe symlink "${name}" -> "${target}"\n`;

@@ -4,7 +4,7 @@ import { EntryFlag } from '../../protocol/flist/list.js';
 import { type ListKernel, ListPlace } from '../../protocol/kernel/list-kernel.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type DirectoryEntries, DirectoryReader } from '../files/directory.js';
-import { type FileSummer, OPEN_FOR_SUM } from '../files/file-sum.js';
+import type { FileSummer } from '../files/file-sum.js';
 import { FileStat } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
@@ -143,7 +143,7 @@ export class DirectoryLister {
     const { bytes, sizes } = kernel;
     bytes.fill(0, ListPlace.SUMS, ListPlace.SUMS + taken * length);
     for (let i = 0; i < taken; i++) {
-      summer.sumOpen(this.entries.openTaken(i, OPEN_FOR_SUM), sizes[i], bytes, ListPlace.SUMS + i * length);
+      summer.sumOpen(this.entries.openTaken(i, summer.openFlags), sizes[i], bytes, ListPlace.SUMS + i * length);
     }
   }
 

@@ -3,6 +3,7 @@ import { IoError, MAX_PATH } from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { FileStat } from '../files/stat.js';
+import { accessFlags } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import * as messages from '../report/messages.js';
 import type { RunStats } from '../report/stats.js';
@@ -243,7 +244,7 @@ export class Scanner {
     // In a confined tree a path was resolved to something that is no link; if it is one now, somebody has swapped it.
     // A fifo that has come into a file's place must not make us wait.
     const mayFollow = this.mayFollow && this.ctx.root === null;
-    return mayFollow ? O_RDONLY | O_NONBLOCK : O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
+    return O_RDONLY | O_NONBLOCK | (mayFollow ? 0 : O_NOFOLLOW) | accessFlags(this.ctx.options);
   }
 
   /** The whole path of a row's file for messages; on a daemon, from the module's root. */

@@ -21,7 +21,7 @@ import { Receiver } from '../receiving/receiver.js';
 import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
 import { strerror } from '../report/errno.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
-import { backedUp, defaultAclFault } from '../report/messages.js';
+import { backedUp, defaultAclFault, notBackingUp } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
@@ -139,7 +139,7 @@ async function makeReceiving(
     root,
     ids,
     attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod, o.keepDirlinks && !root.isConfined),
-    backup: o.backup ? new Backup(root, o, isRoot, backupLine(session)) : null,
+    backup: o.backup ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session)) : null,
     filters: input.filters,
     // On a daemon, absolute paths in rules start from the module.
     scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
@@ -175,6 +175,13 @@ function backupLine(session: Session): ((from: ByteString, to: ByteString) => vo
   const { log, options: o } = session;
   if ((o.info.backup ?? 0) < 1) return null;
   return (from, to) => log.info(backedUp(from, to));
+}
+
+/** -v: which link was not kept. */
+function unsafeLine(session: Session): ((path: ByteString, target: ByteString) => void) | null {
+  const { log, options: o } = session;
+  if ((o.info.symsafe ?? 0) < 1) return null;
+  return (path, target) => log.info(notBackingUp(path, target));
 }
 
 /** A module's filters for names below the destination; absolute ones start from the module. */

@@ -5,6 +5,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { FileSummer } from '../files/file-sum.js';
 import { groupName, userName } from '../files/ids.js';
 import type { Root } from '../files/root.js';
+import { accessFlags } from '../files/window.js';
 import type { ItemContext } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { ListSender, type WhatToList } from '../sending/list-sender.js';
@@ -67,7 +68,7 @@ export async function createSendingSide(session: Session, input: SendingInput): 
 async function createScanner(session: Session, input: SendingInput): Promise<Scanner> {
   const { list, options: o } = session;
   const digest = o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null;
-  const summer = digest === null ? null : new FileSummer(digest);
+  const summer = digest === null ? null : new FileSummer(digest, accessFlags(o));
   return new Scanner({
     options: o,
     list,

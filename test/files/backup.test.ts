@@ -30,6 +30,8 @@ const BASE: BackupOptions = {
   times: true,
   omitDirTimes: false,
   links: true,
+  safeLinks: false,
+  mungeLinks: false,
   devices: true,
   specials: true,
 };
@@ -139,5 +141,30 @@ t.test('over file systems it is copied, with its attributes', (t) => {
   t.equal(readlinkSync(join(shm, 'l~')), 'target');
   t.equal(backup.save('l'), 'kept', 'again over the older one');
   t.equal(new Backup(Root.plain(dir), { ...BASE, backupDir: shm, links: false }, isRoot).save('l'), 'none');
+  t.end();
+});
+
+t.test('a link that leads out of the tree is not kept with --safe-links', (t) => {
+  const dir = tempDir(t);
+  const unsafe: string[] = [];
+  const o = { ...BASE, safeLinks: true };
+  const make = (more: Partial<BackupOptions>) =>
+    new Backup(Root.plain(dir), { ...o, ...more }, isRoot, null, (path, target) => unsafe.push(`${path} ${target}`));
+  mkdirSync(join(dir, 'd'));
+  for (const [name, target] of [
+    ['out', '../x'],
+    ['d/in', '../x'],
+    ['d/absolute', '/x'],
+    ['munged', '/rsyncd-munged/x'],
+  ]) {
+    symlinkSync(target, join(dir, name));
+  }
+  t.equal(make({}).keep('out'), 'none');
+  t.equal(make({}).save('d/in'), 'moved');
+  t.equal(make({}).save('d/absolute'), 'none');
+  t.equal(make({}).keep('munged'), 'none');
+  t.equal(make({ mungeLinks: true }).keep('munged'), 'kept');
+  t.equal(make({ links: false }).keep('out'), 'kept', 'without --links nobody looks');
+  t.strictSame(unsafe, ['out ../x', 'd/absolute /x', 'munged /rsyncd-munged/x']);
   t.end();
 });

@@ -3,10 +3,10 @@ import { RsyncError } from '../protocol/errors.js';
 import { argvBytes } from './cli/options.js';
 import { runCommand } from './command/run.js';
 import { tempRegistry } from './files/temp.js';
-import { allowLessCompiling } from './session/compiling.js';
+import { allowEngineLimits } from './session/engine.js';
 
 process.on('exit', () => tempRegistry.removeAll());
-allowLessCompiling();
+allowEngineLimits();
 
 // A run that waits for something that can never come would otherwise end here as if all were well.
 process.on('beforeExit', () => {

@@ -1,5 +1,5 @@
-import { allowLessCompiling } from '../session/compiling.js';
+import { allowEngineLimits } from '../session/engine.js';
 import { runWorker } from './worker.js';
 
-allowLessCompiling();
+allowEngineLimits();
 runWorker();

@@ -6,6 +6,7 @@ import { finishSegment } from '../../protocol/flist/sort.js';
 import { readDelStats } from '../../protocol/stats.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { duplicateName } from '../report/messages.js';
+import { countListed } from '../session/engine.js';
 import { Signal } from '../session/pace.js';
 import { applyDelStats, countType } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -115,6 +116,7 @@ export class ListReceiver {
     }
     session.ioError |= decoder.ioError & IoError.MASK;
     this.guard.check(list, start);
+    countListed(list.count - start);
     return list.addSegment(parentRow, session.incremental);
   }
 

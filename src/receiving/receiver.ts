@@ -7,7 +7,7 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
-import { countTransferred } from '../session/compiling.js';
+import { countTransferred } from '../session/engine.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';

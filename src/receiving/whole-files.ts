@@ -3,7 +3,7 @@ import { Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
 import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
-import { countTransferred } from '../session/compiling.js';
+import { countTransferred } from '../session/engine.js';
 import { streamLength } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';

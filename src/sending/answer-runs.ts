@@ -16,7 +16,7 @@ import { checkName } from '../files/root.js';
 import { callsForKernel } from '../libc/files.js';
 import { addressOf, libcLoaded } from '../libc/libc.js';
 import type { Progress } from '../report/progress.js';
-import { countTransferred } from '../session/compiling.js';
+import { countTransferred } from '../session/engine.js';
 import { handsOver, streamLength } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';

@@ -10,7 +10,7 @@ import { errnoText } from '../report/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import { vanished } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
-import { countTransferred } from '../session/compiling.js';
+import { countTransferred } from '../session/engine.js';
 import { handsOver, streamLength } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';

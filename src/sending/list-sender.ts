@@ -4,6 +4,7 @@ import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { nowMs } from '../session/clock.js';
+import { countListed } from '../session/engine.js';
 import { Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 import type { Scanner } from './scan.js';
@@ -121,6 +122,7 @@ export class ListSender {
     const { session, scanner } = this;
     const { list, options: o } = session;
     const segment = list.addSegment(parentRow, session.incremental);
+    countListed(segment.count);
     finishSegment(list, segment, {
       protocol: session.protocol,
       removeDuplicates: false,

@@ -1,0 +1,45 @@
+/** Bytes of bytecode that V8 takes over from others into one function that it optimises; its own limit is 920. */
+const INLINED = 150;
+/** Bytes of bytecode that a function has to run before V8 optimises it; by itself it takes a third of that. */
+const BUDGET = 400_000;
+/** Files, and entries of lists, after which either is worth the few milliseconds that V8's module takes to load. */
+const MANY_FILES = 300;
+const MANY_ENTRIES = 10_000;
+
+let isAllowed = false;
+let transferred = 0;
+let listed = 0;
+
+/**
+ * Lets a run of many files tell V8 what suits such a run. Only for a program of our own, as it concerns all code of the process.
+ *
+ * One that transfers them has little inlined, and code optimised late. Much of what V8 inlines belongs to several callers, and is
+ * compiled again for each of them; and what is called once for a directory, or for the files before the thread for file work
+ * is there, is not worth it: half a second of processor, which a run of some seconds never gets back.
+ *
+ * One with long lists keeps the room for new objects as it is, as hardly any are made: V8 would let it grow to the next size again
+ * and again.
+ */
+export function allowEngineLimits(): void {
+  isAllowed = true;
+}
+
+/** To be called for each file, or for several. */
+export function countTransferred(count = 1): void {
+  if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed) {
+    setFlag(`--max-inlined-bytecode-size-cumulative=${INLINED}`);
+    setFlag(`--interrupt-budget=${BUDGET}`);
+  }
+  transferred += count;
+}
+
+/** To be called for each list of entries. */
+export function countListed(count: number): void {
+  if (listed < MANY_ENTRIES && listed + count >= MANY_ENTRIES && isAllowed) setFlag('--semi-space-growth-factor=1');
+  listed += count;
+}
+
+function setFlag(flag: string): void {
+  // Not imported, so that only who needs it loads it.
+  process.getBuiltinModule('v8').setFlagsFromString(flag);
+}

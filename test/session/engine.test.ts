@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process';
+import t from 'tap';
+
+/** KiB of the second of the two spaces that new objects have: it is taken when the first one is full. */
+const SPACE = 1024;
+
+/** What V8 is told holds for a whole process, so each case has one: KiB by which the room for new objects has grown. */
+function growth(isAllowed: boolean, lists: readonly number[]): number {
+  const module = new URL('../../src/session/engine.js', import.meta.url).href;
+  const program = `
+    import { getHeapSpaceStatistics } from 'node:v8';
+    import { allowEngineLimits, countListed } from ${JSON.stringify(module)};
+    const room = () => getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size >> 10;
+    if (${isAllowed}) allowEngineLimits();
+    for (const count of ${JSON.stringify(lists)}) countListed(count);
+    const before = room();
+    const kept = [];
+    for (let i = 0; i < 2e6; i++) kept[i % 50_000] = { i };
+    console.log(room() - before);
+  `;
+  return Number(execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'latin1' }));
+}
+
+t.test('long lists keep the room for new objects small, in a program of our own', async (t) => {
+  const kept = growth(true, [6000, 3999, 1]);
+  t.ok(kept <= SPACE, `${kept} KiB`);
+  t.ok(growth(true, [6000, 3999]) > SPACE, 'shorter lists');
+  t.ok(growth(false, [20_000]) > SPACE, 'in a program of somebody else');
+});

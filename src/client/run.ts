@@ -147,6 +147,7 @@ function makeSending(run: BegunRun, context: ItemContext, isAnnounced: boolean):
     announcer: isAnnounced ? parts.announcer : null,
     filters: run.filters,
     moduleFilters: null,
+    moduleChmod: [],
     cwd: cwd(),
     root: null,
   });

@@ -88,7 +88,7 @@ export const MODULE_PARAMS = {
   forwardLookup: bool('forward lookup', true),
   ignoreErrors: bool('ignore errors', false),
   ignoreNonreadable: bool('ignore nonreadable', false, true),
-  insecureLinks: bool('insecure links', false, true),
+  insecureLinks: bool('insecure links', false),
   list: bool('list', true),
   readOnly: bool('read only', true),
   reverseLookup: bool('reverse lookup', true),

@@ -23,6 +23,8 @@ export interface Identity {
   gids: number[] | null;
   /** null: try, and go on without when it cannot be had. */
   useChroot: boolean | null;
+  /** Links are followed wherever they lead, also out of the inner part of a new root. */
+  insecureLinks: boolean;
   /** Directory to make the root, and where the module lies in it ('/': it is the root itself). */
   outer: ByteString;
   inner: ByteString;
@@ -94,16 +96,26 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   if (config.path === '') {
     throw new SetupError('@ERROR: no path setting.', `No path specified for module ${config.name}`);
   }
+  const { insecureLinks } = config;
   const divider = config.path.indexOf('/./');
   const whole = clean(config.path);
   if (divider < 0) {
-    return { uid, gids, useChroot: config.useChroot, outer: whole, inner: '/', whole, nodes: [nodeOf(whole)] };
+    return {
+      uid,
+      gids,
+      useChroot: config.useChroot,
+      insecureLinks,
+      outer: whole,
+      inner: '/',
+      whole,
+      nodes: [nodeOf(whole)],
+    };
   }
   const outer = clean(config.path.slice(0, divider) || '/');
   const inner = clean(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
   const nodes = [nodeOf(outer), nodeOf(whole)];
-  return { uid, gids, useChroot: config.useChroot ?? true, outer, inner, whole, nodes };
+  return { uid, gids, useChroot: config.useChroot ?? true, insecureLinks, outer, inner, whole, nodes };
 }
 
 /** Where a module lies for a process that has taken on its identity. */
@@ -238,14 +250,15 @@ export function takeOn(identity: Identity, warn: (text: ByteString) => void, ent
     enterRoot(identity.outer);
     entered();
   }
-  const place = chrooted && identity.inner !== '/' ? enterInnerRoot(identity.inner) : enterWhole(identity, chrooted);
+  const isInner = chrooted && identity.inner !== '/' && !identity.insecureLinks;
+  const place = isInner ? enterInnerRoot(identity.inner) : enterWhole(identity, chrooted);
   entered();
   dropRights(identity);
   return place;
 }
 
 function enterWhole(identity: Identity, chrooted: boolean): Place {
-  const root = chrooted ? '/' : identity.whole;
+  const root = chrooted ? identity.inner : identity.whole;
   // Whoever can write somewhere on the way could have the daemon serve another directory.
   if (!chrooted && leadsThroughForeignLink(root)) throw cannotEnter(root, systemError(Errno.ELOOP, 'chdir'));
   const fd = enterDirectory(root);

@@ -32,8 +32,6 @@ export function applyModule(options: Options, job: Job, place: Place): boolean {
   }
   if (job.bwlimit > 0 && (options.bwlimit === 0 || options.bwlimit > job.bwlimit)) options.bwlimit = job.bwlimit;
   if (options.tempDir === '') options.tempDir = config.tempDir;
-  // The other direction has rules of its own, which hold without -p as well.
-  if (options.sender && config.outgoingChmod !== '') options.chmod.push(config.outgoingChmod);
   limitLevels(options.info, 'info', config.maxVerbosity);
   limitLevels(options.debug, 'debug', config.maxVerbosity);
   if (options.numericIds) return true;

@@ -90,7 +90,7 @@ async function serveRequest(
   const idsByNumber = applyModule(options, job, place);
   logRequest(job, options, request.words, log);
   const words = splitDaemonPaths(request.words, job.config.name, request.secluded);
-  const root = place.confined ? Root.confined(`/proc/self/fd/${place.fd}`, true) : Root.plain(place.root);
+  const root = openModule(place, job.config.insecureLinks);
   try {
     const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
     const module: ServedModule & { idsByNumber: boolean } = {
@@ -102,7 +102,9 @@ async function serveRequest(
       readOnly: job.readOnly,
       writeOnly,
       filters,
-      incomingChmod: options.sender ? [] : chmodRules(job.config.incomingChmod, 'incoming', log),
+      chmod: options.sender
+        ? chmodRules(job.config.outgoingChmod, 'outgoing', log)
+        : chmodRules(job.config.incomingChmod, 'incoming', log),
       timeout,
       transferLog: transferLogging ? { format: logFormat, log } : null,
       client: { host: job.client.name, addr: job.client.address, authUser: job.user },
@@ -113,6 +115,13 @@ async function serveRequest(
   } finally {
     root.close();
   }
+}
+
+function openModule(place: Place, insecureLinks: boolean): Root {
+  if (!place.confined) return Root.plain(place.root);
+  const held = `/proc/self/fd/${place.fd}`;
+  // Inside a new root there may be no /proc.
+  return insecureLinks ? Root.trusting(place.chrooted ? place.root : held) : Root.confined(held, true);
 }
 
 /** A module's chmod setting; one that cannot be read is told and has no effect. */

@@ -10,7 +10,7 @@ import { checkDparams, type DaemonConfig, loadConfig, parseConfig } from './conf
 import { detach, isDetachedCopy, reportStart } from './detach.js';
 import { checkSocketOptions } from './listen.js';
 import { Daemon } from './parent.js';
-import { serveStdio, stdinIsTcp } from './stdio.js';
+import { serveStdio, stdinIsSocket } from './stdio.js';
 
 export type { DaemonConfigObject } from './conf-text.js';
 
@@ -73,7 +73,7 @@ export async function runDaemon(d: DaemonOptions, argv: readonly ByteString[]): 
   let daemon: Daemon;
   try {
     checkDparams(d.dparams);
-    if (d.server || stdinIsTcp()) {
+    if (d.server || stdinIsSocket()) {
       return await serveStdio(
         load(),
         { logFile: d.logFile, logFormat: d.logFileFormat, bwlimit: d.bwlimit },

@@ -17,25 +17,10 @@ import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
 import { Slots } from './slots.js';
 
-/** True when standard input is a TCP connection: a super-server has accepted it. */
-export function stdinIsTcp(): boolean {
-  let link: string;
+/** True when standard input is a socket: a super-server has accepted a connection, or a program made a pair of them. */
+export function stdinIsSocket(): boolean {
   try {
-    link = fs.readlinkSync('/proc/self/fd/0');
-  } catch {
-    return false;
-  }
-  const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
-  if (inode === undefined) return false;
-  return ['tcp', 'tcp6'].some((table) => hasInode(`/proc/self/net/${table}`, inode));
-}
-
-function hasInode(table: string, inode: string): boolean {
-  try {
-    return fs
-      .readFileSync(table, 'latin1')
-      .split('\n')
-      .some((line) => line.trim().split(/\s+/)[9] === inode);
+    return fs.readlinkSync('/proc/self/fd/0').startsWith('socket:');
   } catch {
     return false;
   }

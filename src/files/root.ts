@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
-import { FileStat, lstatInto } from './stat.js';
+import { FileStat, lstatInto, statInto } from './stat.js';
 
 /** Opens a place in the tree without any right to its content; Linux only, so Node does not name it. */
 const O_PATH = 0o10000000;
@@ -108,6 +108,9 @@ export class Root {
   private rootFd = -1;
   private last: Dir | null = null;
 
+  /** Confined by the text of paths only: links are followed, wherever they lead. */
+  private followsAll = false;
+
   private constructor(
     private readonly base: Buffer,
     readonly isConfined: boolean,
@@ -140,6 +143,23 @@ export class Root {
     return root;
   }
 
+  /**
+   * A tree whose paths begin at `path` and cannot climb out of it by `..`, and in which the kernel follows every link: for
+   * a module whose owner trusts all who can make links in it.
+   */
+  static trusting(path: ByteString, outer: Root | null = null): Root {
+    const root = new Root(bytes(path), true, true, outer);
+    root.followsAll = true;
+    return root;
+  }
+
+  /** The directory `rel` as a tree of the same kind around which this one is the outer one. Throws an errno error. */
+  within(rel: ByteString, followInside: boolean): Root {
+    // A confined tree is opened through the descriptor that is held.
+    const path = this.dir(rel).self().toString('latin1');
+    return this.followsAll ? Root.trusting(path, this) : Root.confined(path, followInside, this);
+  }
+
   /** A confined tree that is not there yet: nothing is in it, but absolute paths are found in `outer`. */
   static nowhere(outer: Root): Root {
     return new Root(bytes('/'), true, false, outer);
@@ -152,8 +172,10 @@ export class Root {
     const path = rel === '.' ? '' : rel;
     let dir = this.dirs.get(path);
     if (dir === undefined) {
-      dir = new Dir(this, path, this.isConfined ? null : this.plainPrefix(path));
-      if (this.isConfined) dir.hold(this.open(path));
+      const isHeld = this.isConfined && !this.followsAll;
+      dir = new Dir(this, path, isHeld ? null : this.plainPrefix(this.followsAll ? withoutClimbing(path) : path));
+      if (isHeld) dir.hold(this.open(path));
+      else if (this.followsAll) checkDirectory(dir.self());
       this.makeRoom();
     } else {
       this.dirs.delete(path);
@@ -185,6 +207,7 @@ export class Root {
       if (errno !== 0) throw systemError(errno, 'lstat');
       if ((st.mode & 0o170000) !== 0o120000) return at;
       if (!this.followInside) break;
+      if (this.followsAll) return followAll(at);
       path = this.linkedPath(path.slice(0, Math.max(path.lastIndexOf('/'), 0)), at);
     }
     throw systemError(Errno.ELOOP, 'open');
@@ -319,6 +342,35 @@ function readLink(path: Buffer): ByteString {
   }
   if (target[0] === SLASH) throw systemError(Errno.ELOOP, 'open');
   return target.toString('latin1');
+}
+
+/** Where links lead in the end: a path that is no link itself. Throws an errno error. */
+function followAll(link: Buffer): Buffer {
+  const st = new FileStat();
+  let at = link;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const errno = lstatInto(at, st);
+    if (errno !== 0) throw systemError(errno, 'lstat');
+    if ((st.mode & 0o170000) !== 0o120000) return at;
+    const target = readlinkSync(at, 'buffer');
+    at = target[0] === SLASH ? target : Buffer.concat([at.subarray(0, at.lastIndexOf(SLASH) + 1), target]);
+  }
+  throw systemError(Errno.ELOOP, 'open');
+}
+
+function checkDirectory(path: Buffer): void {
+  const errno = statInto(path, new FileStat());
+  if (errno !== 0) throw systemError(errno, 'open');
+}
+
+/** A path whose `..` are taken out by the text. Throws EXDEV when it climbs out of the tree. */
+function withoutClimbing(rel: ByteString): ByteString {
+  const out: ByteString[] = [];
+  for (const part of components(rel)) {
+    if (part !== '..') out.push(part);
+    else if (out.pop() === undefined) throw systemError(Errno.EXDEV, 'open');
+  }
+  return out.join('/');
 }
 
 /** Opens a real directory inside another; -1 when the name is there but is no directory. Other errors are thrown. */

@@ -76,10 +76,15 @@ export class KeptFiles {
     try {
       if (lstatInto(path(kept), this.before) === 0 && this.before.exists) fs.unlinkSync(path(kept));
       else return;
-      fs.rmdirSync(path(splitPath(kept).dir));
+      this.leave(splitPath(kept).dir);
     } catch {
       // Others may still have unfinished files in it.
     }
+  }
+
+  /** A --partial-dir beside the files goes with the last file in it; one that was named by its whole path stays. */
+  private leave(dir: ByteString): void {
+    if (!dir.startsWith('/')) fs.rmdirSync(this.receiving.parts.root.path(dir));
   }
 
   /** --delay-updates: everything that was kept aside takes its place (9.10). `placed` is told of each file that has done so. */
@@ -90,7 +95,7 @@ export class KeptFiles {
         if (parts.backup !== null) this.backUp(name);
         fs.renameSync(parts.root.path(kept), this.receiving.destPath(row));
         placed(ndx, row);
-        fs.rmdirSync(parts.root.path(splitPath(kept).dir));
+        this.leave(splitPath(kept).dir);
       } catch (error) {
         if (error instanceof RsyncError) throw error;
         const { code } = error as NodeJS.ErrnoException;

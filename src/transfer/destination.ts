@@ -186,9 +186,8 @@ function inside(
   }
   if (missing) return { root: Root.nowhere(confined), shown, localName, missing, below };
   try {
-    // The tree is opened through the descriptor that is held. Links in it are followed only if -K asks for that.
-    const path = confined.dir(tidy(relative)).self().toString('latin1');
-    const root = Root.confined(path, session.options.keepDirlinks, confined);
+    // Links in it are followed only if -K asks for that.
+    const root = confined.within(tidy(relative), session.options.keepDirlinks);
     return { root, shown, localName, missing, below };
   } catch (error) {
     throw cannotEnter(whole, error);

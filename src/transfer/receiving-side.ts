@@ -184,12 +184,20 @@ function unsafeLine(session: Session): ((path: ByteString, target: ByteString) =
   return (path, target) => log.info(notBackingUp(path, target));
 }
 
-/** A module's filters for names below the destination; absolute ones start from the module. */
+/**
+ * A module's filters for names below the destination, and for the directories that lead from there to them; absolute
+ * names start from the module.
+ */
 function hiddenBelow(hides: DestinationBase['hides'] | null, below: ByteString): ReceivingParts['moduleHides'] {
   if (hides === null || hides === undefined) return null;
   return (path, isDir) => {
     if (path === '' || path === '.') return false;
-    return hides(path.startsWith('/') ? path.slice(1) : joinPath(below, path).replace(/^\/+/, ''), isDir);
+    if (path.startsWith('/')) return hides(path.slice(1), isDir);
+    const whole = joinPath(below, path).replace(/^\/+/, '');
+    for (let at = whole.indexOf('/', below.length + 1); at > 0; at = whole.indexOf('/', at + 1)) {
+      if (hides(whole.slice(0, at), true)) return true;
+    }
+    return hides(whole, isDir);
   };
 }
 

@@ -2,6 +2,7 @@ import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
 import { createListDigest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
+import type { ChmodRule } from '../files/chmod.js';
 import { FileSummer } from '../files/file-sum.js';
 import { groupName, userName } from '../files/ids.js';
 import type { Root } from '../files/root.js';
@@ -22,6 +23,8 @@ export interface SendingInput {
   filters: FilterList;
   /** A module's own filters; what they exclude is invisible. */
   moduleFilters: FilterList | null;
+  /** A module's "outgoing chmod". */
+  moduleChmod: readonly ChmodRule[];
   /** Directory that relative sources start from, absolute. */
   cwd: ByteString;
   /** A confined module's root; null when paths may go anywhere. */
@@ -76,6 +79,7 @@ async function createScanner(session: Session, input: SendingInput): Promise<Sca
     incremental: session.incremental,
     filters: input.filters,
     daemonFilters: input.moduleFilters,
+    chmod: input.moduleChmod,
     sumRow:
       summer === null
         ? null

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Exit, Msg } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
-import { excludedByParents, type FilterList } from '../../protocol/filter/rules.js';
+import type { FilterList } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
@@ -37,7 +37,8 @@ export interface ServedModule {
   writeOnly: boolean;
   /** The module's own filters; null when it has none. */
   filters: FilterList | null;
-  incomingChmod: readonly ChmodRule[];
+  /** "incoming chmod" for a receiver, "outgoing chmod" for a sender. */
+  chmod: readonly ChmodRule[];
   /** User and group names are left alone on this side ("numeric ids"); the lists of names still travel. */
   idsByNumber: boolean;
   /** Seconds without traffic, 0 for none. */
@@ -119,6 +120,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       ...sourcesOf(session, request),
       filters,
       moduleFilters: module?.filters ?? null,
+      moduleChmod: module?.chmod ?? [],
       cwd: module?.path ?? cwd(),
       root: module?.confined ?? null,
       itemContext,
@@ -142,7 +144,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       hides: hidesOf(module),
     },
     filters,
-    moduleChmod: module?.incomingChmod ?? [],
+    moduleChmod: module?.chmod ?? [],
     idsByNumber: module?.idsByNumber ?? false,
     itemContext,
     transferLog: module?.transferLog ?? null,
@@ -243,9 +245,10 @@ function readInModule(path: ByteString, module: ServedModule): Buffer | null {
   }
 }
 
+/** What a module's filters say of names that a client gives: it is about the very name, not about its parents. */
 function hidesOf(module: ServedModule | null): ((path: ByteString, isDir: boolean) => boolean) | null {
   const filters = module?.filters ?? null;
   if (filters === null || filters.empty) return null;
   const scope = filters.root(plainFilterReader);
-  return (path, isDir) => excludedByParents(scope, path, isDir);
+  return (path, isDir) => path !== '' && path !== '.' && scope.verdict(path, isDir) < 0;
 }

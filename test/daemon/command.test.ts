@@ -12,6 +12,9 @@ import { waitFor, within } from '../lib/wait.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const ours = (args: string[], options = {}) => run(process.execPath, [MAIN, ...args], { timeout: 60_000, ...options });
+/** Without a socket on standard input, which Node's pipes are: it would be taken for a connection. */
+const start = (args: string[]) =>
+  run('/bin/sh', ['-c', 'exec "$0" "$@" < /dev/null', process.execPath, MAIN, ...args], { timeout: 60_000 });
 
 interface Folder {
   dir: string;
@@ -39,7 +42,7 @@ t.test('it goes to the background, and errors at start are told', async (t) => {
   const { conf, log, pid, dir } = folder(t, 'bogus = 1\n');
   const port = await freePort();
   const args = ['--daemon', `--config=${conf}`, `--port=${port}`];
-  const started = await ours(args);
+  const started = await start(args);
   const daemon = pid();
   t.teardown(() => {
     if (runs(daemon)) process.kill(daemon, 'SIGKILL');
@@ -51,13 +54,13 @@ t.test('it goes to the background, and errors at start are told', async (t) => {
   t.match(await peer.line(), /^@RSYNCD: 32\.0 /);
   t.match(log(), new RegExp(`\\[${daemon}\\] rsyncd version 3\\.5\\.0 starting, listening on port ${port}\n`));
 
-  const again = await ours(args);
+  const again = await start(args);
   t.equal(again.code, 11);
   t.match(
     again.stderr,
     /failed to lock pid file .*\/pid: Resource temporarily unavailable\nrsync error: error in file IO \(code 11\)/,
   );
-  const samePort = await ours([...args, `--dparam=pidfile=${join(dir, 'other')}`]);
+  const samePort = await start([...args, `--dparam=pidfile=${join(dir, 'other')}`]);
   t.equal(samePort.code, 10);
   t.match(samePort.stderr, new RegExp(`unable to bind any inbound sockets on port ${port}\n`));
   t.equal(existsSync(join(dir, 'other')), false);
@@ -71,10 +74,10 @@ t.test('it goes to the background, and errors at start are told', async (t) => {
 
 t.test('bad command lines and files', async (t) => {
   const { conf, dir } = folder(t);
-  const missing = await ours(['--daemon', `--config=${join(dir, 'none')}`]);
+  const missing = await start(['--daemon', `--config=${join(dir, 'none')}`]);
   t.equal(missing.code, 1);
   t.match(missing.stderr, /Failed to parse config file: .*none\n/);
-  const dparam = await ours(['--daemon', `--config=${conf}`, '--dparam=nonsense=1']);
+  const dparam = await start(['--daemon', `--config=${conf}`, '--dparam=nonsense=1']);
   t.equal(dparam.code, 1);
   t.match(dparam.stderr, /Unknown parameter "nonsense"/);
 });
@@ -154,4 +157,11 @@ t.test('a super-server hands it one TCP connection', async (t) => {
   t.match(text, /^@RSYNCD: 32\.0 .*\nm {14}\t\n@RSYNCD: EXIT\n$/);
   t.match(log(), /connect from UNDETERMINED \(127\.0\.0\.1\)/);
   client.destroy();
+});
+
+t.test('a socket on standard input is a connection, whatever its kind', async (t) => {
+  const { conf } = folder(t);
+  // Node's pipes to a child are pairs of local sockets.
+  const listing = await ours(['--daemon', '--no-detach', `--config=${conf}`], { input: '@RSYNCD: 32.0 md5\n#list\n' });
+  t.same({ code: listing.code, stderr: listing.stderr }, { code: 5, stderr: '' });
 });

@@ -94,3 +94,32 @@ t.test('behind a link', { skip: !isRoot && 'needs root' }, async (t) => {
   t.match(log(), /chdir .*\/planted\/src failed: Too many levels of symbolic links \(40\)\n/);
   t.equal((await rsync(`${url}/own/`)).code, 0);
 });
+
+t.test('insecure links', { skip: !isRoot && 'needs root' }, async (t) => {
+  const { dir, url } = await serve(t, (dir) => ({
+    held: { path: `${dir}/outer/inner`, 'use chroot': false },
+    trusting: { path: `${dir}/outer/inner`, 'use chroot': false, 'insecure links': true },
+    inner: { path: `${dir}/outer/./inner`, 'use chroot': true, 'insecure links': true },
+  }));
+  for (const name of ['inner/sub', 'beside', 'target']) mkdirSync(join(dir, 'outer', name), { recursive: true });
+  writeFileSync(join(dir, 'outer/beside/f'), 'beyond');
+  const links = { dir: '../beside', file: 'dir/f', 'sub/up': '../../beside/f' };
+  for (const [name, target] of Object.entries(links)) {
+    symlinkSync(target, join(dir, 'outer/inner', name));
+    lchownSync(join(dir, 'outer/inner', name), 65534, 65534);
+  }
+  for (const module of ['held', 'trusting', 'inner']) {
+    const to = join(dir, `from-${module}`);
+    const pulled = await rsync('-rL', `${url}/${module}/`, to);
+    const follows = module !== 'held';
+    t.equal(pulled.code, follows ? 0 : 23, pulled.stderr);
+    for (const name of ['dir/f', 'file', 'sub/up']) {
+      t.equal(existsSync(join(to, name)), follows, `${name} of ${module}`);
+      if (follows) t.equal(readFileSync(join(to, name), 'latin1'), 'beyond');
+    }
+    const pushed = await rsync('-r', `${dir}/src/`, `${url}/${module}/dir/by-${module}/`);
+    t.equal(pushed.code === 0, follows, pushed.stderr);
+    t.equal(existsSync(join(dir, `outer/beside/by-${module}/f`)), follows);
+    t.notMatch((await rsync('-r', `${url}/${module}/../beside/`)).stdout, /f\n/, 'a path has no way out all the same');
+  }
+});

@@ -104,6 +104,35 @@ t.test('access', async (t) => {
   t.equal((await rsync('-a', `${url}/strict/`, join(dir, 'x'))).code, 0);
 });
 
+t.test('outgoing chmod', async (t) => {
+  const { dir, url } = await setup(t, (dir) => ({
+    out: { path: join(dir, 'src'), 'outgoing chmod': 'Fgo-r,D700' },
+    bad: { path: join(dir, 'src'), 'outgoing chmod': 'nonsense' },
+  }));
+  t.equal((await rsync('-a', `${url}/out/`, join(dir, 'copy'))).code, 0);
+  t.equal(statSync(join(dir, 'copy/a.txt')).mode & 0o777, 0o600);
+  t.equal(statSync(join(dir, 'copy/sub')).mode & 0o777, 0o700);
+  t.equal((await rsync('-a', `${url}/bad/`, join(dir, 'other'))).code, 0, 'one that cannot be read has no effect');
+});
+
+t.test('exclude is about names: below a name without a slash at its end all is open', async (t) => {
+  const { dir, url } = await setup(t, (dir) => ({
+    bare: { path: join(dir, 'dst'), 'read only': 'no', exclude: '/bare /public/kept/' },
+    slash: { path: join(dir, 'dst'), 'read only': 'no', exclude: '/slash/' },
+  }));
+  for (const name of ['bare/in', 'slash/in', 'public']) mkdirSync(join(dir, 'dst', name), { recursive: true });
+  const push = async (...to: string[]) => (await rsync('-a', join(dir, 'src/a.txt'), ...to)).code;
+  t.equal(await push(`${url}/bare/bare/in/`), 0);
+  t.equal(await push(`${url}/bare/bare/x`), 0);
+  t.equal(await push(`${url}/slash/slash/in/`), 3);
+  t.equal(await push(`${url}/slash/slash/x`), 3);
+  t.same(readdirSync(join(dir, 'dst/bare')).sort(), ['in', 'x']);
+  t.same(readdirSync(join(dir, 'dst/slash/in')), []);
+  symlinkSync('public', join(dir, 'dst/link'));
+  t.equal(await push('--delay-updates', '--partial-dir=/link/kept', `${url}/bare/`), 0);
+  t.ok(existsSync(join(dir, 'dst/public/kept')), 'a link is no way around a name, and an absolute --partial-dir stays');
+});
+
 t.test('a filter file that is missing closes its module', async (t) => {
   const { dir, url, log } = await setup(t, (dir) => ({
     broken: { path: join(dir, 'src'), 'exclude from': join(dir, 'none') },

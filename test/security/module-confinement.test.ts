@@ -51,7 +51,7 @@ async function house(t: Teardown): Promise<House> {
   symlinkSync('../out/secret', join(module, 'tosecret'));
   symlinkSync('sub', join(module, 'near'));
   symlinkSync('a', join(module, 'toa'));
-  const open = { path: module, 'read only': 'no', exclude: '/private', 'munge symlinks': 'no' };
+  const open = { path: module, 'read only': 'no', exclude: '/private/', 'munge symlinks': 'no' };
   const daemon = await startDaemon(t, TSRSYNC, {
     dir: join(dir, 'daemon'),
     globals: { 'use chroot': 'no' },

@@ -4,6 +4,7 @@ import { Compat, Exit } from '../constants.js';
 import { RsyncError } from '../errors.js';
 import type { DigestName } from '../hash/digest.js';
 import type { Options } from '../options.js';
+import { negotiationLines, type OfferedNames } from './negotiation-lines.js';
 
 /** Names in the order of preference that all peers share (3.3). */
 const CHECKSUMS: readonly DigestName[] = ['xxh128', 'xxh3', 'xxh64', 'md5', 'md4', 'sha1', 'none'];
@@ -37,6 +38,8 @@ export interface NegotiationInput {
   checksums: string[];
   /** From `compressList`. */
   compressions: string[];
+  /** Takes the lines of --debug=nstr. */
+  trace: ((text: string) => void) | null;
 }
 
 /** Whether this side can work with incremental recursion (1.3). */
@@ -118,8 +121,28 @@ export function readNegotiation(r: ByteReader, input: NegotiationInput): Algorit
   const sums = negotiatesSums(input) ? r.vstring(MAX_LIST, 'checksum list') : null;
   const compressions = negotiatesCompression(input) ? r.vstring(MAX_LIST, 'compression list') : null;
   if (!r.done()) return null;
-  const { transferSum, listSum, sumsExplicit } = chooseSums(input, sums);
-  return { transferSum, listSum, sumsExplicit, compression: chooseCompression(input, compressions) };
+  const chosen = { ...chooseSums(input, sums), compression: chooseCompression(input, compressions) };
+  if (input.trace !== null && (input.options.debug.nstr ?? 0) > 0) tell(input, sums, compressions, chosen);
+  return chosen;
+}
+
+/** What a peer that sent no list stands for: the algorithms of its version. */
+function tell(input: NegotiationInput, sums: Buffer | null, compressions: Buffer | null, chosen: Algorithms): void {
+  const { options: o, isServer } = input;
+  const choosesSums = isAuto(o.checksumChoice);
+  const choosesCompression = o.compress && isAuto(o.compressChoice);
+  const listed = (list: Buffer | null, otherwise: string) =>
+    list?.toString('latin1').replaceAll('\n', '\\#012') ?? otherwise;
+  const own: OfferedNames = {
+    sums: choosesSums ? input.checksums.join(' ') : null,
+    compressions: choosesCompression ? input.compressions.join(' ') : null,
+  };
+  const theirs: OfferedNames = {
+    sums: choosesSums ? listed(sums, chosen.transferSum) : null,
+    compressions: choosesCompression ? listed(compressions, chosen.compression) : null,
+  };
+  const negotiated = { sums: sums !== null, compression: compressions !== null };
+  for (const line of negotiationLines(o, isServer, own, theirs, chosen, negotiated)) input.trace?.(line);
 }
 
 function chooseSums(input: NegotiationInput, list: Buffer | null): Omit<Algorithms, 'compression'> {

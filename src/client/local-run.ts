@@ -46,7 +46,7 @@ export async function beginLocal(
   };
   const server = serveLocal(serverOptions, job, inputs, there, log);
   server.catch((error: Error) => here.fail(error));
-  const agreement = await agree(here, o, false, true, o.protocol);
+  const agreement = await agree(here, o, false, true, o.protocol, (text) => log.info(text));
   const session = new Session(here, o, log, false, true, agreement);
   hooks.onSession?.(session);
   try {
@@ -67,7 +67,7 @@ async function serveLocal(
   log: ClientLog,
 ): Promise<number> {
   connection.role = 'Receiver';
-  const agreement = await agree(connection, o, true, false, o.protocol);
+  const agreement = await agree(connection, o, true, false, o.protocol, (text) => log.warning(text));
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, false, agreement);
   const filters = buildFilters({

@@ -53,7 +53,7 @@ export async function beginRemote(
   hooks: RunHooks,
 ): Promise<BegunRun> {
   const isSender = job.direction === 'push';
-  const agreement = await agree(to.connection, o, false, isSender, to.protocol);
+  const agreement = await agree(to.connection, o, false, isSender, to.protocol, (text) => log.info(text));
   const session = new Session(to.connection, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
   return begin(session, job, inputs, log, null, hooks);

@@ -4,6 +4,7 @@ import { Basis } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import { similarSelected, similarState } from '../report/messages.js';
 import { optionPath, similarDir, similarPath } from './basis-path.js';
 import { join } from './delete.js';
 import type { Receiving } from './receiving.js';
@@ -53,11 +54,27 @@ export class SimilarFiles {
     const dir = parentOf(path);
     if (dir !== this.dir) this.candidates = this.levels.map((level) => this.read(dir, level));
     this.dir = dir;
-    const found = this.sameState(list.size(row), list.mtime(row)) ?? this.likeName(lastName(path));
+    const same = this.sameState(list.size(row), list.mtime(row));
+    const found = same ?? this.likeName(lastName(path));
     if (found === null) return null;
     const [level, candidate] = found;
     const { name, size, mode } = candidate;
+    this.tell(path, this.shown(dir, name, level), same !== null);
     return { type: Basis.FUZZY + level, name, path: similarPath(this.receiving, dir, name, level), size, mode };
+  }
+
+  /** --debug=fuzzy */
+  private tell(path: ByteString, basis: ByteString, isSameState: boolean): void {
+    const { log, options: o } = this.receiving.session;
+    const debug = o.debug.fuzzy ?? 0;
+    if (debug >= 2 && isSameState) log.info(similarState(basis));
+    if (debug >= 1) log.info(similarSelected(path, basis));
+  }
+
+  /** A candidate's name for messages: whole in a basis directory. */
+  private shown(dir: ByteString, name: ByteString, level: number): ByteString {
+    const path = join(similarDir(this.receiving, dir, level), name);
+    return level === 0 || path.startsWith('/') ? path : `${this.receiving.shownRoot}/${path}`;
   }
 
   private read(dir: ByteString, level: number): Candidate[] {

@@ -67,6 +67,16 @@ export function copyingUnsafeLink(name: ByteString, target: ByteString): ByteStr
   return `copying unsafe symlink "${name}" -> "${target}"\n`;
 }
 
+/** --debug=fuzzy1 with --fuzzy: the file that serves as basis. */
+export function similarSelected(name: ByteString, basis: ByteString): ByteString {
+  return `fuzzy basis selected for ${name}: ${basis}\n`;
+}
+
+/** --debug=fuzzy2: why, if not for its name. */
+export function similarState(basis: ByteString): ByteString {
+  return `fuzzy size/modtime match for ${basis}\n`;
+}
+
 /** --info=symsafe1 with --safe-links and --backup. */
 export function notBackingUp(name: ByteString, target: ByteString): ByteString {
   return `not backing up unsafe symlink "${name}" -> "${target}"\n`;

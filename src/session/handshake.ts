@@ -45,7 +45,7 @@ function checkOldPeer(o: Options, protocol: number): void {
 
 /**
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
- * Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
+ * `trace` takes the lines of --debug=nstr. Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
  */
 export async function agree(
   connection: Connection,
@@ -53,6 +53,7 @@ export async function agree(
   isServer: boolean,
   isSender: boolean,
   protocol: number,
+  trace: ((text: string) => void) | null = null,
 ): Promise<Agreement> {
   const { writer } = connection;
   // What a plain --delete means depends on the version (3.1).
@@ -80,6 +81,7 @@ export async function agree(
     compressions: mayCompress(o)
       ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, (await loadCodecs()).availableCompressions())
       : [],
+    trace,
   };
   writeNegotiation(writer, input);
   const algorithms = await decodeWhole(connection, (reader) => readNegotiation(reader, input));

@@ -69,7 +69,7 @@ export async function serveSession(request: ServeRequest): Promise<number> {
   connection.role = o.sender ? 'sender' : 'Receiver';
   let session: Session | null = null;
   try {
-    const agreement = await agree(connection, o, true, o.sender, request.protocol);
+    const agreement = await agree(connection, o, true, o.sender, request.protocol, (text) => request.log.info(text));
     const staysLocal = module === null && o.stderrMode === 'errors' && request.protocol >= 29;
     const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, module !== null);
     session = new Session(connection, o, log, true, o.sender, agreement);

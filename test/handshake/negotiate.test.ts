@@ -37,6 +37,7 @@ function input(isServer: boolean, o: Options, change: Partial<NegotiationInput> 
     compatFlags: VARINT,
     checksums: checksumList(undefined, isServer),
     compressions: compressList(undefined, isServer, ALL),
+    trace: null,
     ...change,
   };
 }

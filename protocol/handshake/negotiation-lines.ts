@@ -1,0 +1,62 @@
+import type { Options } from '../options.js';
+import type { Algorithms, Compression } from './negotiate.js';
+
+/** Names of algorithms by kind; null where there was nothing to choose. */
+export interface OfferedNames {
+  sums: string | null;
+  compressions: string | null;
+}
+
+/** Whether a choice came about by the lists of both sides, and not by an option or the version. */
+export interface Negotiated {
+  sums: boolean;
+  compression: boolean;
+}
+
+/** The levels that a codec has: least, greatest, and the one that is meant when none is said. */
+const LEVELS: Readonly<Record<Compression, readonly [number, number, number]>> = {
+  zstd: [-131_072, 22, 3],
+  lz4: [0, 0, 0],
+  zlibx: [1, 9, 6],
+  zlib: [1, 9, 6],
+  none: [0, 0, 0],
+};
+
+/** --debug=nstr: the lists of both sides (level 2) and what was chosen (level 1). A server speaks of all at level 3 only. */
+export function negotiationLines(
+  o: Options,
+  isServer: boolean,
+  own: OfferedNames,
+  theirs: OfferedNames,
+  chosen: Algorithms,
+  negotiated: Negotiated,
+): string[] {
+  const level = o.debug.nstr ?? 0;
+  const [here, there] = isServer ? ['Server', 'Client'] : ['Client', 'Server'];
+  const lines: string[] = [];
+  if (level >= (isServer ? 3 : 2)) {
+    lines.push(...listLines(here, here, own), ...listLines(there, here, theirs));
+  }
+  if (level < (isServer ? 3 : 1)) return lines;
+  const how = (byLists: boolean) => (byLists ? `${here} negotiated` : here);
+  const { compression } = chosen;
+  const fixed = o.checksumChoice !== '' && o.checksumChoice !== 'auto' ? o.checksumChoice : chosen.transferSum;
+  lines.push(`${how(negotiated.sums)} checksum: ${negotiated.sums ? chosen.transferSum : fixed}\n`);
+  if (compression !== 'none') {
+    const text = `${compression} (level ${effectiveLevel(compression, o.compressLevel)})`;
+    lines.push(`${how(negotiated.compression)} compress: ${text}\n`);
+  }
+  return lines;
+}
+
+function listLines(whose: string, here: string, names: OfferedNames): string[] {
+  const line = (what: string, list: string | null) =>
+    list === null ? [] : [`${whose} ${what} list (on ${here.toLowerCase()}): ${list}\n`];
+  return [...line('checksum', names.sums), ...line('compress', names.compressions)];
+}
+
+function effectiveLevel(codec: Compression, level: number | null): number {
+  const [least, most, usual] = LEVELS[codec];
+  if (level === null || (level === 0 && codec === 'zstd')) return usual;
+  return Math.max(least, Math.min(most, level));
+}

@@ -1,5 +1,6 @@
-import { allowEngineLimits } from '../session/engine.js';
+import { allowEngineLimits, keepCode } from '../session/engine.js';
 import { runWorker } from './worker.js';
 
 allowEngineLimits();
+keepCode();
 runWorker();

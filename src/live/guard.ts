@@ -58,10 +58,10 @@ export class DeletionGuard {
   }
 
   /** Why single entries must not be sent, or null. */
-  check(waiting: Marks): string | null {
+  check(waiting: () => Marks): string | null {
     if (!this.isOn || this.known === null) return null;
     let gone = 0;
-    waiting.forEach((marks, source) => {
+    waiting().forEach((marks, source) => {
       const { path: root } = this.sources[source].place;
       for (const { path, what } of marks) {
         if ((what & (Change.REMOVED | TREE)) === 0) continue;

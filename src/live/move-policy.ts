@@ -1,6 +1,6 @@
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
-import { isLargeFile, isWorthMoving, type Move } from './moves.js';
+import { isWorthMoving, type Move, mayBeLarge } from './moves.js';
 import type { TargetSource } from './pending.js';
 import { below } from './source-tree.js';
 import type { TargetOptions } from './target-options.js';
@@ -22,7 +22,7 @@ export class MovePolicy {
 
   /** True for a move that is to be remembered. */
   keeps({ source, to, isDir }: Move): boolean {
-    return isDir ? this.keepsDirs : this.keepsFiles && isLargeFile(below(this.sources[source].place.path, to));
+    return isDir ? this.keepsDirs : this.keepsFiles && mayBeLarge(below(this.sources[source].place.path, to));
   }
 
   /** The options of its session; null: there is nothing to be gained. */

@@ -27,13 +27,17 @@ export class Moves {
   add(move: Move): void {
     const { source, from, to } = move;
     // What moved again, with or within another directory, is found under its latest name.
-    let isKnown = false;
+    const isKnown = this.leadTo(source, from);
     for (const old of this.list) {
-      if (old.source !== source || !isAtOrBelow(old.to, from)) continue;
-      if (old.to === from) isKnown = true;
-      old.to = to + old.to.slice(from.length);
+      if (old.source === source && isAtOrBelow(old.to, from)) old.to = to + old.to.slice(from.length);
     }
+    this.list = this.list.filter((old) => old.from !== old.to);
     if (!isKnown && this.list.length < MOST_MOVES) this.list.push({ ...move });
+  }
+
+  /** True when what has a name now had another one at the last session. */
+  leadTo(source: number, path: ByteString): boolean {
+    return this.list.some((old) => old.source === source && old.to === path);
   }
 
   get any(): boolean {
@@ -55,7 +59,8 @@ function isAtOrBelow(path: ByteString, dir: ByteString): boolean {
 export function isWorthMoving(root: ByteString, { from, to, isDir }: Move): boolean {
   const stat = new FileStat();
   const look = (path: ByteString) => lstatInto(Buffer.from(below(root, path), 'latin1'), stat) === 0;
-  if (look(from) || !look(to) || stat.isDir !== isDir) return false;
+  // A file that has come to the old place since is sent later, and the basis is there until then.
+  if ((isDir && look(from)) || !look(to) || stat.isDir !== isDir) return false;
   if (!isDir) return isLarge(stat);
   const waiting = [to];
   let bytes = 0;
@@ -72,10 +77,13 @@ export function isWorthMoving(root: ByteString, { from, to, isDir }: Move): bool
   return false;
 }
 
-/** True for a file that is worth a session of its own when it moves. Another name may have more to do with it than that. */
-export function isLargeFile(path: ByteString): boolean {
+/**
+ * True for a file that may be worth a session of its own when it moves; one that is gone may have moved on, which is told
+ * next. Another name may have more to do with it than that.
+ */
+export function mayBeLarge(path: ByteString): boolean {
   const stat = new FileStat();
-  return lstatInto(Buffer.from(path, 'latin1'), stat) === 0 && isLarge(stat);
+  return lstatInto(Buffer.from(path, 'latin1'), stat) !== 0 || isLarge(stat);
 }
 
 function isLarge(stat: FileStat): boolean {

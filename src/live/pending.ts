@@ -95,8 +95,8 @@ export class Pending {
     const { source, from, to, isDir } = move;
     const set = this.sets[source];
     const kind = isDir ? Change.DIRECTORY : 0;
-    // A file that is still to be sent is nowhere over there.
-    const isThere = isDir || !set.concerns(from);
+    // A file that is still to be sent is nowhere over there, but one that only moved has its old name there.
+    const isThere = isDir || !set.concerns(from) || this.moves.leadTo(source, from);
     set.move(from, to);
     this.newest = since;
     this.hasNewNames = true;

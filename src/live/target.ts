@@ -6,9 +6,10 @@ import { DeletionGuard } from './guard.js';
 import { Health } from './health.js';
 import { MovePolicy } from './move-policy.js';
 import type { Move } from './moves.js';
-import { type Flight, Pending, type TargetSource } from './pending.js';
+import { Pending, type TargetSource } from './pending.js';
 import { type ResultSetting, Results } from './results.js';
-import { type Outcome, Sessions } from './sessions.js';
+import { Rounds } from './rounds.js';
+import { Sessions } from './sessions.js';
 import type { TargetOptions } from './target-options.js';
 import type { SessionSlots, TargetPhase, TargetSpec, TargetStatus } from './types.js';
 
@@ -28,11 +29,11 @@ export interface TargetSetting extends ResultSetting {
 
 /** Keeps one destination equal to the sources: decides when a session runs, and what comes of how it went. */
 export class Target {
-  private readonly policy: MovePolicy;
   private readonly pending: Pending;
   /** As many as sessions may run at once. The connection of the first one is kept ready. */
   private readonly lanes: Sessions[];
   private readonly results: Results;
+  private readonly rounds: Rounds;
   private readonly guard: DeletionGuard;
   /** Why deletions are held back. */
   private guarded: string | null = null;
@@ -41,8 +42,6 @@ export class Target {
   private readonly running = new Map<Sessions, Promise<void>>();
   /** When the latest one of the running sessions began. */
   private begun = 0;
-  /** A session runs that no other may run beside. */
-  private isAlone = false;
   private timer: NodeJS.Timeout | null = null;
   private isStopping = false;
   private isPaused = false;
@@ -54,8 +53,8 @@ export class Target {
     private readonly setting: TargetSetting,
   ) {
     const { mirror } = setting;
-    this.policy = new MovePolicy(setting.options, setting.sources);
-    this.pending = new Pending(setting.sources, mirror.maxPending, (move) => this.policy.keeps(move));
+    const policy = new MovePolicy(setting.options, setting.sources);
+    this.pending = new Pending(setting.sources, mirror.maxPending, (move) => policy.keeps(move));
     // Names of one file that travel in different sessions would not be joined.
     const lanes = setting.options.full().hardLinks ? 1 : Math.max(1, spec.maxSessions);
     this.lanes = Array.from({ length: lanes }, () => new Sessions(setting.options, setting.output));
@@ -65,6 +64,8 @@ export class Target {
     this.results = new Results(spec, setting, this.pending, (source, path, what) =>
       this.mark(source, path, what, Date.now()),
     );
+    const { pending, guard, gather, results } = this;
+    this.rounds = new Rounds({ pending, policy, guard, gather, results }, (why) => this.holdBack(why));
   }
 
   // --- what is to be sent --------------------------------------------------------------------------------------------
@@ -189,7 +190,9 @@ export class Target {
   /** True when a session may start although others run; whatever else happens, their end asks again. */
   private mayRunBeside(): boolean {
     const { pending } = this;
-    return !this.isAlone && !pending.needsFull && !pending.moves.any && this.health.attempts === 0 && pending.hasFree;
+    return (
+      !this.rounds.isAlone && !pending.needsFull && !pending.moves.any && this.health.attempts === 0 && pending.hasFree
+    );
   }
 
   private begin(lane: Sessions): void {
@@ -213,96 +216,14 @@ export class Target {
         return;
       }
       this.setPhase('sending');
-      const error = await this.session(lane);
+      // What came since this one was planned may want to run alone, and then waits for the others.
+      const hasCompany = [...this.running.keys()].some((other) => other !== lane);
+      const error = await this.rounds.run(lane, hasCompany);
       if (error !== null) this.failed(error);
       else if (this.guarded === null) this.succeeded();
     } finally {
       release?.();
     }
-  }
-
-  private async session(lane: Sessions): Promise<RsyncError | null> {
-    const { pending } = this;
-    // What came since this one was planned may want to run alone, and then waits for the others.
-    const hasCompany = [...this.running.keys()].some((other) => other !== lane);
-    if (hasCompany) return pending.needsFull ? null : this.single(lane);
-    this.isAlone = true;
-    try {
-      if (pending.needsFull) return await this.full(lane);
-      for (const move of pending.moves.take()) await this.sendMoved(lane, move);
-    } finally {
-      this.isAlone = false;
-    }
-    return this.single(lane);
-  }
-
-  private async full(lane: Sessions): Promise<RsyncError | null> {
-    const empty = this.guard.checkSources();
-    if (empty !== null) {
-      this.holdBack(empty);
-      return null;
-    }
-    const started = Date.now();
-    const { fullOptions } = this.pending;
-    const flight = this.pending.takeAll();
-    const { maxDelete } = this.guard;
-    const limit = maxDelete === null ? [] : [`--max-delete=${maxDelete}`];
-    const outcome = await lane.full([...limit, ...fullOptions]);
-    const isLimited = outcome.code === Exit.DEL_LIMIT && maxDelete !== null;
-    if (outcome.error !== null || isLimited) this.pending.giveBack(flight);
-    else this.pending.landed(flight);
-    if (isLimited) {
-      this.holdBack(this.guard.refusal(null));
-    } else if (outcome.error === null) {
-      this.guard.done(outcome.session?.stats.files.total ?? null);
-      this.results.noteFailures(outcome, flight);
-    }
-    this.results.count(outcome, started, true);
-    return outcome.error;
-  }
-
-  private async single(lane: Sessions): Promise<RsyncError | null> {
-    const held = this.guard.check(this.pending.peek());
-    if (held !== null) {
-      this.holdBack(held);
-      return null;
-    }
-    let started = Date.now();
-    let flight: Flight | null = null;
-    const outcome = await lane.single(async () => {
-      started = Date.now();
-      flight = await this.pending.take();
-      return this.pending.wanted(flight);
-    });
-    this.ended(flight, outcome, started);
-    this.results.count(outcome, started, false);
-    return outcome.error;
-  }
-
-  /** `flight`: null when there was no connection, so that nothing was taken. */
-  private ended(flight: Flight | null, outcome: Outcome, started: number): void {
-    this.gather.note(flight?.count ?? 0, started, Date.now());
-    if (outcome.error !== null) {
-      if (flight === null) return;
-      this.pending.giveBack(flight);
-      if ((outcome.session?.stats.transferredFiles ?? 0) > 0) this.pending.doubtDirectories(flight);
-      return;
-    }
-    this.guard.done(null);
-    if (flight === null) return;
-    this.pending.landed(flight);
-    this.results.noteFailures(outcome, flight);
-  }
-
-  /** Has what moved built from its old place over there, before that is deleted. */
-  private async sendMoved(lane: Sessions, move: Move): Promise<void> {
-    const options = this.policy.optionsFor(move);
-    if (options !== null) {
-      const started = Date.now();
-      this.results.count(await lane.moved(options), started, false);
-    }
-    // It deleted nothing, and may not have come to its end: the ordinary way finds what is left.
-    if (move.isDir) this.pending.markTree(move.source, move.to);
   }
 
   // --- results -------------------------------------------------------------------------------------------------------

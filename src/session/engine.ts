@@ -39,6 +39,14 @@ export function countListed(count: number): void {
   listed += count;
 }
 
+/**
+ * Has V8 keep what it compiled of functions that were not called for a while: it would give that up, and a process that waits
+ * for work compiles it again while somebody waits for the answer. Only for a program of our own.
+ */
+export function keepCode(): void {
+  setFlag('--no-flush-bytecode');
+}
+
 function setFlag(flag: string): void {
   // Not imported, so that only who needs it loads it.
   process.getBuiltinModule('v8').setFlagsFromString(flag);

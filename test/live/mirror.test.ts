@@ -57,6 +57,16 @@ for (const program of [RSYNC, TSRSYNC]) {
       await becomesEqual(source, copy);
       t.ok(target().sentBytes - before < MIB / 4, `${move}: ${target().sentBytes - before} bytes`);
     }
+    // No session comes in between.
+    fs.renameSync(join(source, 'final'), join(source, 'passing'));
+    fs.renameSync(join(source, 'passing'), join(source, 'a/last'));
+    await becomesEqual(source, copy);
+    t.ok(target().sentBytes - before < MIB / 4, `two moves at once: ${target().sentBytes - before} bytes`);
+    // Over there, the name that the second one gets is still taken.
+    fs.renameSync(join(source, 'other'), join(source, 'older'));
+    fs.renameSync(join(source, 'a/last'), join(source, 'other'));
+    await becomesEqual(source, copy);
+    t.ok(target().sentBytes - before < 4.5 * MIB, `a rotation: ${target().sentBytes - before} bytes`);
     // Its content is not over there yet.
     fs.writeFileSync(join(source, 'new.part'), new Random(9).bytes(2 * MIB));
     fs.renameSync(join(source, 'new.part'), join(source, 'new'));

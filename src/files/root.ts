@@ -134,8 +134,8 @@ export class Root {
     const root = new Root(bytes(path === '' ? '.' : path), true, followInside, outer);
     root.rootFd = openSync(root.base, O_PATH | constants.O_DIRECTORY);
     try {
-      // Says so at once when /proc is not there.
-      closeSync(root.duplicateRoot());
+      // Says so at once when /proc is not there, through which one in another tree was reached.
+      if (outer === null) closeSync(root.duplicateRoot());
     } catch (error) {
       closeSync(root.rootFd);
       throw error;

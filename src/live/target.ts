@@ -166,7 +166,8 @@ export class Target {
 
   /** Starts a session if one is due, or sets the timer for it. */
   private schedule(): void {
-    if (this.isStopping || this.isPaused || this.timer !== null) return;
+    // In a storm this is asked at each event, mostly while a session runs, whose end asks again.
+    if (this.isStopping || this.isPaused || this.timer !== null || this.running.size === this.lanes.length) return;
     const { pending, health } = this;
     const oldest = pending.oldestWaiting;
     if (oldest === Number.POSITIVE_INFINITY) return;

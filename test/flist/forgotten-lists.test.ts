@@ -4,10 +4,10 @@ import t from 'tap';
 import { CHUNK_ROWS } from '../../protocol/flist/chunk.js';
 import { createBlockDigest } from '../../protocol/hash/digest.js';
 import { collidingBlock } from '../lib/collision.js';
-import { checkForgotten, emptyFiles, IN_MEMORY, real, transfer } from '../lib/own-client.js';
+import { checkForgotten, emptyFiles, real, transfer } from '../lib/own-client.js';
 import { RSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
-import { tempDir } from '../lib/temp.js';
+import { memoryDir } from '../lib/temp.js';
 
 const PER_DIR = 100;
 const BLOCK = 700;
@@ -59,10 +59,10 @@ const MODES = [
 
 for (const direction of ['push', 'pull'] as const) {
   t.test(`${direction}: rows are forgotten and nothing is missed`, async (t) => {
-    const made = tempDir(t, IN_MEMORY);
+    const made = memoryDir(t);
     await makeTrees(made);
     for (const mode of MODES) {
-      const dir = tempDir(t, IN_MEMORY);
+      const dir = memoryDir(t);
       await real('cp', '-a', join(made, 'source'), dir);
       // Whatever changes at the target is a new file there.
       await real('cp', '-al', join(made, 'target'), dir);

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PROJECT } from '../lib/project.js';
+import { memoryDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
-import { sh, watchedDir } from '../lib/watching.js';
+import { sh } from '../lib/watching.js';
 
 const skip = process.getuid?.() === 0 ? false : 'only root may mark a file system';
 const theirs = spawnSync('fsnotifywait', ['--help']).error === undefined;
@@ -17,7 +18,7 @@ const STEPS = [
 
 /** What a tool tells of STEPS: the events of each path in `dir`, in alphabetical order, however they came together. */
 async function told(t: Test, command: string, args: string[]): Promise<Record<string, string>> {
-  const dir = watchedDir(t);
+  const dir = memoryDir(t);
   await sh('mkdir -p d/sub', dir);
   const [program, ...first] = command.split(' ');
   const child = spawn(program, [...first, '-m', '-e', EVENTS, ...args, 'd'], { cwd: dir });

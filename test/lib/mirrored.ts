@@ -7,7 +7,7 @@ import type { Mirror, MirrorSpec, TargetSpec } from '../../src/live/types.js';
 import { Change } from '../../src/watch/changes.js';
 import { type RunningDaemon, startDaemon } from './daemon.js';
 import type { Program } from './project.js';
-import { tempDir } from './temp.js';
+import { memoryDir } from './temp.js';
 
 const ALL = Change.WRITTEN | Change.MADE | Change.REMOVED | Change.ATTRIBUTES | Change.MODIFIED;
 
@@ -21,7 +21,7 @@ export interface Place {
 }
 
 export async function place(t: Test, program: Program, globals = {}): Promise<Place> {
-  const dir = tempDir(t);
+  const dir = memoryDir(t);
   const [source, copy] = [join(dir, 'source'), join(dir, 'module')];
   fs.mkdirSync(source);
   fs.mkdirSync(copy);

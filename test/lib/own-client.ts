@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { FileList } from '../../protocol/flist/list.js';
@@ -10,10 +10,6 @@ import type { CopyDirection } from './routes.js';
 import { run } from './run.js';
 
 const TIME_LIMIT = 100_000;
-const MEMORY = '/dev/shm';
-
-/** What `tempDir` takes for a place where many files are made soon. */
-export const IN_MEMORY = existsSync(MEMORY) ? `${MEMORY}/tsrsync-test-` : undefined;
 
 export function emptyFiles(dir: string, from: number, to: number): void {
   mkdirSync(dir, { recursive: true });

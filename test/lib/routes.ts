@@ -5,7 +5,7 @@ import type { Program } from './project.js';
 import { RSYNC, TSRSYNC } from './project.js';
 import { fakeRemoteShell } from './remote-shell.js';
 import { type RunOptions, type RunResult, runProgram } from './run.js';
-import { type Teardown, tempDir } from './temp.js';
+import { memoryDir, type Teardown } from './temp.js';
 
 export type Way = 'daemon' | 'shell' | 'local';
 export type CopyDirection = 'push' | 'pull';
@@ -46,7 +46,7 @@ export class World {
   private shell: string | null = null;
 
   constructor(private readonly t: Teardown) {
-    this.dir = tempDir(t);
+    this.dir = memoryDir(t);
   }
 
   /** A path in the folder, made as a directory. */

@@ -1,6 +1,8 @@
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+
+const MEMORY = '/dev/shm';
 
 /** The part of a tap test that helpers need: something that can be told what to do at the end. */
 export interface Teardown {
@@ -12,6 +14,11 @@ export function tempDir(t: Teardown, prefix = 'tsrsync-test-'): string {
   const dir = makeTempDir(prefix);
   t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
   return dir;
+}
+
+/** The same in memory, where there is such a place: for many files, or some that are written again and again. */
+export function memoryDir(t: Teardown): string {
+  return tempDir(t, existsSync(MEMORY) ? `${MEMORY}/tsrsync-test-` : undefined);
 }
 
 /** The same without a test around it; the caller removes it. An absolute `prefix` is a place of its own. */

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TreeWatcher, WatchOptions } from '../../src/watch/changes.js';
 import { Change } from '../../src/watch/changes.js';
 import { watchTree } from '../../src/watch/watch.js';
 import { ModelMirror } from './model-mirror.js';
 import { PROJECT } from './project.js';
-import { type Teardown, tempDir } from './temp.js';
+import type { Teardown } from './temp.js';
 import { waitFor } from './wait.js';
 
 export interface Watching {
@@ -53,11 +52,6 @@ export function startWatching(t: Teardown, root: string, options: Partial<WatchO
     return find()!;
   };
   return { watcher, mirror, reports, equal, told };
-}
-
-/** A directory in memory where there is such a place: disks are slow when files are rewritten all the time. */
-export function watchedDir(t: Teardown): string {
-  return existsSync('/dev/shm') ? tempDir(t, '/dev/shm/tsrsync-test-') : tempDir(t);
 }
 
 /** Runs a shell script in `cwd` to its end. */

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { CHUNK_ROWS } from '../../protocol/flist/chunk.js';
-import { checkForgotten, emptyFiles, IN_MEMORY, real, transfer } from '../lib/own-client.js';
-import { tempDir } from '../lib/temp.js';
+import { checkForgotten, emptyFiles, real, transfer } from '../lib/own-client.js';
+import { memoryDir } from '../lib/temp.js';
 
 t.test('with nothing to do, memory holds what both sides still work on', async (t) => {
-  const dir = tempDir(t, IN_MEMORY);
+  const dir = memoryDir(t);
   const source = join(dir, 'source');
   // More entries than are sent ahead, so that the next list has to be sent although nothing was asked for.
   emptyFiles(join(source, 'a', 'large'), 0, 12_000);

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import t from 'tap';
-import { sh, startWatching, watchedDir, workload } from '../lib/watching.js';
+import { memoryDir } from '../lib/temp.js';
+import { sh, startWatching, workload } from '../lib/watching.js';
 
 const skip = process.getuid?.() === 0 ? false : 'only root may mark a file system';
 
 t.test('what is told of single changes', { skip }, async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const other = mkdtempSync(`${root}-other`);
   t.teardown(() => rmSync(other, { recursive: true, force: true }));
   await sh('mkdir -p dir/sub cache; echo x > dir/file', root);
@@ -43,7 +44,7 @@ t.test('what is told of single changes', { skip }, async (t) => {
 
 t.test('a root that is removed, with the directory that it is in', { skip }, async (t) => {
   for (const inside of ['', '/above/root']) {
-    const top = watchedDir(t);
+    const top = memoryDir(t);
     const root = `${top}${inside}`;
     mkdirSync(root, { recursive: true });
     const { watcher, told } = startWatching(t, root, { via: 'fanotify' });
@@ -55,7 +56,7 @@ t.test('a root that is removed, with the directory that it is in', { skip }, asy
 });
 
 t.test('a mirror that knows only what it is told equals the tree after random operations', { skip }, async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const { mirror, equal } = startWatching(t, root, { via: 'fanotify' });
   const timer = setInterval(() => mirror.sync(), 20);
   t.teardown(() => clearInterval(timer));

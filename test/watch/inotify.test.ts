@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { join } from 'node:path';
 import t from 'tap';
 import { Change } from '../../src/watch/changes.js';
+import { memoryDir } from '../lib/temp.js';
 import { waitFor } from '../lib/wait.js';
-import { sh, startWatching, watchedDir } from '../lib/watching.js';
+import { sh, startWatching } from '../lib/watching.js';
 
 t.test('what is told of single changes', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   await sh('mkdir dir; echo x > dir/file', root);
   const { mirror, told, equal } = startWatching(t, root);
   const step = async (script: string, ...lines: string[]): Promise<void> => {
@@ -37,7 +38,7 @@ t.test('what is told of single changes', async (t) => {
 });
 
 t.test('directories that are filled as they are made', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const { watcher, equal } = startWatching(t, root);
   for (let i = 0; i < 20; i++) mkdirSync(join(root, `t${i}/a/b/c/d`), { recursive: true });
   for (let i = 0; i < 20; i++) writeFileSync(join(root, `t${i}/a/b/c/d/file`), 'x');
@@ -51,7 +52,7 @@ t.test('directories that are filled as they are made', async (t) => {
 });
 
 t.test('moves out of the tree and into it', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const other = mkdtempSync(`${root}-other`);
   t.teardown(() => rmSync(other, { recursive: true, force: true }));
   await sh('mkdir -p out/deep; echo x > out/deep/f', root);
@@ -72,7 +73,7 @@ t.test('moves out of the tree and into it', async (t) => {
 });
 
 t.test('files that stay open, and such that were never open', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const { told, equal } = startWatching(t, root);
   const fd = openSync(join(root, 'open'), 'w');
   writeSync(fd, 'content');
@@ -88,7 +89,7 @@ t.test('files that stay open, and such that were never open', async (t) => {
 });
 
 t.test('excluded directories have no watch, and get one when they no longer are excluded', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   await sh('mkdir -p keep/cache/deep other', root);
   const { watcher, mirror, told } = startWatching(t, root, { isExcluded: (path) => /^(keep|x)\/cache$/.test(path) });
   t.equal(watcher.watches, 3);
@@ -108,7 +109,7 @@ t.test('excluded directories have no watch, and get one when they no longer are 
 });
 
 t.test('a root that goes away', async (t) => {
-  const dir = watchedDir(t);
+  const dir = memoryDir(t);
   const root = join(dir, 'root');
   mkdirSync(root);
   const moved = startWatching(t, root);
@@ -126,7 +127,7 @@ t.test('a root that goes away', async (t) => {
 });
 
 t.test('more events than the queue holds', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   for (let i = 0; i < 40; i++) mkdirSync(join(root, `d${i}`));
   const { watcher, told, equal } = startWatching(t, root);
   // All in one go of this process, so that nothing is read meanwhile.

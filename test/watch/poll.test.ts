@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { lacksEvents, mountOf, mountsBelow } from '../../src/watch/mounts.js';
-import { sh, startWatching, watchedDir, workload } from '../lib/watching.js';
+import { memoryDir } from '../lib/temp.js';
+import { sh, startWatching, workload } from '../lib/watching.js';
 
 t.test('polling finds what changed', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   await sh('mkdir -p dir/deep x; echo x > dir/file; echo x > dir/deep/f', root);
   const { watcher, mirror, told, equal } = startWatching(t, root, { via: 'poll', pollMs: 20 });
   t.equal(watcher.via, 'poll');
@@ -31,7 +32,7 @@ t.test('polling finds what changed', async (t) => {
 });
 
 t.test('a mirror that knows only what polling tells equals the tree after random operations', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   const { mirror, equal } = startWatching(t, root, { via: 'poll', pollMs: 10 });
   const timer = setInterval(() => mirror.sync(), 50);
   t.teardown(() => clearInterval(timer));
@@ -40,7 +41,7 @@ t.test('a mirror that knows only what polling tells equals the tree after random
 });
 
 t.test('what is there only between two looks, when somebody looks who was told of something else', async (t) => {
-  const root = watchedDir(t);
+  const root = memoryDir(t);
   await sh('mkdir dir', root);
   const { mirror, told, equal } = startWatching(t, root, { via: 'poll', pollMs: 300 });
   await sh('rmdir dir; mkdir new', root);
@@ -53,7 +54,7 @@ t.test('what is there only between two looks, when somebody looks who was told o
 });
 
 t.test('a root that is replaced', async (t) => {
-  const root = join(watchedDir(t), 'root');
+  const root = join(memoryDir(t), 'root');
   mkdirSync(root);
   const { watcher, told, reports } = startWatching(t, root, { via: 'poll', pollMs: 10 });
   await sh('mv ../root ../old; mkdir ../root', root);

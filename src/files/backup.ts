@@ -33,7 +33,7 @@ export type BackupOptions = Pick<
 /**
  * Keeps what a transfer replaces or deletes (--backup): under the same name with a suffix, or below --backup-dir, whose
  * directories are made as they are needed and look like those that the files come from. All names are relative to the
- * root; a plain root also takes an absolute --backup-dir. Errors are thrown as errno errors: the old file is then
+ * root, those of backups below --backup-dir to its `options`. Errors are thrown as errno errors: the old file is then
  * untouched.
  */
 export class Backup {
@@ -41,6 +41,8 @@ export class Backup {
   private readonly other = new FileStat();
   /** Directory below the backup directory that is known to be there. */
   private lastDir: ByteString | null = null;
+  /** Where backups are. */
+  private readonly target: Root;
 
   constructor(
     private readonly root: Root,
@@ -50,7 +52,9 @@ export class Backup {
     private readonly onBackup: ((from: ByteString, to: ByteString) => void) | null = null,
     /** --safe-links: told about every link that is not kept, and its target. */
     private readonly onUnsafe: ((path: ByteString, target: ByteString) => void) | null = null,
-  ) {}
+  ) {
+    this.target = o.backupDir === '' ? root : root.options;
+  }
 
   /** True for a name that is itself a backup made beside its file: such a file is deleted without another backup. */
   isBackupName(path: ByteString): boolean {
@@ -66,7 +70,7 @@ export class Backup {
 
   /** The same as a path for file calls. */
   pathFor(path: ByteString): Buffer {
-    return this.root.path(this.nameFor(path));
+    return this.target.path(this.nameFor(path));
   }
 
   /** Moves a file away: for one that is deleted. */
@@ -111,11 +115,11 @@ export class Backup {
 
   /** null: neither is possible, as between file systems. */
   private linkOrMove(path: ByteString, name: ByteString, move: boolean): BackupResult | null {
-    const { root, st } = this;
+    const { root, target, st } = this;
     for (let tries = 0; tries < 2; tries++) {
       try {
         if (!move) {
-          linkSync(root.path(path), root.path(name));
+          linkSync(root.path(path), target.path(name));
           return 'kept';
         }
         this.rename(path, name);
@@ -141,8 +145,8 @@ export class Backup {
   }
 
   private rename(path: ByteString, name: ByteString): void {
-    const { root, st } = this;
-    renameSync(root.path(path), root.path(name));
+    const { root, target, st } = this;
+    renameSync(root.path(path), target.path(name));
     if (st.nlink < 2 || st.isDir) return;
     // When both are names of one file, rename() does nothing.
     try {
@@ -157,7 +161,7 @@ export class Backup {
     const fail = (_call: string, _path: ByteString, error: unknown) => {
       throw error;
     };
-    removeTree(this.root, name, {
+    removeTree(this.target, name, {
       recurse: true,
       oneFileSystem: true,
       isRoot: this.isRoot,
@@ -169,19 +173,19 @@ export class Backup {
   }
 
   private copy(path: ByteString, name: ByteString): BackupResult {
-    const { root, st, o } = this;
+    const { root, target, st, o } = this;
     const source = root.path(path);
     if (st.isRegular) {
       const kept = new FileStat();
       kept.copyFrom(st);
-      copyFileTo(root, source, name, (temp) => this.copyAttributes(temp, kept));
+      copyFileTo(target, source, name, (temp) => this.copyAttributes(temp, kept));
       return 'kept';
     }
     if (st.isLink ? !o.links : st.isDevice ? !(o.devices && this.isRoot) : !o.specials) return 'none';
     this.clear(name);
-    if (st.isLink) symlinkSync(readlinkSync(source, 'buffer'), root.path(name));
-    else mknod(root.path(name), st.mode, st.rdevMajor, st.rdevMinor);
-    this.copyAttributes(root.path(name), st);
+    if (st.isLink) symlinkSync(readlinkSync(source, 'buffer'), target.path(name));
+    else mknod(target.path(name), st.mode, st.rdevMajor, st.rdevMinor);
+    this.copyAttributes(target.path(name), st);
     return 'kept';
   }
 
@@ -203,7 +207,7 @@ export class Backup {
     const slash = path.lastIndexOf('/');
     const dir = slash < 0 ? '' : path.slice(0, slash);
     if (this.lastDir === dir) return;
-    if (this.lastDir === null) makeDirectories(this.root, backupDir);
+    if (this.lastDir === null) makeDirectories(this.target, backupDir);
     for (let end = 0; end >= 0 && dir !== ''; ) {
       end = dir.indexOf('/', end + 1);
       const part = end < 0 ? dir : dir.slice(0, end);
@@ -213,18 +217,18 @@ export class Backup {
     this.lastDir = dir;
   }
 
-  private makeOne(source: ByteString, target: ByteString): void {
-    const { root, other } = this;
-    const at = root.path(target);
+  private makeOne(source: ByteString, name: ByteString): void {
+    const { root, target, other } = this;
+    const at = target.path(name);
     if (lstatInto(at, other) === 0) {
       if (other.isDir) return;
-      this.clear(target);
+      this.clear(name);
     }
-    mkdirSync(root.path(target), 0o777);
+    mkdirSync(target.path(name), 0o777);
     const from = new FileStat();
     if (lstatInto(root.path(source), from) !== 0 || !from.isDir) return;
     try {
-      this.copyAttributes(root.path(target), from);
+      this.copyAttributes(target.path(name), from);
     } catch {
       // The backup matters more than the looks of its directory.
     }

@@ -2,25 +2,27 @@ import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
+import {
+  components,
+  isForeignLink,
+  type Links,
+  linkTarget,
+  MAX_LINKS,
+  O_PATH,
+  openAgain,
+  openIn,
+  walkTo,
+} from '../libc/walk.js';
 import { FileStat, lstatInto, statInto } from './stat.js';
 
-/** Opens a place in the tree without any right to its content; Linux only, so Node does not name it. */
-const O_PATH = 0o10000000;
-const OPEN_DIR = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** Directories held open at once, and links that one resolution follows. */
+/** Directories held open at once. */
 const MAX_OPEN = 64;
-const MAX_LINKS = 40;
 const SLASH = 0x2f;
 const DOT = 0x2e;
 
 /** Byte string to path. */
 function bytes(path: ByteString): Buffer {
   return Buffer.from(path, 'latin1');
-}
-
-/** The components of a relative path; '.' and empty ones drop out, '..' stays. */
-function components(path: ByteString): ByteString[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 /** An absolute path as a relative one. */
@@ -94,13 +96,15 @@ export function checkName(name: Uint8Array, from: number, to: number): void {
 }
 
 /**
- * A tree that a peer's paths are resolved in.
+ * A tree that paths are resolved in.
  *
- * plain: a prefix is put before the path, the kernel does the rest; for a user's own arguments.
- * confined: every directory on the way is opened by itself, relative to the one before, without following links, and
+ * plain: a prefix is put before the path, the kernel does the rest.
+ * confined: a tree that a peer's paths never leave. Every directory on the way is opened by itself (`libc/walk.ts`), and
  * held; entries are named through /proc/self/fd. A component that is swapped for a link in between is therefore never
- * followed. Needs /proc. Links to directories are followed only with `followInside`, by hand, and only when they lead
- * to a place below the root.
+ * followed. Links to directories are followed only with `followInside`, by hand, and only when they lead to a place
+ * below the root.
+ * guarded: the same for a user's own destination, with links inside followed. What options name beside it is found in
+ * `options`, a held tree that may be left, but only through links that root or the own user has made.
  */
 export class Root {
   /** Confined: least recently used first. Plain: the last few. */
@@ -114,16 +118,15 @@ export class Root {
   private constructor(
     private readonly base: Buffer,
     readonly isConfined: boolean,
-    private readonly followInside: boolean,
-    /** What absolute paths are resolved in; null: a confined tree has none. */
+    private readonly links: Links,
+    /** What paths are resolved in that lead out of this tree; null: it has none, or is plain. */
     private readonly outer: Root | null = null,
-    /** Plain: looks at paths that only options name, because they lead out of the tree. */
-    private readonly guard: ((path: ByteString) => void) | null = null,
+    /** Told once when a link of another user is refused. */
+    private told: (() => void) | null = null,
   ) {}
 
-  /** `guard` throws for an absolute path, or one that begins with `..`, that is not to be entered. */
-  static plain(path: ByteString, guard: ((path: ByteString) => void) | null = null): Root {
-    return new Root(bytes(path === '' ? '.' : path), false, true, null, guard);
+  static plain(path: ByteString): Root {
+    return new Root(bytes(path === '' ? '.' : path), false, 'inside');
   }
 
   /**
@@ -131,15 +134,8 @@ export class Root {
    * around this one, paths that begin with a slash are resolved in that, from its own root.
    */
   static confined(path: ByteString, followInside = false, outer: Root | null = null): Root {
-    const root = new Root(bytes(path === '' ? '.' : path), true, followInside, outer);
-    root.rootFd = openSync(root.base, O_PATH | constants.O_DIRECTORY);
-    try {
-      // Says so at once when /proc is not there, through which one in another tree was reached.
-      if (outer === null) closeSync(root.duplicateRoot());
-    } catch (error) {
-      closeSync(root.rootFd);
-      throw error;
-    }
+    const root = new Root(bytes(path === '' ? '.' : path), true, followInside ? 'inside' : 'none', outer);
+    root.enter(openSync(root.base, O_PATH | constants.O_DIRECTORY), outer === null);
     return root;
   }
 
@@ -148,7 +144,7 @@ export class Root {
    * a module whose owner trusts all who can make links in it.
    */
   static trusting(path: ByteString, outer: Root | null = null): Root {
-    const root = new Root(bytes(path), true, true, outer);
+    const root = new Root(bytes(path), true, 'inside', outer);
     root.followsAll = true;
     return root;
   }
@@ -160,15 +156,51 @@ export class Root {
     return this.followsAll ? Root.trusting(path, this) : Root.confined(path, followInside, this);
   }
 
-  /** A confined tree that is not there yet: nothing is in it, but absolute paths are found in `outer`. */
-  static nowhere(outer: Root): Root {
-    return new Root(bytes('/'), true, false, outer);
+  /**
+   * Opens `path`, an absolute one that a user has named. Throws an errno error, one that `isForeignLink` knows for the link
+   * of another user. Paths of options, absolute ones and those that begin with `..`, lead out of the tree.
+   */
+  static guarded(path: ByteString, told: (() => void) | null = null): Root {
+    const options = new Root(bytes(path), true, 'trusted', null, told);
+    options.enter(options.walk(-1, path));
+    const root = new Root(options.base, true, 'inside', options);
+    root.rootFd = openAgain(options.rootFd);
+    return root;
+  }
+
+  /** A tree that is not there yet: nothing is in it, but absolute paths are found in `outer`, or as in a guarded one. */
+  static nowhere(outer: Root = new Root(bytes('/'), true, 'trusted')): Root {
+    return new Root(bytes('/'), true, 'none', outer);
+  }
+
+  /** Where the directories are that options name, also those with a relative name. */
+  get options(): Root {
+    return this.outer?.links === 'trusted' ? this.outer : this;
+  }
+
+  private enter(fd: number, looks = true): void {
+    this.rootFd = fd;
+    try {
+      // Says so at once when /proc is not there, through which one in another tree was reached.
+      if (looks) closeSync(openAgain(fd));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** What a path is called in `outer`; null when it lies in this tree. */
+  private outside(rel: ByteString): ByteString | null {
+    if (this.outer === null) return null;
+    if (this.outer.links !== 'trusted') return rel.charCodeAt(0) === SLASH ? withoutSlashes(rel) : null;
+    return /^(\/|\.\.(\/|$))/.test(rel) ? rel : null;
   }
 
   /** The directory `rel` ('' or '.': the root itself). Throws an errno error. Cached. */
   dir(rel: ByteString): Dir {
-    if (this.outer !== null && rel.startsWith('/')) return this.outer.dir(withoutSlashes(rel));
     if (this.last !== null && this.last.rel === rel) return this.last;
+    const elsewhere = this.outside(rel);
+    if (elsewhere !== null) return (this.outer as Root).dir(elsewhere);
     const path = rel === '.' ? '' : rel;
     let dir = this.dirs.get(path);
     if (dir === undefined) {
@@ -188,17 +220,19 @@ export class Root {
   /** Any relative path with slashes. In a confined tree all but the last component must be directories. */
   path(rel: ByteString): Buffer {
     const name = lastName(rel);
+    if (name === '..' && this.options.links === 'trusted') return this.dir(rel).self();
     const dir = this.dir(parentOf(rel));
     return name === '' || name === '.' ? dir.self() : dir.atString(name);
   }
 
   /**
    * The path of what `rel` stands for when links are followed: the result is no link itself. In a confined tree a link
-   * that leaves it, or any link without `followInside`, is an errno error (ELOOP).
+   * that is not to be followed is an errno error (ELOOP).
    */
   resolve(rel: ByteString): Buffer {
     if (!this.isConfined) return this.path(rel);
-    if (this.outer !== null && rel.startsWith('/')) return this.outer.resolve(withoutSlashes(rel));
+    const elsewhere = this.outside(rel);
+    if (elsewhere !== null) return (this.outer as Root).resolve(elsewhere);
     let path = rel;
     const st = new FileStat();
     for (let links = 0; links <= MAX_LINKS; links++) {
@@ -206,15 +240,16 @@ export class Root {
       const errno = lstatInto(at, st);
       if (errno !== 0) throw systemError(errno, 'lstat');
       if ((st.mode & 0o170000) !== 0o120000) return at;
-      if (!this.followInside) break;
+      if (this.links === 'none') break;
       if (this.followsAll) return followAll(at);
-      path = this.linkedPath(path.slice(0, Math.max(path.lastIndexOf('/'), 0)), at);
+      path = this.linkedPath(path.slice(0, path.lastIndexOf('/') + 1), at);
     }
     throw systemError(Errno.ELOOP, 'open');
   }
 
   /** The same as `path` for where a link leads: out of the tree is as bad as round in circles. */
   private behindLink(rel: ByteString): Buffer {
+    if (this.outside(rel) !== null) throw systemError(Errno.ELOOP, 'open');
     try {
       return this.path(rel);
     } catch (error) {
@@ -225,7 +260,8 @@ export class Root {
   /** To be called after `rel` was renamed, removed or replaced: what is held below it is closed. */
   forget(rel: ByteString): void {
     this.last = null;
-    if (this.outer !== null && rel.startsWith('/')) this.outer.forget(withoutSlashes(rel));
+    const elsewhere = this.outside(rel);
+    if (elsewhere !== null) this.outer?.forget(elsewhere);
     const below = `${rel}/`;
     for (const [path, dir] of this.dirs) {
       if (path !== rel && !path.startsWith(below)) continue;
@@ -240,6 +276,7 @@ export class Root {
     this.last = null;
     if (this.rootFd >= 0) closeSync(this.rootFd);
     this.rootFd = -1;
+    if (this.options !== this) this.options.close();
   }
 
   /** For `Dir` only: its descriptor was closed to make room and is needed again. */
@@ -257,13 +294,8 @@ export class Root {
     this.last = dir;
   }
 
-  private duplicateRoot(): number {
-    return openSync(`/proc/self/fd/${this.rootFd}`, O_PATH | constants.O_DIRECTORY);
-  }
-
   private plainPrefix(rel: ByteString): Buffer {
     const path = rel === '' ? this.base : rel.startsWith('/') ? bytes(rel) : this.join(rel);
-    if (this.guard !== null && /^(\/|\.\.(\/|$))/.test(rel)) this.guard(path.toString('latin1'));
     return path.at(-1) === SLASH ? path : Buffer.concat([path, Buffer.of(SLASH)]);
   }
 
@@ -281,8 +313,9 @@ export class Root {
 
   /** A descriptor of the directory `rel`, opened from the nearest one that is held already. */
   private open(rel: ByteString): number {
-    if (this.rootFd < 0) throw systemError(Errno.ENOENT, 'open');
-    if (rel.startsWith('/') || rel.includes('\0')) throw systemError(Errno.EINVAL, 'open');
+    const isAbsolute = rel.startsWith('/');
+    if ((isAbsolute && this.links !== 'trusted') || rel.includes('\0')) throw systemError(Errno.EINVAL, 'open');
+    if (this.rootFd < 0 && !(isAbsolute && this.outer === null)) throw systemError(Errno.ENOENT, 'open');
     const slash = rel.lastIndexOf('/');
     const held = slash > 0 ? this.dirs.get(rel.slice(0, slash)) : undefined;
     const last = rel.slice(slash + 1);
@@ -290,58 +323,29 @@ export class Root {
       const fd = openIn(held.fd, last);
       if (fd >= 0) return fd;
     }
-    return this.walk(components(rel));
+    return this.walk(this.rootFd, rel);
   }
 
-  /** Walks down from the root, one component at a time; the caller gets a descriptor of its own. */
-  private walk(todo: ByteString[]): number {
-    const trail: number[] = [];
-    let links = 0;
-    const rest = todo.slice().reverse();
+  private walk(start: number, path: ByteString): number {
     try {
-      for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
-        if (name === '..') {
-          const gone = trail.pop();
-          if (gone === undefined) throw systemError(links > 0 ? Errno.ELOOP : Errno.EXDEV, 'open');
-          closeSync(gone);
-          continue;
-        }
-        const parent = trail.at(-1) ?? this.rootFd;
-        const fd = openIn(parent, name);
-        if (fd >= 0) {
-          trail.push(fd);
-          continue;
-        }
-        if (!this.followInside) throw systemError(Errno.ENOTDIR, 'open');
-        if (++links > MAX_LINKS) throw systemError(Errno.ELOOP, 'open');
-        const target = readLink(bytes(`/proc/self/fd/${parent}/${name}`));
-        rest.push(...components(target).reverse());
+      return walkTo(start, path, this.links);
+    } catch (error) {
+      if (isForeignLink(error)) {
+        this.told?.();
+        this.told = null;
       }
-      return trail.pop() ?? this.duplicateRoot();
-    } finally {
-      for (const fd of trail) closeSync(fd);
+      throw error;
     }
   }
 
-  /** Where the link `at` inside directory `dir` leads to, as a path below the root. */
+  /** Where the link `at` leads to, as a path of this tree. `dir` is the path of its directory, '' or with a slash at its end. */
   private linkedPath(dir: ByteString, at: Buffer): ByteString {
-    const target = readLink(at);
-    const path = [...components(dir), ...components(target)].join('/');
+    const target = linkTarget(at, this.links);
+    const whole = target.startsWith('/') ? target : dir + target;
+    const path = (whole.startsWith('/') ? '/' : '') + components(whole).join('/');
     // What ends in '..' or a slash is a directory; the walk finds out which.
     return path.endsWith('..') || target.endsWith('/') ? `${path}/.` : path;
   }
-}
-
-/** A link's target; an absolute one leaves the tree. EINVAL of something that is no link becomes ENOTDIR. */
-function readLink(path: Buffer): ByteString {
-  let target: Buffer;
-  try {
-    target = readlinkSync(path, 'buffer');
-  } catch (error) {
-    throw errnoOf(error) === Errno.EINVAL ? systemError(Errno.ENOTDIR, 'open') : error;
-  }
-  if (target[0] === SLASH) throw systemError(Errno.ELOOP, 'open');
-  return target.toString('latin1');
 }
 
 /** Where links lead in the end: a path that is no link itself. Throws an errno error. */
@@ -371,15 +375,4 @@ function withoutClimbing(rel: ByteString): ByteString {
     else if (out.pop() === undefined) throw systemError(Errno.EXDEV, 'open');
   }
   return out.join('/');
-}
-
-/** Opens a real directory inside another; -1 when the name is there but is no directory. Other errors are thrown. */
-function openIn(parent: number, name: ByteString): number {
-  try {
-    return openSync(bytes(`/proc/self/fd/${parent}/${name}`), OPEN_DIR);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === Errno.ENOTDIR || errno === Errno.ELOOP) return -1;
-    throw error;
-  }
 }

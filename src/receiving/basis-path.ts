@@ -2,6 +2,7 @@ import { Basis } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
+import type { Root } from '../files/root.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoOf } from '../libc/errno.js';
 import { join } from './delete.js';
@@ -28,9 +29,13 @@ function echoedPath(receiving: Receiving, path: ByteString, level: number, xname
   return similarPath(receiving, parentOf(path), name, level);
 }
 
-/** A file of another name in a directory of the transfer, looked for in the destination (level 0) or a basis directory. */
+/**
+ * A file of another name in a directory of the transfer, looked for in the destination (level 0) or a basis directory; '.' is
+ * that directory itself.
+ */
 export function similarPath(receiving: Receiving, dir: ByteString, name: ByteString, level: number): Buffer {
-  return optionPath(receiving, join(similarDir(receiving, dir, level), name));
+  const path = join(similarDir(receiving, dir, level), name);
+  return level === 0 ? reachable(receiving.parts.root, path) : optionPath(receiving, path);
 }
 
 /** That directory, as an option would name it. */
@@ -51,9 +56,13 @@ export function alternativePath(receiving: Receiving, dir: ByteString, name: Byt
 const NOWHERE = Buffer.from('/proc/self/fd/-/-');
 
 /** What an option leads to: a place that cannot be reached is one where nothing is. */
-export function optionPath(receiving: Receiving, path: ByteString): Buffer {
+function optionPath(receiving: Receiving, path: ByteString): Buffer {
+  return reachable(receiving.parts.root.options, path);
+}
+
+function reachable(root: Root, path: ByteString): Buffer {
   try {
-    return receiving.parts.root.path(path);
+    return root.path(path);
   } catch (error) {
     if (errnoOf(error) === 0) throw error;
     return NOWHERE;
@@ -64,7 +73,7 @@ export function optionPath(receiving: Receiving, path: ByteString): Buffer {
 export function partialPath(receiving: Receiving, name: ByteString): Buffer | null {
   const relative = partialName(receiving, name);
   if (relative === null || isLinked(receiving, relative)) return null;
-  return optionPath(receiving, relative);
+  return reachable(receiving.parts.root, relative);
 }
 
 const dirStat = new FileStat();
@@ -72,7 +81,7 @@ const dirStat = new FileStat();
 /** A relative --partial-dir lies where a sender has names, too: a link that has its name is not followed. */
 function isLinked(receiving: Receiving, relative: ByteString): boolean {
   if (relative.startsWith('/')) return false;
-  return lstatInto(optionPath(receiving, parentOf(relative)), dirStat) === 0 && dirStat.isLink;
+  return lstatInto(reachable(receiving.parts.root, parentOf(relative)), dirStat) === 0 && dirStat.isLink;
 }
 
 /** The same as a name: below the file's own directory, or in an absolute one. */

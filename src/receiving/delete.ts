@@ -94,7 +94,7 @@ export class Deleter {
     const { parts, session } = this.receiving;
     let names: Buffer[];
     try {
-      names = fs.readdirSync(parts.root.path(dir === '' ? '.' : dir), { encoding: 'buffer' });
+      names = fs.readdirSync(parts.root.dir(dir).self(), { encoding: 'buffer' });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') {

@@ -14,6 +14,7 @@ import {
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { needsOwnerAccess } from '../files/attrs.js';
+import { makeDirectories } from '../files/directories.js';
 import { lstatFake } from '../files/fake-super.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -99,11 +100,15 @@ export class EntryMaker {
     }
   }
 
-  /** -K: a link to a directory stands for that, unless it leads out of a tree that is held. */
+  /**
+   * -K: a link to a directory stands for that, unless it leads out of a module. One that leads out of a user's own
+   * destination is left alone too, but nothing below it can be reached.
+   */
   private lookThrough(path: ByteString, st: FileStat): void {
-    const { receiving, stat } = this;
+    const { stat } = this;
+    const { root } = this.receiving.parts;
     try {
-      statInto(receiving.parts.root.resolve(path), stat);
+      statInto(root.options === root ? root.resolve(path) : root.path(path), stat);
     } catch {
       return;
     }
@@ -165,12 +170,12 @@ export class EntryMaker {
     const dir = list.dirPath(row);
     if (dir === this.lastParent || dir === '') return;
     this.lastParent = dir;
-    const path = receiving.parts.root.path(dir);
-    statInto(path, this.stat);
-    if (this.stat.exists || receiving.session.options.dryRun) return;
+    if (receiving.session.options.dryRun) return;
     try {
-      fs.mkdirSync(path, { recursive: true });
+      makeDirectories(receiving.parts.root, dir);
     } catch (error) {
+      // A link that is not followed: the look at the entry itself says so.
+      if (errnoOf(error) === Errno.ELOOP) return;
       receiving.session.log.xferError(
         `rsync: [generator] recv_generator: mkdir ${receiving.fullName(dir)} failed: ${errnoText(error)}\n`,
       );

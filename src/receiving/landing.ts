@@ -159,7 +159,7 @@ export class Landing {
     const beside = o.tempDir === '';
     try {
       this.locate(place.row);
-      const dir = beside ? this.dir : receiving.parts.root.dir(o.tempDir);
+      const dir = beside ? this.dir : receiving.parts.root.options.dir(o.tempDir);
       place.temp = createTemp(dir, this.nameBytes, this.nameFrom, this.nameTo, list.mode(place.row), beside);
       place.fd = place.temp.fd;
     } catch (error) {

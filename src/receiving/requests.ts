@@ -3,6 +3,7 @@ import { Basis, Item } from '../../protocol/constants.js';
 import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from '../../protocol/delta/blocks.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
+import type { Backup } from '../files/backup.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { accessFlags, openForReading } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
@@ -210,9 +211,9 @@ export class Requests {
     let fd = -1;
     if (!o.dryRun && basis.path !== null) {
       const backsUp = o.inplace && parts.backup !== null && basisType === Basis.FNAME && !redo;
+      if (backsUp && !this.keepCopy(row)) return;
       try {
         if (!this.wholeFile) fd = openForReading(basis.path, accessFlags(o));
-        if (backsUp) parts.backup!.copyOf(receiving.relativePath(row));
         if (backsUp && fd >= 0) basisType = Basis.BACKUP;
       } catch (error) {
         session.log.error(
@@ -234,6 +235,21 @@ export class Requests {
     writeSumHead(writer, head);
     if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head };
     else if (fd >= 0) fs.closeSync(fd);
+  }
+
+  /** Backs up a file that is changed in place. False, after a message, when that fails: it is not to be touched then. */
+  private keepCopy(row: number): boolean {
+    const { session, parts } = this.receiving;
+    const backup = parts.backup as Backup;
+    const name = this.receiving.relativePath(row);
+    try {
+      backup.copyOf(name);
+      return true;
+    } catch (error) {
+      const shown = this.receiving.fullName(backup.nameFor(name));
+      session.log.xferError(`rsync: [generator] open ${shown}: ${errnoText(error)}\n`);
+      return false;
+    }
   }
 
   private headFor(basisSize: number, redo: boolean): SumHead {

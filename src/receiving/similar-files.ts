@@ -5,7 +5,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { similarSelected, similarState } from '../report/messages.js';
-import { optionPath, similarDir, similarPath } from './basis-path.js';
+import { similarDir, similarPath } from './basis-path.js';
 import { join } from './delete.js';
 import type { Receiving } from './receiving.js';
 
@@ -81,7 +81,7 @@ export class SimilarFiles {
     const { receiving, stat } = this;
     const found: Candidate[] = [];
     const place = similarDir(receiving, dir, level);
-    for (const name of namesIn(optionPath(receiving, place || '.'))) {
+    for (const name of namesIn(similarPath(receiving, dir, '.', level))) {
       if (receiving.parts.moduleHides?.(join(place, name), false)) continue;
       if (lstatInto(similarPath(receiving, dir, name, level), stat) !== 0 || !stat.isRegular || stat.size === 0)
         continue;

@@ -3,7 +3,6 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
-import { checkOperatorPath } from '../files/operator-path.js';
 import { Root } from '../files/root.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -151,18 +150,14 @@ function cannotEnter(whole: ByteString, error: unknown, step = '#1'): RsyncError
   return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir${step} "${whole}" failed: ${errnoText(error)}`);
 }
 
-/** What looks after the paths of a command line; a module has its own root, and a daemon's configuration is trusted. */
-function guardOf({ options: o, log }: Session, base: DestinationBase): ((path: ByteString) => void) | null {
-  if (base.isModule === true) return null;
-  return (path) => checkOperatorPath(path, o, () => log.error(foreignLink()));
-}
-
-function enter(guard: ((path: ByteString) => void) | null, whole: ByteString, step: string): void {
-  try {
-    guard?.(whole);
-  } catch (error) {
-    throw cannotEnter(whole, error, step);
-  }
+/**
+ * The destination of a command line: a held tree that links of others do not lead out of, unless --insecure-links is given. A
+ * daemon's module that is a root of its own needs none.
+ */
+function openTree({ options: o, log }: Session, base: DestinationBase, path: ByteString, missing: boolean): Root {
+  if (base.isModule === true || o.insecureLinks) return Root.plain(path);
+  // A dry run has nothing to enter yet.
+  return missing ? Root.nowhere() : Root.guarded(path, () => log.error(foreignLink()));
 }
 
 function inside(
@@ -179,10 +174,11 @@ function inside(
   const below = base.isModule === true ? tidy(relative) : '';
   const { confined } = base;
   if (confined === null) {
-    const guard = guardOf(session, base);
-    // A dry run has nothing to enter yet.
-    if (!missing) enter(guard, whole, step);
-    return { root: Root.plain(shown, guard), shown, localName, missing, below };
+    try {
+      return { root: openTree(session, base, shown, missing), shown, localName, missing, below };
+    } catch (error) {
+      throw cannotEnter(whole, error, step);
+    }
   }
   if (missing) return { root: Root.nowhere(confined), shown, localName, missing, below };
   try {

@@ -16,9 +16,12 @@ import { modulePath } from './module-paths.js';
 export function checkPlaces(receiving: Receiving, basisAsked: readonly ByteString[]): void {
   const { options: o, log } = receiving.session;
   const st = new FileStat();
+  const { module, parts, shownRoot } = receiving;
   const look = (path: ByteString): number => {
     try {
-      return statInto(receiving.parts.root.path(path), st);
+      // Only a look: whoever uses a directory of a user's own options goes there by a way that is guarded.
+      const whole = path.startsWith('/') ? path : `${shownRoot}/${path}`;
+      return statInto(module === null ? Buffer.from(whole, 'latin1') : parts.root.path(path), st);
     } catch (error) {
       return errnoOf(error);
     }

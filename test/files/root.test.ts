@@ -1,5 +1,6 @@
 import {
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { Root } from '../../src/files/root.js';
+import { isForeignLink } from '../../src/libc/walk.js';
 import { tempDir } from '../lib/temp.js';
 
 const name = (text: string) => Buffer.from(text, 'latin1');
@@ -98,6 +100,43 @@ for (const followInside of [false, true]) {
     t.end();
   });
 }
+
+t.test("a guarded tree, and what a user's options name beside it", (t) => {
+  const dir = build(t);
+  const root = Root.guarded(join(dir, 'm'));
+  t.teardown(() => root.close());
+  const read = (at: Root, path: string) => readFileSync(at.path(path), 'latin1');
+  t.equal(read(root, 'near/file'), 'inside', 'a link inside');
+  for (const bad of ['up/secret', 'absolute/secret', 'loop/x']) t.throws(() => root.path(bad), { code: 'ELOOP' }, bad);
+  t.throws(() => root.resolve('tosecret'), { code: 'ELOOP' });
+  t.equal(read(root, '../out/secret'), 'secret', 'an option leads out');
+  t.equal(read(root, join(dir, 'out/secret')), 'secret');
+  for (const own of ['up/secret', 'absolute/secret', 'up/../m/up/deep/../secret', './up//secret']) {
+    t.equal(read(root.options, own), 'secret', own);
+  }
+  t.equal(readFileSync(root.options.resolve('tosecret'), 'latin1'), 'secret');
+  t.ok(readdirSync(root.options.path('..')).includes('out'));
+  t.throws(() => root.options.path('loop/x'), { code: 'ELOOP' });
+  t.throws(() => root.options.path('top/x'), { code: 'ENOTDIR' });
+  if (process.getuid?.() === 0) {
+    for (const link of ['up', 'absolute', 'tosecret']) lchownSync(join(dir, 'm', link), 1234, 0);
+    const other = Root.guarded(join(dir, 'm'));
+    t.teardown(() => other.close());
+    for (const bad of ['up/secret', 'absolute/secret', 'a/../up/secret', '../m/up/secret']) {
+      t.throws(() => other.options.path(bad), { code: 'ELOOP' }, bad);
+    }
+    t.throws(() => other.options.resolve('tosecret'), { code: 'ELOOP' });
+    try {
+      Root.guarded(join(dir, 'm/up/deep'));
+      t.fail('a destination behind a link of another user');
+    } catch (error) {
+      t.ok(isForeignLink(error));
+    }
+  }
+  t.throws(() => Root.nowhere().options.path('x/y'), { code: 'ENOENT' }, 'nothing is below what is not there');
+  t.equal(read(Root.nowhere(), join(dir, 'out/secret')), 'secret');
+  t.end();
+});
 
 t.test('a directory that is swapped for a link is never followed', (t) => {
   const dir = build(t);

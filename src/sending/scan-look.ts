@@ -3,7 +3,7 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { DirectoryEntries } from '../files/directory.js';
 import { lstatFake, readFakeLink } from '../files/fake-super.js';
 import { unmungeTarget } from '../files/special.js';
-import { FileStat, lstatInto } from '../files/stat.js';
+import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { isUnsafeLink } from '../files/unsafe-link.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyingUnsafeLink } from '../report/messages.js';
@@ -44,9 +44,14 @@ export class Looker {
     if (this.options.copyLinks) return this.follow(name, base, this.stat);
     const errno = this.options.fakeSuper ? lstatFake(path, this.stat) : lstatInto(path, this.stat);
     if (errno !== 0 || !this.stat.isLink) return errno;
-    if (followDir && this.follow(name, base, this.followed) === 0 && this.followed.isDir) {
-      this.stat.copyFrom(this.followed);
-      return 0;
+    if (followDir) {
+      const fault = this.follow(name, base, this.followed);
+      if (fault === 0 && this.followed.isDir) {
+        this.stat.copyFrom(this.followed);
+        return 0;
+      }
+      // A directory outside of a module is not entered; its link is not what was asked for.
+      if (fault === Errno.ELOOP && statInto(path, this.followed) === 0 && this.followed.isDir) return fault;
     }
     return this.readLink(path, name, base);
   }

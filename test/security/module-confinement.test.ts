@@ -213,6 +213,16 @@ t.test('what the module hides is neither read, written, listed, deleted nor used
   t.equal(readFileSync(join(h.module, 'private/p'), 'latin1'), 'hidden');
 });
 
+t.test('--copy-dirlinks: a directory outside is an error, a link to a file there stays one', async (t) => {
+  const h = await house(t);
+  const done = await h.rsync('-ak', '@', 'o/');
+  t.equal(done.code, 23);
+  t.match(done.stderr, /"?up"? \(in m\)\)? failed: Too many levels of symbolic links \(40\)/);
+  t.same(readdirSync(join(h.dir, 'o')).sort(), ['a', 'near', 'prev', 'sub', 'toa', 'tosecret']);
+  t.equal(readFileSync(join(h.dir, 'o/near/b'), 'latin1'), 'below');
+  t.equal(readlinkSync(join(h.dir, 'o/tosecret')), '../out/secret');
+});
+
 t.test('read only means that nothing changes', async (t) => {
   const h = await house(t);
   const ro = `rsync://127.0.0.1:${h.port}/ro/`;

@@ -44,7 +44,7 @@ export interface FileOutput {
   writeHeld(data: Uint8Array, from: number, to: number): void;
   flush(): void;
   seek(offset: number): void;
-  skip(length: number): void;
+  keep(data: Uint8Array, from: number, to: number): void;
   /** Takes bytes from where another file stands; returns how many, 0 when that is not possible. */
   copy(from: number, length: number): number;
 }
@@ -102,9 +102,11 @@ export class FileWriter implements FileOutput {
     this.written = Math.max(this.written, Math.min(offset, this.existing));
   }
 
-  /** Leaves the next bytes as they are (in place: a block that is where it belongs). */
-  skip(length: number): void {
-    this.seek(this.offset + length);
+  /** Leaves the next bytes, which are data[from, to), as they are (in place: a block that is where it belongs), but for holes. */
+  keep(data: Uint8Array, from: number, to: number): void {
+    this.flush();
+    if (this.o.sparse) this.putSparse(data, from, to - from, true);
+    this.seek(this.offset + to - from);
   }
 
   /** Takes data[from, to); it may be overwritten by the caller afterwards. */
@@ -196,7 +198,7 @@ export class FileWriter implements FileOutput {
 
   /** Data at `this.offset`. */
   private put(data: Uint8Array, from: number, length: number): void {
-    if (this.o.sparse) this.putSparse(data, from, length);
+    if (this.o.sparse) this.putSparse(data, from, length, false);
     else this.putAll(data, from, length, this.offset);
   }
 
@@ -207,8 +209,8 @@ export class FileWriter implements FileOutput {
     if (position + length > this.written) this.written = position + length;
   }
 
-  /** Runs of pages that are all zero are left out; the others are written in one go. */
-  private putSparse(data: Uint8Array, from: number, length: number): void {
+  /** Runs of pages that are all zero are left out; the others are written in one go, unless they are there already. */
+  private putSparse(data: Uint8Array, from: number, length: number, isThere: boolean): void {
     const base = this.offset - from;
     const end = from + length;
     let runStart = from;
@@ -218,13 +220,13 @@ export class FileWriter implements FileOutput {
       const next = Math.min(end, at + PAGE - ((base + at) % PAGE));
       const zero = isZero(data, at, next);
       if (zero !== runIsZero) {
-        this.putRun(data, runStart, at, base, runIsZero);
+        if (runIsZero || !isThere) this.putRun(data, runStart, at, base, runIsZero);
         runStart = at;
         runIsZero = zero;
       }
       at = next;
     }
-    this.putRun(data, runStart, end, base, runIsZero);
+    if (runIsZero || !isThere) this.putRun(data, runStart, end, base, runIsZero);
   }
 
   private putRun(data: Uint8Array, from: number, to: number, base: number, isZeroRun: boolean): void {

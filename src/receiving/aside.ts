@@ -182,7 +182,7 @@ export class Aside implements FileOutput {
   /** Only files without basis are set aside. */
   seek(): void {}
 
-  skip(): void {}
+  keep(): void {}
 
   copy(): number {
     return 0;

@@ -223,7 +223,7 @@ export class FileReceiver {
     const length = window.runTo - window.runFrom;
     const from = window.place(window.runFrom);
     this.digest.update(window.bytes, from, from + length);
-    if (target.updating && window.runTo === this.offset) target.output?.skip(length);
+    if (target.updating && window.runTo === this.offset) target.output?.keep(window.bytes, from, from + length);
     else this.write(window.bytes, from, from + length);
     window.endRun();
   }

@@ -47,7 +47,7 @@ for (const o of [
         for (const [i, piece] of list.entries()) {
           const data = piece.zero ? Buffer.alloc(piece.length + 10) : fill(Buffer.alloc(piece.length + 10), i);
           if (inPlace && piece.skip === 0 && at + piece.length <= old.length) {
-            writer.skip(piece.length);
+            writer.keep(old, at, at + piece.length);
             expected.push(old.subarray(at, at + piece.length));
           } else {
             expected.push(Buffer.from(data.subarray(5, 5 + piece.length)));
@@ -91,6 +91,22 @@ for (const preallocate of [false, true]) {
     t.end();
   });
 }
+
+t.test('zeros that are there already become holes', (t) => {
+  const path = join(tempDir(t), 'f');
+  const content = Buffer.alloc(1 << 20);
+  content[0] = content[500_000] = content[content.length - 1] = 1;
+  writeFileSync(path, content);
+  const fd = openSync(path, 'r+');
+  const writer = new FileWriter({ ...PLAIN, sparse: true });
+  writer.start({ fd, existing: content.length, expected: content.length });
+  for (let at = 0; at < content.length; at += 1 << 15) writer.keep(content, at, at + (1 << 15));
+  writer.finish();
+  closeSync(fd);
+  t.ok(readFileSync(path).equals(content));
+  t.ok(statSync(path).blocks * 512 <= 16 * 1024, `${statSync(path).blocks} blocks`);
+  t.end();
+});
 
 t.test('append goes on behind what is there', (t) => {
   const dir = tempDir(t);

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { NDX_DONE } from '../../protocol/constants.js';
+import { Compat, NDX_DONE } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { type BlockDigest, createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
@@ -129,7 +129,8 @@ async function makeReceiving(
   const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
   const reporter = problemReporter(session, shown, input.itemContext.module ?? null);
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
-  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, true, (text) =>
+  const namesId0 = (session.compatFlags & Compat.ID0_NAMES) !== 0;
+  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, namesId0, (text) =>
     session.log.error(`${text}\n`),
   );
   const readFilter = {

@@ -30,6 +30,7 @@ const CASES: readonly OptionCase[] = [
   c('-ai --inplace --no-W'),
   c('-ab --no-W --stats'),
   c('-ai --append --no-W'),
+  c('-ai --groupmap=:1'),
   c('-ai --partial-dir=.parts --delay-updates'),
   c('-aiz --no-W'),
   c('-ai --compare-dest=../ref --no-W', { to: 'fresh/' }),

@@ -71,6 +71,8 @@ export interface Options {
   mungeLinks: boolean;
   /** Links of other users are followed in the paths that the command line names. */
   insecureLinks: boolean;
+  /** --drop-D: a receiver makes no devices and special files, whatever the sender has. */
+  dropDevices: boolean;
   copyDirlinks: boolean;
   keepDirlinks: boolean;
   hardLinks: boolean;

@@ -8,8 +8,6 @@ export interface CommandOptions extends Options, GivenOptions {
   given: NonNullable<GivenOptions['given']>;
   batch: { kind: 'read' | 'write' | 'only-write'; name: ByteString } | null;
   copyAs: ByteString;
-  /** The receiver makes no devices and special files. */
-  dropDevices: boolean;
   confineRoot: ByteString;
   /** Changes of the sources are sent as they happen. */
   watch: boolean;

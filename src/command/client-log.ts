@@ -8,7 +8,7 @@ import { foreignLink } from '../report/messages.js';
 export function openClientLog(o: CommandOptions): ConsoleLog {
   if (o.logFile === '') return new ConsoleLog(o);
   try {
-    return new ConsoleLog(o, new FileLog(o.logFile));
+    return new ConsoleLog(o, new FileLog(o.logFile, { insecureLinks: o.insecureLinks }));
   } catch (error) {
     const log = new ConsoleLog(o);
     if ((error as NodeJS.ErrnoException).code === 'ELOOP') log.error(foreignLink());

@@ -227,7 +227,8 @@ export class Generator {
         else this.skipSpecial(row);
         return;
       default:
-        if (wantsSpecial(list.mode(row), o.devices && mayMakeDevices, o.specials))
+        // --drop-D: the other side sends them nevertheless.
+        if (!o.dropDevices && wantsSpecial(list.mode(row), o.devices && mayMakeDevices, o.specials))
           this.entries.nodes.special(ndx, row, stat);
         else this.skipSpecial(row);
     }

@@ -10,9 +10,9 @@ import { dateString } from './times.js';
 const MAX_MESSAGE = 2047;
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
-function openLog(file: Buffer): number {
+function openLog(file: Buffer, insecureLinks: boolean): number {
   // In a directory that others can write to, such a link could turn the log of a daemon of root into any file.
-  if (leadsThroughForeignLink(file.toString('latin1'))) throw systemError(Errno.ELOOP, 'open');
+  if (!insecureLinks && leadsThroughForeignLink(file.toString('latin1'))) throw systemError(Errno.ELOOP, 'open');
   const stat = fs.lstatSync(file, { throwIfNoEntry: false });
   const follow = stat?.isSymbolicLink() ? 0 : O_NOFOLLOW;
   const umask = process.umask();
@@ -25,6 +25,8 @@ function openLog(file: Buffer): number {
 }
 
 export interface FileLogSettings {
+  /** Links of others on the way to the file are followed, too. */
+  insecureLinks?: boolean;
   pid?: number;
   now?: () => Date;
 }
@@ -39,17 +41,19 @@ export class FileLog implements Log {
   private readonly file: Buffer;
   private readonly pid: number;
   private readonly now: () => Date;
+  private readonly insecureLinks: boolean;
 
   constructor(file: ByteString, settings: FileLogSettings = {}) {
     this.file = Buffer.from(file, 'latin1');
     this.pid = settings.pid ?? process.pid;
     this.now = settings.now ?? (() => new Date());
-    this.fd = openLog(this.file);
+    this.insecureLinks = settings.insecureLinks ?? false;
+    this.fd = openLog(this.file, this.insecureLinks);
   }
 
   /** Opens the file anew, after it was rotated. The old one stays in use when that fails, and the error is thrown. */
   reopen(): void {
-    const fresh = openLog(this.file);
+    const fresh = openLog(this.file, this.insecureLinks);
     this.close();
     this.fd = fresh;
   }

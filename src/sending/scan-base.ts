@@ -4,6 +4,7 @@ import type { FilterList, FilterReader, FilterScope } from '../../protocol/filte
 import type { ByteString } from '../../protocol/options.js';
 import type { Dir, Root } from '../files/root.js';
 import { type FileStat, lstatInto, statInto } from '../files/stat.js';
+import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 
 /** Largest filter file that is read. */
 const MAX_FILTER_FILE = 64 * 1024 * 1024;
@@ -33,6 +34,8 @@ export class SourceBase {
     filters: FilterList,
     moduleFilters: FilterList | null,
     private readonly root: Root | null,
+    /** Told of a file of rules that is reached by another user's link, and not read; null: it is read. */
+    private readonly onForeignLink: (() => void) | null = () => {},
   ) {
     const clean = cleanPath(path);
     this.path = clean === '/' ? '' : clean;
@@ -128,6 +131,11 @@ export class SourceBase {
       const path = this.resolvedPath(name);
       // Most directories have none, which must not cost an exception.
       if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return null;
+      // Whoever may write to a directory could else have any file read as rules.
+      if (this.root === null && this.onForeignLink !== null && leadsThroughForeignLink(path.toString('latin1'))) {
+        this.onForeignLink();
+        return null;
+      }
       // Without O_NONBLOCK, a fifo of that name would stop everything.
       fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (this.root === null ? 0 : O_NOFOLLOW));
       const stat = fs.fstatSync(fd);

@@ -4,6 +4,7 @@ import { cleanPath } from '../../protocol/filter/parse.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
+import { foreignLink } from '../report/messages.js';
 import { SourceBase } from './scan-base.js';
 import type { Finder } from './scan-find.js';
 
@@ -41,7 +42,9 @@ export class SourceBases {
     const known = this.byPath.get(path);
     if (known !== undefined) return known;
     if (this.bases.length > MAX_BASES) throw new RsyncError(Exit.MALLOC, 'too many different source directories');
-    const base = new SourceBase(this.bases.length, path, ctx.filters, ctx.daemonFilters, ctx.root);
+    const { filters, daemonFilters, root, options } = ctx;
+    const refuse = options.insecureLinks ? null : () => ctx.report('warning', foreignLink());
+    const base = new SourceBase(this.bases.length, path, filters, daemonFilters, root, refuse);
     if ((dir !== null || this.start !== '') && !this.canEnter(base)) return null;
     base.written = dir ?? '';
     this.byPath.set(path, base);

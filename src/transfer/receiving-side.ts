@@ -208,7 +208,8 @@ const MAX_FILTER_FILE = 64 * 1024 * 1024;
 function readBelow(root: Root, path: ByteString): Buffer | null {
   let fd = -1;
   try {
-    fd = openForReading(root.path(path));
+    const { options } = root;
+    fd = openForReading(options === root ? root.path(path) : options.resolve(path));
     const stat = fs.fstatSync(fd);
     return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
   } catch {

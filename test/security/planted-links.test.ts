@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   lchownSync,
   lstatSync,
@@ -103,5 +104,18 @@ t.test('links that lead out of the destination', { skip: needsRoot, timeout: 120
         t.same(rest, theirs);
       });
     }
+  }
+});
+
+t.test('--drop-D: what the other side sends is not made', { skip: needsRoot }, async (t) => {
+  const dir = tempDir(t);
+  mkdirSync(join(dir, 'src'));
+  writeFileSync(join(dir, 'src/f'), 'f');
+  execFileSync('mknod', [join(dir, 'src/fifo'), 'p']);
+  execFileSync('mknod', [join(dir, 'src/null'), 'c', '1', '3']);
+  for (const program of [RSYNC, TSRSYNC]) {
+    const { code } = await runProgram(program, ['-a', '--drop-D', 'src/', program.name], { cwd: dir });
+    t.equal(code, 0);
+    t.same(readdirSync(join(dir, program.name)), ['f']);
   }
 });

@@ -4,6 +4,7 @@ import type { FilterList, FilterReader, FilterScope } from '../../protocol/filte
 import type { ByteString } from '../../protocol/options.js';
 import type { Dir, Root } from '../files/root.js';
 import { type FileStat, lstatInto, statInto } from '../files/stat.js';
+import { leadsOutside } from '../libc/confinement.js';
 import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 
 /** Largest filter file that is read. */
@@ -136,6 +137,7 @@ export class SourceBase {
         this.onForeignLink();
         return null;
       }
+      if (leadsOutside(path.toString('latin1'))) return null;
       // Without O_NONBLOCK, a fifo of that name would stop everything.
       fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (this.root === null ? 0 : O_NOFOLLOW));
       const stat = fs.fstatSync(fd);

@@ -3,6 +3,7 @@ import { UnreadableRules } from '../../protocol/filter/load.js';
 import { RuleFlag } from '../../protocol/filter/rule.js';
 import { FilterList, type FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
+import { leadsOutside } from '../libc/confinement.js';
 import { Errno } from '../libc/errno.js';
 import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 import { errnoText, strerror } from '../report/errno.js';
@@ -27,8 +28,9 @@ export const plainFilterReader: FilterReader = {
 /** The same for the files that a command line names: no way to them leads through a link of another user. */
 const guardedFilterReader: FilterReader = {
   read(path: ByteString): Buffer | null {
-    if (!leadsThroughForeignLink(path)) return plainFilterReader.read(path);
-    throw new UnreadableRules(`${strerror(Errno.ELOOP)} (${Errno.ELOOP})`, foreignLink());
+    const isForeign = leadsThroughForeignLink(path);
+    if (!isForeign && !leadsOutside(path)) return plainFilterReader.read(path);
+    throw new UnreadableRules(`${strerror(Errno.ELOOP)} (${Errno.ELOOP})`, isForeign ? foreignLink() : '');
   },
 };
 

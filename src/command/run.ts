@@ -11,6 +11,7 @@ import { Output } from '../report/output.js';
 import type { Session } from '../session/session.js';
 import { interruption } from '../transport/interrupt.js';
 import { openClientLog } from './client-log.js';
+import { confineProcess } from './confine.js';
 
 /** Runs a command line of the program and returns its exit code. */
 export async function runCommand(argv: ByteString[]): Promise<number> {
@@ -57,6 +58,11 @@ function complain(error: unknown, role: string): number {
 }
 
 async function runTransfer(o: CommandOptions): Promise<number> {
+  try {
+    confineProcess(o);
+  } catch (error) {
+    return complain(error, 'client');
+  }
   const missing = unsupportedOption(o);
   if (missing !== null) return complain(new RsyncError(Exit.UNSUPPORTED, missing), 'client');
   const log = openClientLog(o);

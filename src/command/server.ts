@@ -3,8 +3,6 @@ import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
-import { confineTo } from '../libc/confinement.js';
-import { errnoText } from '../report/errno.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog, logLines } from '../report/log.js';
 import { exchangeVersions } from '../session/handshake.js';
@@ -12,6 +10,7 @@ import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { endOnSignals } from '../transport/interrupt.js';
 import { connectStdio } from '../transport/streams.js';
+import { confineProcess } from './confine.js';
 
 const MAX_ARGS = 16_000;
 
@@ -30,21 +29,13 @@ export async function runServer(argv: ByteString[]): Promise<number> {
       const more = await readSecluded(connection);
       options = parseServerArgs([...argv, ...more.slice(1)], { isDaemon: false, env: process.env, secludedDone: true });
     }
-    if (options.confineRoot !== '') confine(options.confineRoot);
+    confineProcess(options);
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
     process.stderr.write(Buffer.from(`${error.message}\n${exitLine(error.exitCode, 'server')}`, 'latin1'));
     return error.exitCode;
   }
   return serve(options, connection);
-}
-
-function confine(dir: ByteString): void {
-  try {
-    confineTo(dir);
-  } catch (error) {
-    throw new RsyncError(Exit.SYNTAX, `--confine-root: ${dir}: ${errnoText(error)}`);
-  }
 }
 
 async function serve(options: CommandOptions, connection: Connection): Promise<number> {

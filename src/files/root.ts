@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
+import { checkWithin } from '../libc/confinement.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import {
   components,
@@ -323,7 +324,15 @@ export class Root {
       const fd = openIn(held.fd, last);
       if (fd >= 0) return fd;
     }
-    return this.walk(this.rootFd, rel);
+    const fd = this.walk(this.rootFd, rel);
+    if (this.links !== 'trusted') return fd;
+    try {
+      checkWithin(fd);
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   }
 
   private walk(start: number, path: ByteString): number {

@@ -327,7 +327,7 @@ export class Root {
     const fd = this.walk(this.rootFd, rel);
     if (this.links !== 'trusted') return fd;
     try {
-      checkWithin(fd);
+      checkWithin(fd, rel);
       return fd;
     } catch (error) {
       closeSync(fd);

@@ -29,8 +29,16 @@ export function leadsOutside(path: ByteString): boolean {
   }
 }
 
-/** Throws ELOOP, as rsync does, when an open directory lies outside. */
-export function checkWithin(fd: number): void {
-  if (confinement === null || isWithin(readlinkSync(`/proc/self/fd/${fd}`, 'latin1'))) return;
+/** Where the wrapper's own descriptors are, which it gives in place of paths: nobody can turn those elsewhere. */
+const DESCRIPTORS = '/proc/self/fd';
+
+/**
+ * Throws ELOOP, as rsync does, when an open directory lies outside. `asked` is its path as it was given: what a whole path
+ * passes through on its way to the confinement is no place of its own, unless a link led there.
+ */
+export function checkWithin(fd: number, asked: ByteString): void {
+  if (confinement === null || asked === DESCRIPTORS) return;
+  const real = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
+  if (isWithin(real) || (real === asked && confinement.startsWith(real === '/' ? real : `${real}/`))) return;
   throw systemError(Errno.ELOOP, 'open');
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
@@ -70,6 +70,23 @@ for (const server of [RSYNC, TSRSYNC]) {
     await runProgram(RSYNC, [...shell, path, '-rb', '--backup-dir=../outside', `${source}/`, 'host:.']);
     await runProgram(RSYNC, [...shell, path, '-rb', '--backup-dir=out-dir', `${source}/`, 'host:.']);
     t.notOk(existsSync(join(dir, 'outside/other')), 'a backup stays inside');
+    for (const [backups, text] of [
+      ['kept', 'newer'],
+      [join(root, 'kept'), 'newest'],
+    ]) {
+      writeFileSync(join(source, 'other'), `${text} of ${server.name}`);
+      const { code, stderr } = await runProgram(RSYNC, [
+        ...shell,
+        path,
+        '-rb',
+        `--backup-dir=${backups}`,
+        `${source}/`,
+        'host:.',
+      ]);
+      t.equal(code, 0, stderr);
+      t.ok(existsSync(join(root, 'kept/other')), 'a directory inside, by either path');
+      rmSync(join(root, 'kept'), { recursive: true });
+    }
   });
 }
 

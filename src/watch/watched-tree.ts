@@ -193,6 +193,8 @@ export class WatchedTree {
       return undefined;
     }
     this.move(owner, parent, name);
+    // What it holds may have been given up at the old place, where it was not found any more.
+    if (this.directories.has(owner)) this.#jobs.push({ dir: owner, tell: true, again: true });
     this.#whenDone.push(() => this.tell.moved(oldPath, path, true));
     this.#place(oldParent, oldName, true);
     return this.directories.has(owner) ? owner : undefined;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Change } from '../../src/watch/changes.js';
@@ -70,6 +70,20 @@ t.test('moves out of the tree and into it', async (t) => {
   await sh(`echo y > ${other}/out/deep/f; echo y > in/deep/f`, root);
   await told(/^changed in\/deep\/f written$/);
   t.same(mirror.told, ['changed in/deep/f written'], 'nothing is told of what is outside');
+});
+
+t.test('a directory that moves on before its move is heard of', async (t) => {
+  const root = memoryDir(t);
+  await sh('mkdir -p a/deep b; echo x > a/deep/f', root);
+  const { watcher, told, equal } = startWatching(t, root);
+  // Both at once: when the first event is looked at, what it tells of is at another place.
+  renameSync(join(root, 'a'), join(root, 'b/a'));
+  renameSync(join(root, 'b'), join(root, 'a'));
+  await equal();
+  t.equal(watcher.watches, 4, 'each directory still has its watch');
+  await sh('echo y > a/a/deep/f', root);
+  await told(/^changed a\/a\/deep\/f written$/);
+  await equal();
 });
 
 t.test('files that stay open, and such that were never open', async (t) => {

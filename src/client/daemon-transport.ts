@@ -42,8 +42,13 @@ export async function connectDaemon(
     connected: debug >= 2 ? (address) => log.info(connectedTo(via?.host ?? asked, address)) : undefined,
   };
   const connection = await connectTcp(target, role, errnoText);
-  if (via !== null) await openTunnel(connection, via, asked, port);
-  return connection;
+  try {
+    if (via !== null) await openTunnel(connection, via, asked, port);
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
 }
 
 /**

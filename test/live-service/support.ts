@@ -73,7 +73,7 @@ export interface RunningService {
 /** Starts the service in the foreground and waits until it answers. `within`: a command line that the service's is added to. */
 export async function startService(
   t: Teardown,
-  { conf, dir }: Scene,
+  { conf, dir }: Pick<Scene, 'conf' | 'dir'>,
   { env = {}, within: before = [] }: { env?: Record<string, string>; within?: readonly string[] } = {},
 ): Promise<RunningService> {
   const [program, ...args] = [...before, process.execPath, LIVE, '-c', conf];

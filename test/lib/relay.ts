@@ -12,6 +12,8 @@ export interface Fault {
   /** Nothing more is passed on, and the connection stays open. */
   stall?: boolean;
   goOn?: boolean;
+  /** One bit of the byte there is another one, and that is all. */
+  flip?: boolean;
 }
 
 export interface RelayedSession {
@@ -71,7 +73,10 @@ function pass(from: Socket, to: Socket, keep: (data: Buffer) => void, fault?: Fa
   from.on('data', (chunk: Buffer) => {
     if (broken) return;
     let data = chunk;
-    if (fault && passed + chunk.length > fault.after) {
+    const isHere = fault !== undefined && passed <= fault.after && fault.after < passed + chunk.length;
+    if (fault?.flip) {
+      if (isHere) chunk[fault.after - passed] ^= 1;
+    } else if (fault && passed + chunk.length > fault.after) {
       broken = true;
       data = Buffer.concat([chunk.subarray(0, fault.after - passed), fault.bytes ?? Buffer.alloc(0)]);
     }

@@ -11,22 +11,16 @@ export interface FileCalls {
   close(fd: number): number;
 }
 
-/** Of libzstd: `ZSTD_compressStream2_simpleArgs`, which returns a negative number when it fails. */
-export interface ZstdCalls {
-  compress(
-    stream: number,
-    out: number,
-    capacity: number,
-    outPos: number,
-    data: number,
-    length: number,
-    inPos: number,
-    directive: number,
-  ): number;
+/**
+ * The stream that files go into: puts `length` bytes at `data` into it, and what they became, all of it, to `out`, where there are
+ * `capacity` bytes. Returns the number of bytes there, negative when it fails.
+ */
+export interface PackCalls {
+  pack(out: number, capacity: number, data: number, length: number): number;
 }
 
 /** Where nothing is compressed. */
-const NO_ZSTD: ZstdCalls = { compress: () => -1 };
+const NO_STREAM: PackCalls = { pack: () => -1 };
 
 /** `sendFiles` and `openFiles` take: first request, the one behind the last, directory, names, flags, memory, item flags. */
 export type AnswerRun = [
@@ -45,8 +39,8 @@ interface Exports {
   begin(): void;
   readRequests(length: number): number;
   sendFiles(...run: AnswerRun): number;
-  /** The same through the compressor at an address; -1 when that fails. */
-  packFiles(...run: [...AnswerRun, stream: number]): number;
+  /** The same through the compressed stream; -1 when that fails. */
+  packFiles(...run: AnswerRun): number;
   openFiles(...run: AnswerRun): number;
 }
 
@@ -70,10 +64,10 @@ export const AnswerState = { LAST_IN: 0, LAST_OUT: 1, USED: 2 } as const;
 let compiled: object | null = null;
 
 /** Compiles once per process, at the first use. */
-function instantiate(libc: FileCalls, zstd: ZstdCalls): Exports {
+function instantiate(libc: FileCalls, stream: PackCalls): Exports {
   const wasm = (globalThis as unknown as { WebAssembly: WasmApi }).WebAssembly;
   compiled ??= new wasm.Module(Buffer.from(ANSWER_KERNEL_BYTES, 'base64'));
-  return new wasm.Instance(compiled, { libc, zstd }).exports as Exports;
+  return new wasm.Instance(compiled, { libc, stream }).exports as Exports;
 }
 
 /**
@@ -92,8 +86,8 @@ export class AnswerKernel {
   readonly sizes: Int32Array;
   readonly fds: Int32Array;
 
-  constructor(libc: FileCalls, zstd = NO_ZSTD) {
-    this.wasm = instantiate(libc, zstd);
+  constructor(libc: FileCalls, stream = NO_STREAM) {
+    this.wasm = instantiate(libc, stream);
     const { buffer } = this.wasm.memory;
     this.bytes = Buffer.from(buffer);
     this.state = new Int32Array(buffer, 0x2200, 3);

@@ -1,7 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import type { Compressor, Decompressor } from '../../protocol/delta/compressed.js';
 import { RsyncError } from '../../protocol/errors.js';
-import type { ZstdCalls } from '../../protocol/kernel/answer-kernel.js';
+import type { PackCalls } from '../../protocol/kernel/answer-kernel.js';
 import { hasLz4, Lz4Compressor, Lz4Decompressor } from './lz4.js';
 import {
   DeflateCompressor,
@@ -9,7 +9,8 @@ import {
   HistoryInflateDecompressor,
   InflateDecompressor,
 } from './zlib.js';
-import { hasZstd, ZstdCompressor, ZstdDecompressor } from './zstd.js';
+import { hasZstd, ZstdDecompressor, zstdCompressor } from './zstd.js';
+import type { StreamState } from './zstd-stream.js';
 
 /**
  * The compressions that work on this machine, in the order of preference of the negotiation (3.3). The first call
@@ -44,8 +45,10 @@ export interface Codec {
 
 /** A compressor that another thread may carry on. */
 export interface MovableCompressor extends Compressor {
-  /** Address of the stream's state, for `createCompressor` in another thread; null where it cannot be had. */
-  readonly context?: number | null;
+  /** What `createCompressor` in another thread goes on with; null: it cannot. Without it, it begins anew with each file. */
+  readonly state?: StreamState | null;
+  /** The stream, for files that go into it past the compressor; null, or none: there is no such way. */
+  readonly calls?: PackCalls | null;
   /** Gives the stream up, and returns compressed bytes that were not emitted, for `hold`. Without it, it moves between files. */
   move?(): Uint8Array;
   /** Takes bytes that go ahead of all that will be made. */
@@ -54,16 +57,14 @@ export interface MovableCompressor extends Compressor {
 
 /** A stream of zstd that a kernel may put whole files into, past the compressor whose it is. */
 export interface OpenStream {
-  /** Address of its state between two files; null while that is with another thread, or where there is none. */
-  readonly address: number | null;
-  /** The library that goes on with it there. */
-  readonly calls: ZstdCalls;
+  /** The stream between two files; null while that is with another thread, or where there is none. */
+  readonly calls: PackCalls | null;
   /** Says that files of so many bytes were put into it. */
   took(bytes: number): void;
 }
 
-/** The sending half. `context` is that of a compressor of this codec that was given up, which must outlive this one. */
-export function createCompressor(codec: Codec, context: number | null = null): MovableCompressor {
+/** The sending half. `state` is that of a compressor of this codec that was given up, which must outlive this one. */
+export function createCompressor(codec: Codec, state: StreamState | null = null): MovableCompressor {
   const { name, level, protocol, threads } = codec;
   switch (name) {
     case 'zlib':
@@ -71,7 +72,7 @@ export function createCompressor(codec: Codec, context: number | null = null): M
     case 'zlibx':
       return new DeflateCompressor(level);
     case 'zstd':
-      return new ZstdCompressor(level, threads, context);
+      return zstdCompressor(level, threads, state);
     case 'lz4':
       return new Lz4Compressor();
     default:

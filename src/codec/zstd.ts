@@ -1,15 +1,23 @@
 import zlib from 'node:zlib';
 import { Exit } from '../../protocol/constants.js';
-import { type Compressor, type Decompressor, type EmitFrame, MAX_DATA_FRAME } from '../../protocol/delta/compressed.js';
+import { type Decompressor, type EmitFrame, MAX_DATA_FRAME } from '../../protocol/delta/compressed.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { PackCalls } from '../../protocol/kernel/answer-kernel.js';
+import { addressOf } from '../libc/libc.js';
 import { FrameBuffer } from './frames.js';
+import type { MovableCompressor } from './index.js';
 import { RawStream } from './raw-stream.js';
-import { hasZstdLibrary, libraryCompressor, libraryDecompressor } from './zstd-library.js';
+import { hasZstdLibrary, libraryDecompressor, threadedCompressor } from './zstd-library.js';
+import { BLOCK_ROOM, DEFAULT_PARAMETERS, LibraryStream, type StreamState } from './zstd-stream.js';
 
 const DEFAULT_LEVEL = 3;
 const MAX_LEVEL = 22;
 const MIN_LEVEL = -131072;
+/** Parameters: ZSTD_c_... */
 const COMPRESSION_LEVEL = 100;
+const WINDOW_LOG = 101;
+const HASH_LOG = 102;
+const CHAIN_LOG = 103;
 const WORKERS = 400;
 /** End directives: ZSTD_e_continue and ZSTD_e_flush. */
 const CONTINUE = 0;
@@ -22,8 +30,6 @@ export interface ZstdEngine {
   /** After `run`: input bytes that were taken, output bytes that were made. */
   taken: number;
   made: number;
-  /** Address of the library's stream, which another thread may go on with; null: there is none. */
-  readonly context: number | null;
   /** One step over input[from, to) and out[at, out.length); decompressors take no notice of `flush`. */
   run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void;
 }
@@ -37,7 +43,6 @@ interface NodeZstd {
 class NodeEngine implements ZstdEngine {
   taken = 0;
   made = 0;
-  readonly context = null;
   private readonly stream: RawStream;
 
   constructor(stream: object) {
@@ -56,9 +61,14 @@ function nodeEngine(stream: object | undefined): ZstdEngine | null {
   return stream && RawStream.isPossible(stream) ? new NodeEngine(stream) : null;
 }
 
-function nodeCompressor(level: number, threads: number): ZstdEngine | null {
+function nodeCompressor(level: number, threads: number, isDefault: boolean): ZstdEngine | null {
   const params: Record<number, number> = { [COMPRESSION_LEVEL]: level };
   if (threads > 0) params[WORKERS] = threads;
+  else if (isDefault) {
+    params[WINDOW_LOG] = DEFAULT_PARAMETERS.windowLog;
+    params[HASH_LOG] = DEFAULT_PARAMETERS.hashLog;
+    params[CHAIN_LOG] = DEFAULT_PARAMETERS.chainLog;
+  }
   return nodeEngine((zlib as NodeZstd).createZstdCompress?.({ params }));
 }
 
@@ -76,31 +86,12 @@ function found(engine: ZstdEngine | null): ZstdEngine {
   return engine;
 }
 
-/** zstd (10.4): one stream for the whole session; a run ends with a flush. */
-export class ZstdCompressor implements Compressor {
-  private readonly engine: ZstdEngine;
+/** zstd (10.4): one stream for the whole session; a run ends with a flush. This one is Node's, or has threads of its own. */
+class EngineCompressor implements MovableCompressor {
+  readonly state = null;
   private readonly frames = new FrameBuffer(0);
 
-  /** `context`: that of another one, which goes on here; null: a new stream. */
-  constructor(level: number | null, threads: number, context: number | null = null) {
-    const chosen = Math.max(MIN_LEVEL, Math.min(MAX_LEVEL, level || DEFAULT_LEVEL));
-    // Only a stream of the library can go on in another thread.
-    this.engine = found(libraryCompressor(chosen, threads, context) ?? nodeCompressor(chosen, threads));
-  }
-
-  get context(): number | null {
-    return this.engine.context;
-  }
-
-  move(): Uint8Array {
-    const { bytes, used } = this.frames;
-    return Uint8Array.prototype.slice.call(bytes, 0, used);
-  }
-
-  hold(data: Uint8Array, from: number, to: number): void {
-    this.frames.bytes.set(data.subarray(from, to), this.frames.used);
-    this.frames.used += to - from;
-  }
+  constructor(private readonly engine: ZstdEngine) {}
 
   reset(): void {}
 
@@ -116,6 +107,70 @@ export class ZstdCompressor implements Compressor {
     } while (from < to || isFull);
     if (flush) frames.end(emit);
   }
+}
+
+/** The same by a stream of the library that another thread, or a kernel, may go on with. */
+class StreamCompressor implements MovableCompressor {
+  private readonly out = Buffer.allocUnsafeSlow(MAX_DATA_FRAME + BLOCK_ROOM);
+  private readonly outPlace = addressOf(this.out);
+  /** Bytes of `out` that are less than a frame. */
+  private used = 0;
+
+  constructor(private readonly stream: LibraryStream) {}
+
+  get state(): StreamState {
+    return this.stream.state;
+  }
+
+  get calls(): PackCalls {
+    return this.stream;
+  }
+
+  move(): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.out, 0, this.used);
+  }
+
+  hold(data: Uint8Array, from: number, to: number): void {
+    this.out.set(data.subarray(from, to), this.used);
+    this.used += to - from;
+  }
+
+  reset(): void {}
+
+  write(data: Uint8Array, from: number, to: number, flush: boolean, emit: EmitFrame): void {
+    const { stream } = this;
+    while (from < to) {
+      const n = Math.min(stream.room, to - from);
+      stream.add(data, from, from + n);
+      from += n;
+      if (stream.room === 0) this.compress(emit);
+    }
+    if (!flush) return;
+    this.compress(emit);
+    if (this.used > 0) emit(this.out, 0, this.used);
+    this.used = 0;
+  }
+
+  /** Emits whole frames of what was added. */
+  private compress(emit: EmitFrame): void {
+    const { out } = this;
+    const end = this.used + this.stream.compress(out, this.outPlace, this.used);
+    let at = 0;
+    for (; end - at >= MAX_DATA_FRAME; at += MAX_DATA_FRAME) emit(out, at, at + MAX_DATA_FRAME);
+    out.copyWithin(0, at, end);
+    this.used = end - at;
+  }
+}
+
+/** `state`: a stream that was begun in another thread; null: a new one. */
+export function zstdCompressor(level: number | null, threads: number, state: StreamState | null): MovableCompressor {
+  if (state !== null) return new StreamCompressor(LibraryStream.resume(state));
+  const chosen = Math.max(MIN_LEVEL, Math.min(MAX_LEVEL, level || DEFAULT_LEVEL));
+  const isDefault = !level;
+  const stream = threads > 0 ? null : LibraryStream.create(chosen, isDefault);
+  if (stream !== null) return new StreamCompressor(stream);
+  const engine = threads > 0 ? threadedCompressor(chosen, threads) : null;
+  return new EngineCompressor(found(engine ?? nodeCompressor(chosen, threads, isDefault)));
 }
 
 /** The other side of it. */

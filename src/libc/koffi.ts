@@ -7,11 +7,15 @@ export interface Koffi {
   load(path: string | null): KoffiLibrary;
   errno(): number;
   address(buffer: ArrayBufferView): number | bigint;
+  /** A structure without a name, of members in this order. */
+  struct(members: Record<string, string>): object;
 }
 
 /** A loaded shared library: C prototypes become functions. */
 export interface KoffiLibrary {
   func(prototype: string): KoffiFunction;
+  /** For what no prototype can name: structures that are given, or returned, by value. */
+  func(name: string, result: string | object, args: readonly (string | object)[]): unknown;
 }
 
 export type KoffiFunction = (...args: unknown[]) => number;

@@ -50,7 +50,7 @@ function takesRuns(
     progress === null &&
     allows(o, Shortcut.ANSWERS) &&
     !scanner.mayFollow &&
-    (algorithms.compression === 'none' || (stream !== null && stream.address !== null)) &&
+    (algorithms.compression === 'none' || (stream !== null && stream.calls !== null)) &&
     (algorithms.transferSum === 'xxh128' || handsOver(session, itemLog))
   );
 }
@@ -106,7 +106,7 @@ export class AnswerRuns {
     const length = Math.min(reader.available(), REQUESTS_ROOM);
     if (length < REQUEST_BYTES || !libcLoaded()) return null;
     const { stream } = this.files;
-    if (stream !== null && stream.address === null) return null;
+    if (stream !== null && stream.calls === null) return null;
     if (this.handsOver && this.session.connection.handOver!.room === 0) return null;
     const kernel = this.kernel ?? this.start();
     kernel.bytes.set(reader.buf.subarray(reader.pos, reader.pos + length), AnswerPlace.REQUESTS);
@@ -124,7 +124,7 @@ export class AnswerRuns {
   }
 
   private start(): AnswerKernel {
-    const kernel = new AnswerKernel(callsForKernel(), this.files.stream?.calls);
+    const kernel = new AnswerKernel(callsForKernel(), this.files.stream?.calls ?? undefined);
     this.memory = addressOf(kernel.bytes);
     this.kernel = kernel;
     return kernel;
@@ -196,9 +196,8 @@ export class AnswerRuns {
 
   /** Makes answers until the kernel's room is full; returns the request behind the last one. */
   private fill({ wasm }: AnswerKernel, run: AnswerRun): number {
-    const { stream } = this.files;
-    if (stream === null) return wasm.sendFiles(...run);
-    const done = wasm.packFiles(...run, stream.address!);
+    if (this.files.stream === null) return wasm.sendFiles(...run);
+    const done = wasm.packFiles(...run);
     if (done < 0) throw new RsyncError(Exit.STREAMIO, 'zstd: damaged stream');
     return done;
   }

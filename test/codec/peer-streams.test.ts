@@ -20,6 +20,10 @@ import { type Teardown, tempDir } from '../lib/temp.js';
 /** Bytes of the whole-file sum of all checksums that these sessions use. */
 const SUM = 16;
 
+const ZSTD_MAGIC = 4;
+/** Flag and length of a data frame. */
+const FRAME_HEAD = 2;
+
 interface Stage {
   dir: string;
   daemon: RunningDaemon;
@@ -70,6 +74,17 @@ function unframe(said: Buffer): { raw: Buffer; data: Buffer } {
     if (at === said.length) return { raw: said.subarray(0, start), data: Buffer.concat(parts) };
   }
   return { raw: said, data: Buffer.alloc(0) };
+}
+
+/** The payloads of the data frames that follow each other from `at` on, as one. */
+function payloads(data: Buffer, at: number): Buffer {
+  const parts: Buffer[] = [];
+  while ((data[at] & 0xc0) === 0x40) {
+    const end = at + 2 + (((data[at] & 0x3f) << 8) | data[at + 1]);
+    parts.push(data.subarray(at + 2, end));
+    at = end;
+  }
+  return Buffer.concat(parts);
 }
 
 /** What is used of a test. */
@@ -162,5 +177,20 @@ t.test('token streams of the real rsync', async (t) => {
   ];
   for (const [name, protocol, blockLength] of sessions) {
     await compare(t, stage, formOf(name, protocol), protocol, blockLength);
+  }
+});
+
+t.test('a level of zstd that is asked for is that of rsync', async (t) => {
+  const stage = await setUp(t);
+  const file = new Random(12).bytes(500_000, true);
+  for (const level of [1, 3, 5, 12, -3]) {
+    const said = await record(stage, file, Buffer.alloc(0), ['-z', '--zc=zstd', `--zl=${level}`]);
+    const { w, bytes } = recorder();
+    const codec = { name: 'zstd', level, protocol: 32, threads: 0 };
+    writePieces(new CompressedTokenWriter(w, createCompressor(codec)), [file.toString('latin1')]);
+    const mine = payloads(bytes(), 0);
+    const { data } = unframe(said);
+    const theirs = payloads(data, data.indexOf(mine.subarray(0, ZSTD_MAGIC)) - FRAME_HEAD);
+    t.ok(theirs.equals(mine), `level ${level}: ${mine.length} bytes, rsync ${theirs.length}`);
   }
 });

@@ -9,11 +9,10 @@ import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
-import { AnswerKernel, AnswerPlace, AnswerState } from '../../protocol/kernel/answer-kernel.js';
+import { AnswerKernel, AnswerPlace, AnswerState, type PackCalls } from '../../protocol/kernel/answer-kernel.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { createCompressor } from '../../src/codec/index.js';
 import { hasZstd } from '../../src/codec/zstd.js';
-import { zstdCalls } from '../../src/codec/zstd-library.js';
 import { callsForKernel } from '../../src/libc/files.js';
 import { addressOf, hasLibc } from '../../src/libc/libc.js';
 import { collector } from '../flist/capture.js';
@@ -29,7 +28,9 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 if (!hasLibc()) throw new Error('these tests need koffi');
 if (!hasZstd()) throw new Error('these tests need libzstd');
-const kernel = new AnswerKernel(callsForKernel(), zstdCalls());
+/** Of the run of files that is answered. */
+let stream: PackCalls;
+const kernel = new AnswerKernel(callsForKernel(), { pack: (...file) => stream.pack(...file) });
 const ZSTD = { name: 'zstd', level: null, protocol: PROTOCOL, threads: 0 };
 
 /** Requests as a generator may send them: long stretches of plain ones, and others of all kinds in between. */
@@ -180,9 +181,9 @@ t.test('answers', async (t) => {
   /** Calls the kernel until it says no more; how far it came, and what it wrote. */
   const run = (kind: Kind, from: number, to: number): { done: number; bytes: Buffer } => {
     const parts: Buffer[] = [];
-    const compressor = createCompressor(ZSTD);
+    stream = createCompressor(ZSTD).calls!;
     for (let at = from; ; ) {
-      const next = kernel.wasm[kind](at, to, dir, addressOf(arena), flags, memory, NEW, compressor.context!);
+      const next = kernel.wasm[kind](at, to, dir, addressOf(arena), flags, memory, NEW);
       const used = kernel.state[AnswerState.USED];
       parts.push(Buffer.from(kernel.bytes.subarray(AnswerPlace.OUT, AnswerPlace.OUT + used)));
       if (next === at || next === to) return { done: next, bytes: Buffer.concat(parts) };

@@ -4,12 +4,12 @@ import type { ByteWriter } from '../../../protocol/bytes/writer.js';
 import { Exit } from '../../../protocol/constants.js';
 import type { EmitFrame } from '../../../protocol/delta/compressed.js';
 import { RsyncError } from '../../../protocol/errors.js';
-import type { ZstdCalls } from '../../../protocol/kernel/answer-kernel.js';
+import type { PackCalls } from '../../../protocol/kernel/answer-kernel.js';
 import { hasLibc } from '../../libc/libc.js';
 import { type ThreadData, ThreadProgram } from '../../libc/thread-program.js';
 import type { Connection, Detour } from '../../transport/connection.js';
 import { type Codec, createCompressor, type MovableCompressor, type OpenStream } from '../index.js';
-import { zstdCalls } from '../zstd-library.js';
+import type { StreamState } from '../zstd-stream.js';
 import { JobGiver } from './job-giver.js';
 import { JOB_RING, Kind } from './ring.js';
 
@@ -17,7 +17,7 @@ import { JOB_RING, Kind } from './ring.js';
 export interface CodecThreadData extends ThreadData {
   codec: Codec;
   /** Of a codec whose state can be moved. */
-  context: number | null;
+  state: StreamState | null;
 }
 
 const program = new ThreadProgram(import.meta.url, './thread-main.js', './codec-thread.bundle.cjs');
@@ -91,12 +91,8 @@ export class AsideCompressor implements MovableCompressor, Detour, OpenStream {
     if (flush) this.give(Kind.FLUSH, NO_BYTES, 0, 0);
   }
 
-  get address(): number | null {
-    return this.out === null ? (this.here.context ?? null) : null;
-  }
-
-  get calls(): ZstdCalls {
-    return zstdCalls();
+  get calls(): PackCalls | null {
+    return this.out === null ? (this.here.calls ?? null) : null;
   }
 
   took(bytes: number): void {
@@ -118,10 +114,9 @@ export class AsideCompressor implements MovableCompressor, Detour, OpenStream {
 
   private start(): void {
     const { codec, here, connection } = this;
-    const isMovable = here.move === undefined || here.context !== null;
-    const isPossible = isMovable && running < this.most && hasLibc();
+    const isPossible = here.state !== null && running < this.most && hasLibc();
     this.jobs = isPossible ? new JobGiver() : null;
-    const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, context: here.context ?? null });
+    const worker = this.jobs && program.start(this.jobs.rings.memory, { codec, state: here.state ?? null });
     this.worker = worker;
     this.isOver = worker === null;
     if (worker === null) return;

@@ -11,7 +11,7 @@ const data = workerData as CodecThreadData;
 if (data.koffi !== '') loadKoffiFrom(data.koffi);
 // Copies into shared memory are the C library's.
 hasLibc();
-const codec = createCompressor(data.codec, data.context);
+const codec = createCompressor(data.codec, data.state);
 const doer = new JobDoer(
   data.memory,
   codec,

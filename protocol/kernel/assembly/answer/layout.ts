@@ -23,7 +23,5 @@ export const REQUESTS: usize = 0x5000;
 /** Answers. */
 export const OUT: usize = 0x8000;
 export const OUT_ROOM: usize = 0x10000;
-/** How far a stream's output and input have come, u64, and the file that goes into it: up to CHUNK_SIZE bytes. */
-export const OUT_POS: usize = 0x2300;
-export const IN_POS: usize = 0x2308;
+/** The file that goes into a compressed stream: up to CHUNK_SIZE bytes. */
 export const IN: usize = 0x18000;

@@ -66,7 +66,8 @@ function load(): Library | null {
   library = null;
   try {
     const koffi = loadKoffi();
-    const lib = koffi?.load('libzstd.so.1');
+    // Node has a zstd of another version in itself from 22.15 on: mixed with it, this one crashed.
+    const lib = koffi?.load('libzstd.so.1', { deep: true });
     if (!koffi || !lib) return null;
     const params = koffi.struct(PARAMETERS);
     const begin = ['uintptr_t', 'uintptr_t', 'size_t', params, 'uint64_t'];

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 /** The part of koffi that is used here. */
 export interface Koffi {
   version: string;
-  load(path: string | null): KoffiLibrary;
+  /** `deep`: the library's own calls stay in it, where the program has functions of the same names. */
+  load(path: string | null, options?: { deep: boolean }): KoffiLibrary;
   errno(): number;
   address(buffer: ArrayBufferView): number | bigint;
   /** A structure without a name, of members in this order. */

@@ -3,11 +3,21 @@ import { fileURLToPath } from 'node:url';
 import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
 import { koffiBuild } from './koffi.js';
 import { rootChanged } from './libc.js';
+import { createLoading, endLoading } from './thread-loading.js';
 
 /** What every thread is given. `koffi`: the build that the thread which starts it has loaded, or ''. */
 export interface ThreadData<Memory = SharedArrayBuffer> {
   memory: Memory;
   koffi: string;
+  /** What the thread needs of koffi is loaded within `loadWhole`. */
+  loading: Int32Array;
+}
+
+/** Of each thread of this process that has not ended; null: there was none yet. */
+let loadings: Set<Int32Array> | null = null;
+
+function endAll(): void {
+  for (const loading of loadings ?? []) endLoading(loading);
 }
 
 /** Megabytes for new objects: the threads make hardly any. */
@@ -36,7 +46,17 @@ export class ThreadProgram {
 
   /** Starts it, with `more` beside the memory that it shares; null where it cannot be had. */
   start<Memory>(memory: Memory, more: object = {}): Worker | null {
-    const workerData: ThreadData<Memory> = { ...more, memory, koffi: koffiBuild() };
+    const loading = createLoading();
+    const worker = this.create({ ...more, memory, koffi: koffiBuild(), loading });
+    if (worker === null) return null;
+    if (loadings === null) process.on('exit', endAll);
+    loadings ??= new Set();
+    loadings.add(loading);
+    worker.on('exit', () => loadings?.delete(loading));
+    return worker;
+  }
+
+  private create<Memory>(workerData: ThreadData<Memory>): Worker | null {
     // What Node was started with is meant for the program, not for this.
     const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [], resourceLimits: LIMITS };
     if (this.text !== null) return new Worker(this.text, { ...options, eval: true });

@@ -33,12 +33,14 @@ export interface AsideOutcome {
 
 /**
  * Sets whole small files aside for a thread that creates, writes and renames them, and makes some itself when the thread has
- * enough to do. As a `FileOutput` it takes the content of one file into the memory of a job; what does not fit any more is the
+ * enough to do, or is not there yet. As a `FileOutput` it takes the content of one file into the memory of a job; what does not fit any more is the
  * business of `spill`.
  */
 export class Aside implements FileOutput {
   private readonly isPossible: boolean;
+  /** The thread, not started yet, or that of an earlier run; null: its kernel was not worth it yet. */
   private thread: FileThread | null = null;
+  private isStarted = false;
   private readonly worth: ThreadWorth;
   private readonly place: JobPlace;
   /** The file that is open: its job, bytes that have come and that may come, and where they go. */
@@ -67,6 +69,7 @@ export class Aside implements FileOutput {
     this.worth = new ThreadWorth(receiving.session.list);
     if (!this.isPossible) return;
     this.thread = FileThread.waiting(this.hear);
+    this.isStarted = this.thread !== null;
     receiving.onAsked = (row, count) => this.expect(row, count);
   }
 
@@ -80,26 +83,25 @@ export class Aside implements FileOutput {
     return this.thread === null ? 0 : this.thread.jobs.underWay;
   }
 
-  /** True when the thread is at work. */
+  /** True when files can be set aside. */
   get isAtWork(): boolean {
-    return this.thread?.isReady === true;
+    return this.thread !== null && this.thread.kernel !== null;
   }
 
   /** True when this row's file may be made aside now. What was opened is to be committed or dropped. */
   open(row: number, size: number, kind: number, fd = -1): boolean {
     if (!this.isPossible || size > (kind === Kind.COPY ? LARGEST_COPY : LARGEST)) return false;
+    this.countFiles(1);
     const { thread } = this;
-    if (thread === null || !thread.isReady) {
-      if (thread === null && this.worth.afterFile()) this.thread = new FileThread(this.hear);
-      return false;
-    }
+    if (thread === null || thread.kernel === null) return false;
     const chunk = this.receiving.session.list.chunkOf(row);
     const i = rowIn(row);
     const length = chunk.nameLength[i];
     if ((chunk.flags[i] & EntryFlag.HLINKED) !== 0 || length > LONGEST_NAME || !this.place.enter(thread, row))
       return false;
     const head = jobBytes(length);
-    this.at = this.room(thread, head + (kind === Kind.WRITE ? size + 7 : 0));
+    const at = this.inRing(thread, head + (kind === Kind.WRITE ? size + 7 : 0), 1);
+    this.at = at < 0 ? OWN_JOB : at;
     this.dataFrom = this.at + head;
     this.most = size;
     this.filled = 0;
@@ -110,16 +112,27 @@ export class Aside implements FileOutput {
     return true;
   }
 
-  /** New files were asked for together: `count` from `row` on. */
-  private expect(row: number, count: number): void {
-    if (this.thread !== null || this.receiving.session.list.size(row) > LARGEST) return;
-    if (this.worth.afterAsking(count)) this.thread = new FileThread(this.hear);
+  private countFiles(count: number): void {
+    if (!this.isStarted) this.prepare(this.worth.afterFiles(count));
   }
 
-  /** A place for a job: in the ring, or, when the thread has enough to do, this thread's own. */
-  private room({ jobs }: FileThread, length: number): number {
-    const at = jobs.waiting < ENOUGH ? jobs.reserve(length) : -1;
-    return at < 0 ? OWN_JOB : at;
+  /** New files were asked for together: `count` from `row` on. */
+  private expect(row: number, count: number): void {
+    if (this.isStarted || this.receiving.session.list.size(row) > LARGEST) return;
+    this.prepare(this.worth.afterAsking(count));
+  }
+
+  /** Makes the kernel, or starts the thread too, once they are worth it. */
+  private prepare(startsThread: boolean): void {
+    if (this.thread === null && (startsThread || this.worth.ofKernel)) this.thread = new FileThread(this.hear);
+    if (!startsThread) return;
+    this.isStarted = true;
+    this.thread?.start();
+  }
+
+  /** A place for jobs in the ring; -1 where the thread has enough to do, or is not there. */
+  private inRing({ jobs, isReady }: FileThread, length: number, count: number): number {
+    return isReady && jobs.waiting < ENOUGH ? jobs.reserve(length, count) : -1;
   }
 
   /**
@@ -128,9 +141,10 @@ export class Aside implements FileOutput {
    */
   giveRun(run: FileRun): number {
     const { thread } = this;
-    if (thread === null || !thread.isReady || !this.isPossible || !this.place.enter(thread, run.rows[0])) return 0;
+    if (thread === null || !this.isAtWork || !this.isPossible || !this.place.enter(thread, run.rows[0])) return 0;
     const { count, ndxs, rows } = run;
-    const at = thread.jobs.waiting < ENOUGH ? thread.jobs.reserve(runBytes(run), count) : -1;
+    this.countFiles(count);
+    const at = this.inRing(thread, runBytes(run), count);
     if (at < 0) return this.makeRun(run, thread);
     const first = thread.jobs.next;
     for (let k = 0; k < count; k++) {

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import type { FileThread } from '../files/thread/file-thread.js';
 import { Field, HEAD_BYTES, Kind } from '../files/thread/queue.js';
@@ -55,9 +55,15 @@ export class JobPlace {
     this.gid = parts.attrs.wantedGid(list, row);
   }
 
-  /** The thread closes the directory once it has made its files. False when there is no room to say so. */
-  leave({ jobs, kernel }: FileThread): boolean {
+  /** Gives the directory up. The thread closes it once it has made its files; false when there is no room to say so. */
+  leave({ jobs, kernel, isReady }: FileThread): boolean {
     if (this.path === null) return true;
+    if (!isReady) {
+      kernel?.wasm.forget(this.fd);
+      this.path = null;
+      closeSync(this.fd);
+      return true;
+    }
     const at = jobs.reserve(HEAD_BYTES);
     if (at < 0) return false;
     jobs.words[at / 4 + Field.LENGTH] = HEAD_BYTES;

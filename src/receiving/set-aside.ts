@@ -51,7 +51,7 @@ export class SetAside {
     if (file !== null) this.settle(file);
   }
 
-  /** True when there is a thread for small files. */
+  /** True when small files can be set aside. */
   get isAtWork(): boolean {
     return this.aside.isAtWork;
   }

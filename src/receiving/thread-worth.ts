@@ -1,9 +1,11 @@
 import type { FileList } from '../../protocol/flist/list.js';
 import { libcLoaded } from '../libc/libc.js';
 
+/** Small files that have come, or that were asked for in runs, after which a kernel that makes files is worth its making. */
+const FEW = 50;
 /**
- * Small files that have come, or that were asked for in runs, after which a thread for file work is worth its start, if the
- * list has so many more: the start costs as much processor as some hundred files.
+ * The same for a thread for file work, if the list has so many more: its start costs as much processor as some hundred
+ * files.
  */
 const COME = 300;
 const ASKED = 200;
@@ -11,23 +13,30 @@ const MORE = 700;
 /** Files after which the list is looked at again, when it was too short. */
 const AGAIN = 1024;
 
-/** Says when a thread for file work is worth its start. */
+/** Says when a kernel, and a thread, for file work are worth their start. */
 export class ThreadWorth {
   private come = 0;
   private asked = 0;
 
   constructor(private readonly list: FileList) {}
 
-  /** A small file has come. */
-  afterFile(): boolean {
-    this.come++;
-    return (this.come === COME || this.come % AGAIN === 0) && this.hasMore;
+  /** So many small files have come: is a thread worth it? */
+  afterFiles(count: number): boolean {
+    const before = this.come;
+    this.come += count;
+    const isTime = before < COME ? this.come >= COME : Math.floor(before / AGAIN) < Math.floor(this.come / AGAIN);
+    return isTime && this.hasMore;
   }
 
   /** So many new small files were asked for together: until the first of them comes, a thread is half ready. */
   afterAsking(count: number): boolean {
     this.asked += count;
     return this.asked >= ASKED && this.hasMore;
+  }
+
+  /** Is a kernel worth it? */
+  get ofKernel(): boolean {
+    return (this.come >= FEW || this.asked >= FEW) && libcLoaded();
   }
 
   private get hasMore(): boolean {

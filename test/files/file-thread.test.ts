@@ -30,6 +30,7 @@ interface File {
 async function startThread(t: Test): Promise<FileThread> {
   t.ok(hasLibc(), 'the C library can be reached');
   const thread = new FileThread(() => {});
+  thread.start();
   t.teardown(() => thread.stop());
   await waitFor(() => thread.isReady, 30_000, 'the thread to be ready');
   return thread;

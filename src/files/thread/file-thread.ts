@@ -36,19 +36,23 @@ function endAll(): void {
 }
 
 /**
- * A thread that does file work. Starting it takes this thread a few milliseconds, and the processor some 30; until it
- * `isReady`, and when it cannot be had, the caller does the work itself.
+ * A thread that does file work, and a kernel of the caller's that does the same. Starting the thread takes this one a few
+ * milliseconds, and the processor some 30; until it `isReady`, and when it cannot be had, the caller does the work itself.
  */
 export class FileThread {
   readonly jobs = new JobSource();
   /** Does a job with the thread of the caller. */
   readonly kernel: WorkKernel | null = createWorkKernel(this.jobs.memory, SIDE);
   isReady = false;
-  private readonly worker: Worker | null;
+  /** null before the start, and where the thread cannot be had. */
+  private worker: Worker | null = null;
   private isOver = false;
 
   /** `tell` is called, after `jobs.ask`, when work was done; and with an error when the thread has ended by itself. */
-  constructor(private tell: (error: Error | null) => void) {
+  constructor(private tell: (error: Error | null) => void) {}
+
+  /** To be called once. */
+  start(): void {
     this.worker = this.kernel && program.start(this.jobs.memory);
     if (this.worker === null) {
       this.isOver = true;
@@ -93,7 +97,7 @@ export class FileThread {
 
   /** The run is over, and has left its directory. `isGood`: all that it has given was done. */
   release(isGood: boolean): void {
-    if (!isGood || !keepsThreads || this.isOver || idle !== null) {
+    if (!isGood || !keepsThreads || this.worker === null || this.isOver || idle !== null) {
       this.stop();
       return;
     }

@@ -229,9 +229,25 @@ function connectFailure(
   return new RsyncError(Exit.SOCKETIO, lines.join('\n'));
 }
 
+/**
+ * An act that happens before the event loop waits the next time, however often it is asked for until then: a socket that
+ * has much to give is read many times in one turn.
+ */
+function onceATurn(act: () => void): () => void {
+  let isDue = false;
+  const now = (): void => {
+    isDue = false;
+    act();
+  };
+  return () => {
+    if (!isDue) setImmediate(now);
+    isDue = true;
+  };
+}
+
 /** A connection over a socket that fills `reader`. */
 function overSocket(socket: net.Socket, reader: ByteReader): Connection {
-  const carrier = { ...carrierOf(socket, socket), acknowledge: () => acknowledge(fdOf(socket)) };
+  const carrier = { ...carrierOf(socket, socket), acknowledge: onceATurn(() => acknowledge(fdOf(socket))) };
   const connection = new Connection(carrier, false, reader);
   socket.resume();
   watchStreams(connection, socket, socket);

@@ -222,7 +222,6 @@ const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>
   [(o) => (o.batch ?? null) !== null, 'batch files are not supported on this client'],
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
-  [(o) => o.earlyInput !== '', '--early-input is not supported on this client'],
 ];
 
 /** Why a client cannot do what its options ask for (exit code 4), or null. */

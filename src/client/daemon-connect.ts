@@ -13,6 +13,7 @@ import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
 import { commandLine } from '../report/messages.js';
 import type { Connection } from '../transport/connection.js';
+import { readEarlyInput } from './early-input.js';
 import { readPassword } from './password.js';
 
 /** Longest line that is taken from a daemon. */
@@ -73,6 +74,7 @@ export async function startDaemon(
   const greeting = parseGreeting(first);
   if (typeof greeting === 'string') throw new RsyncError(Exit.STARTCLIENT, greetingComplaint(greeting, first));
   const protocol = agreeProtocol(greeting, o.protocol);
+  sendEarlyInput(connection, o);
   writer.text(`${request.module}\n`);
   for (;;) {
     writer.flush();
@@ -90,6 +92,14 @@ export async function startDaemon(
   if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('sending daemon args:', request.args));
   sendArguments(connection, request, protocol);
   return protocol;
+}
+
+/** --early-input: what the module's "early exec" reads goes in front of the module's name (1.6.3). */
+function sendEarlyInput({ writer, role }: Connection, o: CommandOptions): void {
+  const content = readEarlyInput(o, role);
+  if (content.length === 0) return;
+  writer.text(`#early_input=${content.length}\n`);
+  writer.bytes(content);
 }
 
 /** Arguments end with NUL from protocol 30 on, with LF below; an empty one ends the list (1.6 step 6). */

@@ -90,22 +90,33 @@ export function plainName(name: ByteString): string {
   return name.replace(RUNS, '').toLowerCase();
 }
 
-/**
- * Replaces `%VAR%` by the variable's value. A name starts with an upper-case letter; what is no reference to a variable
- * that exists stays as it is.
- */
-export function expandVars(text: ByteString, env: Readonly<Record<string, string | undefined>>): ByteString {
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A `%VAR%` that stands for something. */
+interface Reference {
+  name: string;
+  value: ByteString;
+  /** Where the text goes on behind it. */
+  end: number;
+}
+
+/** The reference that begins at `at`: its name starts with an upper-case letter, and there is such a variable. */
+export function referenceAt(text: ByteString, at: number, env: Env): Reference | null {
+  const close = text[at] === '%' && /[A-Z]/.test(text[at + 1] ?? '') ? text.indexOf('%', at + 1) : -1;
+  const name = text.slice(at + 1, Math.max(at + 1, close));
+  const value = close < 0 ? undefined : env[name];
+  return value === undefined ? null : { name, value, end: close + 1 };
+}
+
+/** Replaces each `%VAR%` by the variable's value; what is no reference to a variable that exists stays as it is. */
+export function expandVars(text: ByteString, env: Env): ByteString {
   if (!text.includes('%')) return text;
   let out = '';
   let at = 0;
   while (at < text.length) {
-    const end = text[at] === '%' && /[A-Z]/.test(text[at + 1] ?? '') ? text.indexOf('%', at + 1) : -1;
-    const value = end < 0 ? undefined : env[text.slice(at + 1, end)];
-    if (value === undefined) out += text[at++];
-    else {
-      out += value;
-      at = end + 1;
-    }
+    const found = referenceAt(text, at, env);
+    out += found === null ? text[at] : found.value;
+    at = found === null ? at + 1 : found.end;
   }
   return out;
 }

@@ -1,8 +1,11 @@
 import type { ByteString } from '../../protocol/options.js';
 import { plainName } from './config-lex.js';
 
-/** Kinds of values. A 'path' is a string that loses its trailing slashes; 'bool3' may be unset (null). */
-export type ParamKind = 'string' | 'path' | 'int' | 'bool' | 'bool3' | 'facility';
+/**
+ * Kinds of values. A 'path' is a string that loses its trailing slashes, a 'command' one that a shell reads: it keeps its
+ * variables until their values are quoted for it. 'bool3' may be unset (null).
+ */
+export type ParamKind = 'string' | 'path' | 'command' | 'int' | 'bool' | 'bool3' | 'facility';
 
 interface Param<T> {
   /** Spelling in messages. */
@@ -20,6 +23,7 @@ const text = (label: string, initial: ByteString = '', pending = false): Param<B
   pending,
 });
 const path = (label: string, pending = false): Param<ByteString> => ({ label, kind: 'path', initial: '', pending });
+const command = (label: string): Param<ByteString> => ({ label, kind: 'command', initial: '' });
 const int = (label: string, initial: number): Param<number> => ({ label, kind: 'int', initial });
 const bool = (label: string, initial: boolean, pending = false): Param<boolean> => ({
   label,
@@ -56,7 +60,7 @@ export const MODULE_PARAMS = {
   charset: text('charset', '', true),
   comment: text('comment'),
   dontCompress: text('dont compress', '', true),
-  earlyExec: text('early exec', '', true),
+  earlyExec: command('early exec'),
   exclude: text('exclude'),
   excludeFrom: text('exclude from'),
   filter: text('filter'),
@@ -72,8 +76,8 @@ export const MODULE_PARAMS = {
   name: text('name'),
   nameConverter: text('name converter', '', true),
   outgoingChmod: text('outgoing chmod'),
-  postXferExec: text('post-xfer exec', '', true),
-  preXferExec: text('pre-xfer exec', '', true),
+  postXferExec: command('post-xfer exec'),
+  preXferExec: command('pre-xfer exec'),
   refuseOptions: text('refuse options'),
   secretsFile: text('secrets file'),
   syslogTag: text('syslog tag', 'rsyncd'),
@@ -164,6 +168,7 @@ function leadingInt(value: string): number {
 export function parseValue(kind: ParamKind, value: ByteString): ByteString | number | boolean | null | undefined {
   switch (kind) {
     case 'string':
+    case 'command':
       return value;
     case 'path':
       return value.length > 1 ? value.replace(/(?<=.)\/+$/, '') : value;

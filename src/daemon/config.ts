@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import { expandVars, statements } from './config-lex.js';
+import { type Env, expandVars, statements } from './config-lex.js';
 import {
   defaultGlobal,
   defaultModule,
@@ -10,6 +10,7 @@ import {
   type GlobalConfig,
   MODULE_PARAMS,
   type ModuleConfig,
+  type ParamKind,
   parseValue,
 } from './config-params.js';
 
@@ -43,7 +44,8 @@ export interface DaemonConfig {
 /** Files and directives may be nested this deep: a file that includes itself ends in an error. */
 const MAX_DEPTH = 32;
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** Kinds of values whose variables are replaced when they are used. */
+const EXPANDED_LATE: ReadonlySet<ParamKind> = new Set<ParamKind>(['string', 'path', 'command']);
 
 /** Identifies a version of a file or directory, '' when it is not there. */
 function fingerprint(path: ByteString): string {
@@ -137,7 +139,7 @@ class Loader {
       return;
     }
     const { kind } = entry.param;
-    const text = kind === 'string' || kind === 'path' ? value : expandVars(value, this.env);
+    const text = EXPANDED_LATE.has(kind) ? value : expandVars(value, this.env);
     const parsed = parseValue(kind, text);
     if (parsed === undefined) {
       this.told(place, kind === 'facility' ? `Unknown syslog facility: "${value}"` : badBoolean(value));
@@ -248,7 +250,10 @@ export function markFresh(config: DaemonConfig): void {
   for (const path of config.sources.keys()) config.sources.set(path, fingerprint(path));
 }
 
-/** A module's settings with the variables of its strings replaced. The log format keeps its own percent signs. */
+/**
+ * A module's settings with the variables of its strings replaced, those of its commands excepted. The log format keeps its
+ * own percent signs.
+ */
 export function expandModule(config: ModuleConfig, env: Env): ModuleConfig {
   const out = { ...config } as unknown as Record<string, unknown>;
   for (const [key, param] of Object.entries(MODULE_PARAMS)) {

@@ -75,6 +75,12 @@ export class Dialogue {
     );
   }
 
+  /** What comes next is not for the client to finish: it may take as long as it will. */
+  withoutDeadline(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
   send(text: ByteString | Buffer): void {
     if (this.fate !== '' || this.output.destroyed) return;
     this.output.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);

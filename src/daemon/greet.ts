@@ -15,11 +15,14 @@ import { type Client, hostAllowed } from './access.js';
 import { type DaemonConfig, expandModule, findModule, type Module, type ModuleConfig } from './config.js';
 import { expandVars } from './config-lex.js';
 import type { Dialogue } from './dialogue.js';
-import { type Identity, planIdentity, SetupError } from './identity.js';
+import { CLIENT_GONE, type HookRun, NOT_SERVED } from './hook-process.js';
+import { Hooks } from './hooks.js';
+import { type Identity, lookedAtAgain, planIdentity, SetupError } from './identity.js';
 import { readFilterFiles } from './module-filters.js';
 import { clientName, UNDETERMINED } from './names.js';
 import { login, openChallenge } from './secrets.js';
 import type { Slot, Slots } from './slots.js';
+import { Stay } from './stay.js';
 import { readTrusted } from './trusted-file.js';
 
 /** Seconds at most for each part of a connection that waits for a client's text; a shorter "timeout" makes it shorter. */
@@ -35,6 +38,10 @@ export interface Hall {
   env: Readonly<Record<string, string | undefined>>;
   /** False for a daemon behind a remote shell. */
   overTcp: boolean;
+  /** Where the output of hooks goes. */
+  hookOutput: HookRun['output'];
+  /** Connections that have hooks: each until its last hook is over. */
+  hooked: Set<Promise<void>>;
 }
 
 /** A client that may use a module: all that is needed to serve it. */
@@ -49,7 +56,7 @@ export interface Admission {
   identity: Identity;
   /** Files that the module's filters name, with their content. */
   filterFiles: Record<ByteString, ByteString>;
-  slot: Slot;
+  stay: Stay;
 }
 
 /** The end of a dialogue that was settled in a known way: the line is sent (if any), the reason logged (if any). */
@@ -75,8 +82,8 @@ export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Pro
     if (hall.config.defaults.reverseLookup) client.name = await clientName(client.address, (text) => log.info(text));
     log.info(`connect from ${client.name} (${client.address})`);
     const offer = await readGreeting(dialogue);
-    const module = await chooseModule(dialogue, client, hall);
-    return await admit(dialogue, client, hall, module, offer);
+    const { module, earlyInput } = await chooseModule(dialogue, client, hall);
+    return await admit(dialogue, client, hall, module, offer, earlyInput);
   } catch (error) {
     tell(dialogue, log, error);
     return null;
@@ -127,13 +134,19 @@ async function readGreeting(dialogue: Dialogue): Promise<DigestOffer> {
   return { protocol: agreeProtocol(greeting), digests: greeting.digests };
 }
 
-async function chooseModule(dialogue: Dialogue, client: Client, hall: Hall): Promise<Module> {
+async function chooseModule(
+  dialogue: Dialogue,
+  client: Client,
+  hall: Hall,
+): Promise<{ module: Module; earlyInput: Buffer }> {
   const from = `from ${client.name} (${client.address})`;
   let line = await dialogue.line();
   let request = line === null ? null : parseRequest(line);
+  let earlyInput: Buffer | null = Buffer.alloc(0);
   if (request?.kind === 'early-input') {
     if (request.length === 0) throw new Refusal('@ERROR: invalid early_input length');
-    if ((await dialogue.bytes(request.length)) === null) throw new Refusal('');
+    earlyInput = await dialogue.bytes(request.length);
+    if (earlyInput === null) throw new Refusal('');
     line = await dialogue.line();
     request = line === null ? null : parseRequest(line);
   }
@@ -147,7 +160,7 @@ async function chooseModule(dialogue: Dialogue, client: Client, hall: Hall): Pro
   if (module === null) {
     throw new Refusal(`@ERROR: Unknown module '${line}'`, `unknown module '${line}' tried ${from}`);
   }
-  return module;
+  return { module, earlyInput };
 }
 
 function sendListing(dialogue: Dialogue, hall: Hall): void {
@@ -164,6 +177,7 @@ async function admit(
   hall: Hall,
   module: Module,
   offer: DigestOffer,
+  earlyInput: Buffer,
 ): Promise<Admission> {
   const { log } = hall;
   const { name } = module;
@@ -179,20 +193,40 @@ async function admit(
     throw new Refusal(line, `rsync denied on module ${name} from ${client.name} (${client.address})`);
   }
   if (hall.overTcp) log.info(`rsync allowed access on module ${name} from ${client.name} (${client.address})`);
-  const slot = claimSlot(hall, early);
+  const stay = new Stay(claimSlot(hall, early));
   try {
     if (hall.overTcp) dialogue.deadline(handshakeSeconds(early));
     const { user, access } = await authenticate(dialogue, client, hall, early, offer);
     const config = expandModule(module.config, { ...env, RSYNC_USER_NAME: user });
     const readOnly = access === null ? config.readOnly : access === 'ro';
     config.name = name;
-    const identity = await planIdentity(config);
+    let identity = await planIdentity(config);
     const filterFiles = readFilterFiles(config, offer.protocol);
+    stay.hooks = hooksOf(hall, config, identity.whole, client, user);
+    if (stay.hooks !== null) {
+      dialogue.withoutDeadline();
+      const { over } = stay.hooks;
+      hall.hooked.add(over);
+      void over.then(() => hall.hooked.delete(over));
+      await stay.hooks.early(earlyInput);
+      identity = lookedAtAgain(identity);
+    }
     if (dialogue.fate !== '') throw new Refusal('');
-    return { client, protocol: offer.protocol, user, readOnly, config, identity, filterFiles, slot };
+    return { client, protocol: offer.protocol, user, readOnly, config, identity, filterFiles, stay };
   } catch (error) {
-    slot.release();
+    stay.end(dialogue.fate === '' ? NOT_SERVED : CLIENT_GONE);
     throw error;
+  }
+}
+
+function hooksOf(hall: Hall, config: ModuleConfig, path: ByteString, client: Client, user: ByteString): Hooks | null {
+  const { env, hookOutput: output, log } = hall;
+  try {
+    return Hooks.of({ config, path, client, user, env, output, log });
+  } catch (error) {
+    if (!(error instanceof RsyncError)) throw error;
+    log.error(error.message);
+    throw new Refusal('', exitLine(error.exitCode, 'Receiver'));
   }
 }
 

@@ -74,13 +74,21 @@ async function groupsFor(config: ModuleConfig, uid: number, isRoot: boolean): Pr
   return gids;
 }
 
-function nodeOf(dir: ByteString): string {
-  try {
-    const { dev, ino } = fs.statSync(Buffer.from(dir, 'latin1'), { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return '';
-  }
+function nodesOf(dirs: readonly ByteString[]): string[] {
+  return dirs.map((dir) => {
+    try {
+      const { dev, ino } = fs.statSync(Buffer.from(dir, 'latin1'), { bigint: true });
+      return `${dev}:${ino}`;
+    } catch {
+      return '';
+    }
+  });
+}
+
+/** The same identity after something may have been mounted or made where the module lies. */
+export function lookedAtAgain(identity: Identity): Identity {
+  const { outer, whole, nodes } = identity;
+  return { ...identity, nodes: nodesOf(nodes.length === 1 ? [whole] : [outer, whole]) };
 }
 
 /** Works out the identity that a module asks for, with names turned into numbers. Errors: SetupError. */
@@ -108,13 +116,13 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
       outer: whole,
       inner: '/',
       whole,
-      nodes: [nodeOf(whole)],
+      nodes: nodesOf([whole]),
     };
   }
   const outer = clean(config.path.slice(0, divider) || '/');
   const inner = clean(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
-  const nodes = [nodeOf(outer), nodeOf(whole)];
+  const nodes = nodesOf([outer, whole]);
   return { uid, gids, useChroot: config.useChroot ?? true, insecureLinks, outer, inner, whole, nodes };
 }
 

@@ -1,6 +1,7 @@
 import type { ByteString } from '../../protocol/options.js';
 import type { ModuleConfig } from './config-params.js';
 import { type Admission, handshakeSeconds } from './greet.js';
+import type { HookRequest } from './hooks.js';
 import type { Identity } from './identity.js';
 
 /*
@@ -29,16 +30,26 @@ export interface Job {
   overTcp: boolean;
   /** Seconds for the arguments. */
   deadline: number;
+  /** The parent has to be asked about the client's request before anything of it is done. */
+  asks: boolean;
+  /** The connection is on standard input and output, and comes with no message. */
+  onStdio: boolean;
 }
+
+export type ToWorker =
+  | Job
+  /** What "pre-xfer exec" has said: why the transfer must not be, or null. */
+  | { kind: 'answer'; id: number; refusal: ByteString | null };
 
 export type FromWorker =
   /** The worker has loaded everything it may need. */
   | { kind: 'ready' }
+  | { kind: 'request'; id: number; request: HookRequest }
   /**
-   * A connection is over. `bound` tells whether the worker belongs to its identity now, `spoiled` that it could take on
+   * A connection is over, with this exit code. `bound` tells whether the worker belongs to its identity now, `spoiled` that it could take on
    * only a part of it.
    */
-  | { kind: 'done'; id: number; bound: boolean; spoiled: boolean };
+  | { kind: 'done'; id: number; code: number; bound: boolean; spoiled: boolean };
 
 /** Overrides of the daemon's command line that concern each connection. */
 export interface Overrides {
@@ -70,5 +81,7 @@ export function jobFor(admission: Admission, overrides: Overrides, head: string,
     bwlimit: overrides.bwlimit,
     overTcp,
     deadline: handshakeSeconds(config),
+    asks: admission.stay.hooks?.wantsRequest ?? false,
+    onStdio: false,
   };
 }

@@ -6,7 +6,8 @@ import { isTrustedProxy } from './access.js';
 import { plainAddress } from './address.js';
 import { type DaemonConfig, isStale, markFresh } from './config.js';
 import { Dialogue } from './dialogue.js';
-import { type Admission, greet, handshakeSeconds } from './greet.js';
+import { type Admission, greet, type Hall, handshakeSeconds } from './greet.js';
+import { NOT_SERVED } from './hook-process.js';
 import { type Job, jobFor } from './job.js';
 import { type Listeners, listen } from './listen.js';
 import { logVersion, openLog } from './log-sink.js';
@@ -47,6 +48,7 @@ export class Daemon {
   private logStamp: string;
   private readonly slots = new Slots();
   private readonly dialogues = new Set<Dialogue>();
+  private readonly hooked: Hall['hooked'] = new Set();
   private pool: Pool | null = null;
   private listeners: Listeners | null = null;
   private pidFile: PidFile | null = null;
@@ -143,16 +145,18 @@ export class Daemon {
       }
       if (header.address !== null) client.address = header.address;
     }
-    const admission = await greet(dialogue, client, { config, log, slots, env: process.env, overTcp: true });
+    const { hooked } = this;
+    const hall: Hall = { config, log, slots, env: process.env, overTcp: true, hookOutput: 'inherit', hooked };
+    const admission = await greet(dialogue, client, hall);
     if (admission !== null) await this.pass(dialogue, socket, admission);
   }
 
   /** Hands an admitted connection to a worker. */
   private async pass(dialogue: Dialogue, socket: net.Socket, admission: Admission): Promise<void> {
     await dialogue.flushed();
-    const { slot, identity } = admission;
+    const { stay, identity } = admission;
     if (dialogue.fate !== '' || this.pool === null) {
-      slot.release();
+      stay.end(NOT_SERVED);
       dialogue.close();
       return;
     }
@@ -160,7 +164,7 @@ export class Daemon {
     this.dialogues.delete(dialogue);
     const job = this.jobOf(admission, head);
     const key = JSON.stringify([identity, job.logFile, logVersion(job.logFile)]);
-    this.pool.serve(key, job, socket, () => slot.release());
+    this.pool.serve(key, job, socket, stay);
   }
 
   private jobOf(admission: Admission, head: string): Job {
@@ -206,7 +210,7 @@ export class Daemon {
 
   /**
    * Stops listening and ends every connection; with `finishing` those of logged-in clients go on to their end, in workers
-   * that nobody waits for.
+   * that nobody waits for. Connections that have hooks are waited for, as these run here.
    */
   async close(finishing = false): Promise<void> {
     this.listeners?.close();
@@ -219,6 +223,7 @@ export class Daemon {
     this.pool = null;
     this.pidFile?.remove();
     this.pidFile = null;
+    await Promise.all(this.hooked);
     closeLog(this.log);
   }
 }

@@ -10,6 +10,8 @@ import { type ServedModule, serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { readArguments, requestText } from './arguments.js';
 import { expandPaths } from './glob.js';
+import { NOT_STARTED } from './hook-process.js';
+import { type HookRequest, preXferFailure } from './hooks.js';
 import type { Place } from './identity.js';
 import type { Job } from './job.js';
 import { hiddenBy, moduleFilters } from './module-filters.js';
@@ -17,6 +19,8 @@ import { applyModule } from './module-options.js';
 
 /** What a client's arguments came to. */
 interface Request {
+  /** The words of the options, as they came. */
+  optionWords: ByteString[];
   options: Options;
   /** Why the options cannot be honoured; told to the client once the session is set up. */
   refused: RsyncError | null;
@@ -42,12 +46,13 @@ async function readRequest(connection: Connection, job: Job): Promise<Request> {
   const first = await readArguments(connection, nul, true);
   const { options, refused } = parse(job, first.options, false);
   if (!options.secludedArgs || refused !== null) {
-    return { options, refused, words: first.paths ?? [], secluded: false };
+    return { optionWords: first.options, options, refused, words: first.paths ?? [], secluded: false };
   }
   const second = await readArguments(connection, true, false);
   // The second list starts with a program name of no meaning.
-  const both = parse(job, [...first.options, ...second.options.slice(1)], true);
-  return { ...both, words: second.paths ?? [], secluded: true };
+  const optionWords = [...first.options, ...second.options.slice(1)];
+  const both = parse(job, optionWords, true);
+  return { ...both, optionWords, words: second.paths ?? [], secluded: true };
 }
 
 function logRequest(job: Job, options: Options, words: readonly ByteString[], log: Log): void {
@@ -57,11 +62,35 @@ function logRequest(job: Job, options: Options, words: readonly ByteString[], lo
   log.info(`rsync ${options.sender ? 'on' : 'to'} ${text} from ${who} (${job.client.address})`);
 }
 
+/** Asks the parent, which runs "pre-xfer exec", about a request. Answers why it must not be done, or null. */
+export type Ask = (request: HookRequest) => Promise<ByteString | null>;
+
+/** Bytes of a request that can be put into an environment; the kernel's own bound is not higher. */
+const MAX_ASKED = 2 << 20;
+
+/** What "pre-xfer exec" says of a request. */
+async function asked(
+  ask: Ask,
+  request: Request,
+  paths: readonly ByteString[],
+  place: Place,
+): Promise<RsyncError | null> {
+  // In a root of its own, paths are seen from there.
+  const rooted = place.chrooted && !place.partial;
+  const plain = (path: ByteString) => (path === '.' ? '' : path);
+  const shown = paths.map((path) => (rooted ? `/${plain(path)}` : path || '.'));
+  const args = ['rsyncd', ...request.optionWords, '.', ...shown];
+  const size = args.reduce((sum, arg) => sum + arg.length, 0);
+  const text = requestText(request.words);
+  const refusal = size > MAX_ASKED ? preXferFailure(NOT_STARTED, '') : await ask({ text, args });
+  return refusal === null ? null : new RsyncError(Exit.UNSUPPORTED, refusal);
+}
+
 /**
  * Serves one client of a module from its arguments on; `@RSYNCD: OK` has been sent. Runs with the module's rights.
  * Returns the exit code. Never throws.
  */
-export async function servePeer(connection: Connection, job: Job, place: Place, log: Log): Promise<number> {
+export async function servePeer(connection: Connection, job: Job, place: Place, log: Log, ask: Ask): Promise<number> {
   connection.role = 'Receiver';
   const deadline = setTimeout(() => {
     connection.fail(new RsyncError(Exit.TIMEOUT, `[${connection.role}] daemon handshake timeout -- exiting`));
@@ -69,7 +98,7 @@ export async function servePeer(connection: Connection, job: Job, place: Place, 
   try {
     const request = await readRequest(connection, job);
     clearTimeout(deadline);
-    return await serveRequest(connection, job, place, log, request);
+    return await serveRequest(connection, job, place, log, request, ask);
   } catch (error) {
     return report(error, connection, log);
   } finally {
@@ -84,14 +113,17 @@ async function serveRequest(
   place: Place,
   log: Log,
   request: Request,
+  ask: Ask,
 ): Promise<number> {
-  const { options, refused } = request;
+  const { options } = request;
   const filters = moduleFilters(job.config, job.filterFiles, job.protocol, options.sender);
   const idsByNumber = applyModule(options, job, place);
-  logRequest(job, options, request.words, log);
   const words = splitDaemonPaths(request.words, job.config.name, request.secluded);
   const root = openModule(place, job.config.insecureLinks);
   try {
+    const found = request.refused === null || job.asks ? expandPaths(root, words, hiddenBy(filters)) : [];
+    const refused = (job.asks ? await asked(ask, request, found, place) : null) ?? request.refused;
+    logRequest(job, options, request.words, log);
     const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
     const module: ServedModule & { idsByNumber: boolean } = {
       name,
@@ -110,8 +142,7 @@ async function serveRequest(
       client: { host: job.client.name, addr: job.client.address, authUser: job.user },
       idsByNumber,
     };
-    const paths = refused === null ? expandPaths(root, words, hiddenBy(filters)) : [];
-    return await serveSession({ connection, options, paths, module, protocol: job.protocol, log, refused });
+    return await serveSession({ connection, options, paths: found, module, protocol: job.protocol, log, refused });
   } finally {
     root.close();
   }

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type net from 'node:net';
 import os from 'node:os';
-import type { FromWorker, Job } from './job.js';
+import { NOT_SERVED, rawStatus } from './hook-process.js';
+import type { HookRequest } from './hooks.js';
+import type { FromWorker, Job, ToWorker } from './job.js';
+import type { Stay } from './stay.js';
 
 /** Workers of one identity: one per core helps, more only cost memory. */
 const MAX_PER_IDENTITY = Math.min(os.availableParallelism(), 4);
@@ -19,8 +22,7 @@ export interface PoolSettings {
 
 /** A connection that a worker has, or is about to get. */
 interface Passed {
-  /** What is to be done when it ends. */
-  ended: () => void;
+  stay: Stay;
   /** This process's hold on the socket. Node gives it up when the worker has it, but not when the worker dies before. */
   hold: { close(): void } | null;
 }
@@ -72,16 +74,16 @@ export class Pool {
     return [...this.workers].map((w) => w.child.pid ?? 0);
   }
 
-  /** Hands a connection over; `ended` is called once, when it is over in whatever way. */
-  serve(key: string, job: Job, socket: net.Socket, ended: () => void): void {
+  /** Hands a connection over; its stay is ended when it is over in whatever way. */
+  serve(key: string, job: Job, socket: net.Socket, stay: Stay): void {
     const worker = this.choose(key);
     worker.key = key;
-    worker.jobs.set(job.id, { ended, hold: holdOn(socket) });
+    worker.jobs.set(job.id, { stay, hold: holdOn(socket) });
     // A socket that is not passed on is this process's again, and nobody else will ever close it.
     worker.child.send(job, socket, (error) => {
       if (error === null) return;
       socket.destroy();
-      this.finish(worker, job.id);
+      this.finish(worker, job.id, NOT_SERVED);
     });
     this.keepSpare();
   }
@@ -116,22 +118,31 @@ export class Pool {
 
   private heard(worker: Worker, message: FromWorker): void {
     this.failedStarts = 0;
+    if (message.kind === 'request') void this.ask(worker, message.id, message.request);
     if (message.kind !== 'done') return;
     worker.retired ||= message.spoiled;
-    this.finish(worker, message.id);
+    this.finish(worker, message.id, rawStatus(message.code, null));
     if (!message.bound && worker.load === 0) worker.key = null;
   }
 
-  private finish(worker: Worker, id: number): void {
+  /** Has a client's request looked at. Nobody waits for the answer when the worker is gone. */
+  private async ask(worker: Worker, id: number, request: HookRequest): Promise<void> {
+    const hooks = worker.jobs.get(id)?.stay.hooks ?? null;
+    if (hooks === null) return;
+    const refusal = await hooks.preXfer(request);
+    if (worker.child.connected) worker.child.send({ kind: 'answer', id, refusal } satisfies ToWorker, () => {});
+  }
+
+  private finish(worker: Worker, id: number, status: number): void {
     const passed = worker.jobs.get(id);
     if (passed === undefined) return;
     worker.jobs.delete(id);
     worker.idleSince = Date.now();
-    passed.ended();
-    if (worker.retired && worker.load === 0) this.dismiss(worker);
+    passed.stay.end(status);
+    if (worker.retired && !this.isAwaited(worker)) this.dismiss(worker);
   }
 
-  private gone(worker: Worker, code: number | null, signal: string | null): void {
+  private gone(worker: Worker, code: number | null, signal: NodeJS.Signals | null): void {
     this.workers.delete(worker);
     const { pid } = worker.child;
     if (!this.closing && (worker.load > 0 || (signal !== null && !worker.retired))) {
@@ -140,7 +151,7 @@ export class Pool {
     }
     for (const [id, { hold }] of [...worker.jobs]) {
       hold?.close();
-      this.finish(worker, id);
+      this.finish(worker, id, rawStatus(code, signal));
     }
     if (worker.key === null) this.failedStarts++;
     this.keepSpare();
@@ -168,10 +179,17 @@ export class Pool {
     }
   }
 
+  /** True as long as this process has something to do with the worker's connections, or when they end. */
+  private isAwaited(worker: Worker): boolean {
+    if (!this.closing) return worker.load > 0;
+    return [...worker.jobs.values()].some(({ stay }) => stay.hooks !== null);
+  }
+
   private dismiss(worker: Worker): void {
     worker.retired = true;
     // A worker whose channel closes ends by itself when its last connection is over.
     if (worker.child.connected) worker.child.disconnect();
+    if (this.closing) worker.child.unref();
   }
 
   /** Lets every worker end after its present connections, so that new ones meet new settings and log files. */
@@ -189,12 +207,12 @@ export class Pool {
     if (this.respawn !== null) clearTimeout(this.respawn);
   }
 
-  /** Leaves the workers to themselves: each ends with its last connection. */
+  /** Leaves the workers to themselves, those with hooks when these are over: each ends with its last connection. */
   release(): void {
     this.stop();
     for (const worker of this.workers) {
-      this.dismiss(worker);
-      worker.child.unref();
+      worker.retired = true;
+      if (!this.isAwaited(worker)) this.dismiss(worker);
     }
   }
 

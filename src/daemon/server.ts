@@ -78,6 +78,7 @@ export async function runDaemon(d: DaemonOptions, argv: readonly ByteString[]): 
         load(),
         { logFile: d.logFile, logFormat: d.logFileFormat, bwlimit: d.bwlimit },
         !d.server,
+        workerEntry(),
       );
     }
     if (!d.noDetach && !inBackground) {
@@ -105,12 +106,13 @@ export async function runDaemonOnStdio(argv: readonly ByteString[]): Promise<num
 
 /**
  * SIGHUP reads the configuration again. SIGTERM and SIGINT end the daemon; as with rsync, transfers that are under way
- * go on to their end unless their own processes get a signal.
+ * go on to their end unless their own processes get a signal. Where hooks have to be waited for, a second one does not.
  */
 function untilSignal(daemon: Daemon): Promise<number> {
   return new Promise((resolve) => {
     let ending = false;
     const end = (code: number) => {
+      if (ending) resolve(code);
       if (ending) return;
       ending = true;
       daemon.close(true).then(

@@ -1,21 +1,20 @@
+import { type ChildProcess, fork } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import { Exit } from '../../protocol/constants.js';
-import type { ByteString } from '../../protocol/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { endOnSignals } from '../transport/interrupt.js';
-import { connectStreams } from '../transport/streams.js';
 import { plainAddress } from './address.js';
 import type { DaemonConfig } from './config.js';
 import { Dialogue } from './dialogue.js';
-import { Entrance, refusalOf } from './entrance.js';
-import { greet } from './greet.js';
-import { jobFor, type Overrides } from './job.js';
+import { greet, type Hall } from './greet.js';
+import { rawStatus } from './hook-process.js';
+import { type FromWorker, type Job, jobFor, type Overrides, type ToWorker } from './job.js';
 import { openLog } from './log-sink.js';
 import { addressFromShell, UNDETERMINED } from './names.js';
-import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
 import { Slots } from './slots.js';
+import type { Stay } from './stay.js';
+import { closed, openStdio, type Streams, serveOnStdio } from './stdio-session.js';
 
 /** True when standard input is a socket: a super-server has accepted a connection, or a program made a pair of them. */
 export function stdinIsSocket(): boolean {
@@ -28,62 +27,77 @@ export function stdinIsSocket(): boolean {
 
 /**
  * Serves the one connection that is on standard input (and output, behind a remote shell) in this process, which takes
- * on the module's rights itself. Returns the exit code.
+ * on the module's rights itself, or (hooks need those of the daemon) in one that runs `workerEntry`. Returns the exit code.
  */
-export async function serveStdio(config: DaemonConfig, overrides: Overrides, overTcp: boolean): Promise<number> {
-  const input = new net.Socket({ fd: 0, readable: true, writable: overTcp, allowHalfOpen: true });
-  const output = overTcp ? input : new net.Socket({ fd: 1, readable: false, writable: true });
+export async function serveStdio(
+  config: DaemonConfig,
+  overrides: Overrides,
+  overTcp: boolean,
+  workerEntry: string,
+): Promise<number> {
+  const streams = openStdio(overTcp);
+  const { input, output } = streams;
   const log = openLog(overrides.logFile || config.defaults.logFile);
   const dialogue = new Dialogue(input, output);
   const address = overTcp ? plainAddress(input.remoteAddress ?? '0.0.0.0') : addressFromShell(process.env);
-  const client = { address, name: UNDETERMINED };
-  const hall = { config, log, slots: new Slots(), env: process.env, overTcp };
-  const admission = await greet(dialogue, client, hall);
+  const hall: Hall = {
+    config,
+    log,
+    slots: new Slots(),
+    env: process.env,
+    overTcp,
+    // Standard output, and with a super-server standard error as well, may be the connection.
+    hookOutput: 'ignore',
+    hooked: new Set(),
+  };
+  const admission = await greet(dialogue, { address, name: UNDETERMINED }, hall);
   if (admission === null) {
-    await closed(output);
+    await Promise.all([closed(output), ...hall.hooked]);
     return Exit.STARTCLIENT;
   }
-  await preloadSession();
+  const { stay } = admission;
   await dialogue.flushed();
+  if (stay.hooks !== null) {
+    const job = jobFor(admission, overrides, dialogue.release(true).toString('base64'), overTcp);
+    return serveElsewhere({ ...job, onStdio: true }, streams, stay, workerEntry);
+  }
+  await preloadSession();
   const head = dialogue.release(false);
   const job = jobFor(admission, overrides, '', overTcp);
   const jobLog = job.logFile === (overrides.logFile || config.defaults.logFile) ? log : openLog(job.logFile);
   try {
-    const place = new Entrance().enter(job, jobLog);
-    output.write('@RSYNCD: OK\n');
-    const connection = connectStreams(input, output);
-    endOnSignals(connection);
-    connection.received(head);
-    input.resume();
-    // An end that came during the text was told to nobody.
-    if (input.readableEnded || input.destroyed) connection.ended();
-    const code = await servePeer(connection, job, place, jobLog);
-    await closed(output);
-    return code;
-  } catch (error) {
-    const { line, reason } = refusalOf(error);
-    jobLog.info(reason);
-    await end(output, `${line}\n`);
-    return Exit.STARTCLIENT;
+    return await serveOnStdio(job, streams, head, jobLog, async () => null, endOnSignals);
   } finally {
     tempRegistry.removeAll();
-    admission.slot.release();
-    input.destroy();
+    stay.end(0);
   }
 }
 
-function end(output: net.Socket, line: ByteString): Promise<void> {
-  return new Promise((resolve) => {
-    output.once('close', () => resolve());
-    output.end(Buffer.from(line, 'latin1'), () => resolve());
+/** Has a process of its own serve the connection, and runs the hooks around it. Returns the exit code. */
+async function serveElsewhere(job: Job, streams: Streams, stay: Stay, entry: string): Promise<number> {
+  const child = fork(entry, [], { stdio: [0, 1, 2, 'ipc'] });
+  const say = (message: ToWorker) => child.connected && child.send(message, () => {});
+  child.on('message', async (message: FromWorker) => {
+    if (message.kind !== 'request' || stay.hooks === null) return;
+    const refusal = await stay.hooks.preXfer(message.request);
+    say({ kind: 'answer', id: message.id, refusal });
   });
+  say(job);
+  // As long as this process has them, too, the client would not see their end.
+  streams.input.destroy();
+  streams.output.destroy();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
+  const { code, status } = await ended(child);
+  stay.end(status);
+  await stay.hooks?.over;
+  return code;
 }
 
-/** Waits until everything written has gone, or nobody takes it any more. */
-function closed(output: net.Socket): Promise<void> {
+function ended(child: ChildProcess): Promise<{ code: number; status: number }> {
   return new Promise((resolve) => {
-    if (output.destroyed || output.writableFinished) resolve();
-    output.once('finish', () => resolve());
-    output.once('close', () => resolve());
+    child.once('error', () => resolve({ code: Exit.IPC, status: rawStatus(Exit.IPC, null) }));
+    child.once('exit', (code, signal) => {
+      resolve({ code: code ?? Exit.CRASHED, status: rawStatus(code, signal) });
+    });
   });
 }

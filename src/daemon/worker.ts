@@ -7,16 +7,20 @@ import type { Connection } from '../transport/connection.js';
 import { interruption } from '../transport/interrupt.js';
 import { adoptSocket } from '../transport/streams.js';
 import { Entrance, refusalOf } from './entrance.js';
+import type { HookRequest } from './hooks.js';
 import type { Place } from './identity.js';
-import type { FromWorker, Job } from './job.js';
+import type { FromWorker, Job, ToWorker } from './job.js';
 import { openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
+import { openStdio, serveOnStdio } from './stdio-session.js';
 
 /** Milliseconds after which a connection that is over is cut, whatever the client does. */
 const LINGER_MS = 10_000;
 /** Milliseconds that connections have to end in order after a signal. */
 const GRACE_MS = 4000;
+/** Exit code of a client that was turned away. */
+const TURNED_AWAY = 255;
 
 /**
  * A process that serves connections with the rights of one identity. It takes the identity on with its first
@@ -26,6 +30,8 @@ class Worker {
   private readonly entrance = new Entrance();
   private readonly logs = new Map<ByteString, Log>();
   private readonly connections = new Set<Connection>();
+  /** Those who wait for an answer of the parent, by job id. */
+  private readonly asking = new Map<number, (refusal: ByteString | null) => void>();
   private live = 0;
   /** Ends with the last connection: the parent is gone, or wants it. */
   private leaving: number | null = null;
@@ -49,21 +55,47 @@ class Worker {
     const log = new SharedLog(this.log(job.logFile));
     const head = Buffer.from(job.head, 'base64');
     const { socket, connection } = adoptSocket(given, head);
+    let code = TURNED_AWAY;
     try {
       socket.setKeepAlive(true);
       await this.loaded;
       const place = this.welcome(job, socket, log);
       if (place !== null) {
         this.connections.add(connection);
-        await servePeer(connection, job, place, log).finally(() => this.connections.delete(connection));
+        const ask = (request: HookRequest) => this.ask(job.id, request);
+        code = await servePeer(connection, job, place, log, ask).finally(() => this.connections.delete(connection));
       }
     } finally {
       this.live--;
       const { bound, spoiled } = this.entrance;
-      this.tell({ kind: 'done', id: job.id, bound, spoiled });
+      this.tell({ kind: 'done', id: job.id, code, bound, spoiled });
       linger(socket);
       this.endIfDone();
     }
+  }
+
+  /** Serves the one connection that this process was started with. */
+  async serveStdio(job: Job): Promise<void> {
+    this.live++;
+    await this.loaded;
+    const ask = (request: HookRequest) => this.ask(job.id, request);
+    const began = (connection: Connection) => this.connections.add(connection);
+    const head = Buffer.from(job.head, 'base64');
+    const code = await serveOnStdio(job, openStdio(job.overTcp), head, this.log(job.logFile), ask, began);
+    process.exit(code);
+  }
+
+  private ask(id: number, request: HookRequest): Promise<ByteString | null> {
+    if (!process.connected) return Promise.resolve(NOBODY_TO_ASK);
+    return new Promise((resolve) => {
+      this.asking.set(id, resolve);
+      this.tell({ kind: 'request', id, request });
+    });
+  }
+
+  answered(id: number, refusal: ByteString | null): void {
+    this.asking.get(id)?.(refusal);
+    this.asking.delete(id);
   }
 
   /** Tells the client that it may go on, or why not. */
@@ -82,6 +114,7 @@ class Worker {
   }
 
   orphan(): void {
+    for (const id of [...this.asking.keys()]) this.answered(id, NOBODY_TO_ASK);
     this.leaving ??= Exit.OK;
     this.endIfDone();
   }
@@ -107,6 +140,9 @@ class Worker {
   }
 }
 
+/** Why a transfer must not be that "pre-xfer exec" cannot be asked about. */
+const NOBODY_TO_ASK = 'pre-xfer exec preparation failed';
+
 function linger(socket: net.Socket): void {
   if (socket.destroyed) return;
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
@@ -118,9 +154,10 @@ function linger(socket: net.Socket): void {
 /** Runs this process as a worker of a daemon. */
 export function runWorker(): void {
   const worker = new Worker();
-  process.on('message', (job: Job, socket: net.Socket | undefined) => {
-    if (job.kind !== 'serve' || socket === undefined) return;
-    worker.serve(job, socket).catch((error) => worker.crash(error));
+  process.on('message', (message: ToWorker, socket: net.Socket | undefined) => {
+    if (message.kind === 'answer') worker.answered(message.id, message.refusal);
+    else if (message.onStdio) worker.serveStdio(message).catch((error) => worker.crash(error));
+    else if (socket !== undefined) worker.serve(message, socket).catch((error) => worker.crash(error));
   });
   process.on('exit', () => tempRegistry.removeAll());
   process.on('disconnect', () => worker.orphan());

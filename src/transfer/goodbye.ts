@@ -3,7 +3,7 @@ import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import { readDelStats, readStats, writeDelStats, writeStats } from '../../protocol/stats.js';
 import { errnoOf } from '../libc/errno.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
-import { errnoText, exitLine } from '../report/log.js';
+import { errnoText, exitLine, logLines } from '../report/log.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { decode, decodeWhole } from '../transport/decode.js';
@@ -87,7 +87,7 @@ export function asRunError(error: unknown, role: string): RsyncError {
 function tell(session: Session, error: RsyncError): void {
   if (error.told) return;
   error.told = true;
-  if (!error.silent && error.message !== '') session.log.error(`${error.message}\n`);
+  if (!error.silent && error.message !== '') logLines(session.log, 'error', `${error.message}\n`);
   session.log.error(exitLine(error.exitCode, session.connection.role));
 }
 

@@ -76,9 +76,12 @@ function nodeDecompressor(): ZstdEngine | null {
   return nodeEngine((zlib as NodeZstd).createZstdDecompress?.());
 }
 
-/** Whether zstd works here, by Node itself or by the system's library. */
+/**
+ * Whether zstd works here, by Node itself or by the system's library. The library is looked for in any case: a compressor
+ * wants it, and in another root directory a later look would take what somebody has put there.
+ */
 export function hasZstd(): boolean {
-  return nodeDecompressor() !== null || hasZstdLibrary();
+  return hasZstdLibrary() || nodeDecompressor() !== null;
 }
 
 function found(engine: ZstdEngine | null): ZstdEngine {

@@ -5,7 +5,7 @@ import { ProtocolError, RsyncError } from '../errors.js';
 export type MessageHandler = (code: number, payload: Buffer) => void;
 
 const FIRST_CAPACITY = 32 * 1024;
-/** Most bytes that are taken at once by a carrier that fills the window itself, unless `widen` says more. */
+/** Most bytes that are taken at once by a carrier that fills the window itself. */
 const MAX_REACH = 256 * 1024;
 const UNFRAMED = Number.POSITIVE_INFINITY;
 
@@ -60,8 +60,6 @@ export class ByteReader {
   private rawEnd = 0;
   /** Bytes that `space` offers; it grows while they are all used. */
   private reach = FIRST_CAPACITY / 2;
-  private maxReach = MAX_REACH;
-  private isGranted = false;
   private frameLeft = UNFRAMED;
   private onMessage: MessageHandler | null = null;
 
@@ -106,7 +104,6 @@ export class ByteReader {
 
   /** Room behind what is there, for a carrier to receive into; `arrived` says how much of it was used. */
   space(): Buffer {
-    this.isGranted = true;
     if (this.unit === this.rawEnd) this.pos = this.end = this.unit = this.rawEnd = 0;
     else if (this.rawEnd + this.reach > this.buf.length) this.makeRoom(this.reach);
     if (this.reach > this.buf.length) this.makeRoom(this.reach);
@@ -115,33 +112,9 @@ export class ByteReader {
 
   /** `n` bytes came into the room that `space` gave last. */
   arrived(n: number): void {
-    this.isGranted = false;
     this.total += n;
     this.rawEnd += n;
-    if (n === this.reach && n < this.maxReach) this.reach = n * 2;
-  }
-
-  /** Lets a carrier bring up to `most` bytes at once, a power of two; without a number, as many as is usual. */
-  widen(most = MAX_REACH): void {
-    this.maxReach = most;
-    this.reach = Math.min(this.reach, most);
-  }
-
-  /** False while a carrier may fill what `space` has given it. */
-  get mayExchange(): boolean {
-    return !this.isGranted;
-  }
-
-  /**
-   * Goes on in `spare`, or in new memory where that is null or smaller than the window. What is not decoded moves there; the
-   * window so far is the caller's. Only between units, and when it `mayExchange`.
-   */
-  exchange(spare: Buffer | null): Buffer {
-    const used = this.buf;
-    this.unit = this.pos;
-    const fits = spare !== null && spare.length >= used.length;
-    this.moveTo(fits ? spare : Buffer.allocUnsafeSlow(used.length));
-    return used;
+    if (n === this.reach && n < MAX_REACH) this.reach = n * 2;
   }
 
   private makeRoom(n: number): void {
@@ -152,15 +125,10 @@ export class ByteReader {
       while (keep + n > capacity) capacity *= 2;
       target = Buffer.allocUnsafeSlow(capacity);
     }
-    this.moveTo(target);
-  }
-
-  /** What lies behind the start of the unit moves to the front of `target`, which is the window from now on. */
-  private moveTo(target: Buffer): void {
     this.buf.copy(target, 0, this.unit, this.rawEnd);
     this.pos -= this.unit;
     this.end -= this.unit;
-    this.rawEnd -= this.unit;
+    this.rawEnd = keep;
     this.unit = 0;
     this.buf = target;
   }

@@ -1,7 +1,5 @@
 import { fsyncSync, ftruncateSync, writeSync, writevSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { copyFileRange, fallocate, hasLibc, punchHole } from '../libc/libc.js';
-import { MOST_PIECES, WriteBehind } from './write-behind.js';
 
 /** Small pieces are collected up to this size; pieces of at least `DIRECT` are written as they are. */
 const BUFFER = 256 * 1024;
@@ -9,9 +7,6 @@ const DIRECT = 64 * 1024;
 /** Pieces from this size on are not copied when they can be kept for a while, and so many at most. */
 const WORTH_HOLDING = 8 * 1024;
 const MAX_HELD = 16;
-/** Length of a file from which on another thread may write it, and bytes that are worth giving to it at once. */
-const WORTH_THREAD = 8 * 1024 * 1024;
-const WORTH_GIVING = 128 * 1024;
 /** Holes are made of whole pages of zeros, because a file system cannot make smaller ones. */
 const PAGE = 4096;
 const ZEROS = Buffer.alloc(PAGE);
@@ -35,10 +30,8 @@ export interface OutputFile {
   fd: number;
   /** Bytes that the file has already and that may stay (in place, append); 0 for a new one. */
   existing: number;
-  /** Length that is expected, for --preallocate and for what is worth a thread. */
+  /** Length that is expected, for --preallocate. */
   expected: number;
-  /** All of it comes by `writeHeld`. */
-  isHeld?: boolean;
   /** A device: it has no length that could be cut. */
   isDevice?: boolean;
 }
@@ -68,12 +61,7 @@ export class FileWriter implements FileOutput {
   /** Holds the small pieces; null while there are none. */
   private buffer: Buffer | null = null;
   private used = 0;
-  private held: Uint8Array[] = [];
-  private heldBytes = 0;
-  /** What writes where `mayGive` says so. */
-  readonly behind = new WriteBehind();
-  /** The present file may be written by another thread: `giveHeld`. */
-  mayGive = false;
+  private readonly held: Uint8Array[] = [];
   private fd = -1;
   private existing = 0;
   private reserved = 0;
@@ -90,18 +78,11 @@ export class FileWriter implements FileOutput {
     this.isDevice = file.isDevice === true;
     this.offset = 0;
     this.used = 0;
-    this.held.length = this.heldBytes = 0;
-    this.mayGive = file.isHeld === true && file.expected >= WORTH_THREAD && this.isNew && availableParallelism() > 1;
-    this.behind.start(file.fd);
+    this.held.length = 0;
     this.written = 0;
     this.reserved = 0;
     this.reserveError = null;
     if (this.o.preallocate && file.expected > file.existing) this.reserve(file.expected);
-  }
-
-  /** What was there before plays no part, and what is written is all written. */
-  private get isNew(): boolean {
-    return !this.o.sparse && !this.isDevice && this.existing === 0;
   }
 
   private reserve(length: number): void {
@@ -146,13 +127,12 @@ export class FileWriter implements FileOutput {
 
   /** The same for data that stays as it is until the next `flush`: several pieces go out in one system call. */
   writeHeld(data: Uint8Array, from: number, to: number): void {
-    if (!this.mayGive && (to - from < WORTH_HOLDING || this.o.sparse)) {
+    if (to - from < WORTH_HOLDING || this.o.sparse) {
       this.write(data, from, to);
       return;
     }
-    if (this.used > 0 || this.held.length === (this.mayGive ? MOST_PIECES : MAX_HELD)) this.flush();
+    if (this.used > 0 || this.held.length === MAX_HELD) this.flush();
     this.held.push(data.subarray(from, to));
-    this.heldBytes += to - from;
     this.offset += to - from;
   }
 
@@ -161,7 +141,8 @@ export class FileWriter implements FileOutput {
    * possible. Both files must have been read and written in no other way so far.
    */
   copy(from: number, length: number): number {
-    if (!this.isNew || this.used > 0 || this.held.length > 0 || !hasLibc()) return 0;
+    const { o } = this;
+    if (o.sparse || this.isDevice || this.existing > 0 || this.used > 0 || this.held.length > 0 || !hasLibc()) return 0;
     try {
       const n = copyFileRange(from, this.fd, length);
       this.offset += n;
@@ -173,35 +154,8 @@ export class FileWriter implements FileOutput {
     }
   }
 
-  /**
-   * Has what is held written by another thread, if that is worth it: the data stays as it is until `done` is called. False
-   * when there is nothing to wait for; what is held is to be flushed then. Throws an error of an earlier piece.
-   */
-  giveHeld(done: () => void): boolean {
-    const { behind, heldBytes } = this;
-    const isWorth = heldBytes >= WORTH_GIVING || (heldBytes > 0 && behind.isBusy);
-    if (!this.mayGive || !isWorth) return false;
-    this.sendHeld(done);
-    return true;
-  }
-
-  private sendHeld(done: () => void): void {
-    const { behind, held, heldBytes } = this;
-    if (behind.failure !== null) throw behind.failure;
-    this.held = [];
-    this.heldBytes = 0;
-    behind.write(held, this.offset - heldBytes, done);
-    this.written = Math.max(this.written, this.offset);
-  }
-
   /** Writes what is collected. */
   flush(): void {
-    if (this.behind.failure !== null) throw this.behind.failure;
-    if (this.behind.isBusy && this.held.length > 0) {
-      // Its place is behind what is on its way.
-      this.held = [Buffer.concat(this.held)];
-      this.sendHeld(() => {});
-    }
     if (this.held.length > 0) this.putHeld();
     const { used } = this;
     if (used === 0) return;
@@ -217,7 +171,9 @@ export class FileWriter implements FileOutput {
 
   private putHeld(): void {
     const { held } = this;
-    let position = this.offset - this.heldBytes;
+    let length = 0;
+    for (const piece of held) length += piece.length;
+    let position = this.offset - length;
     let done = held.length > 1 ? writevSync(this.fd, held, position) : 0;
     // Rarely, a disk takes a part only; then, and for a single piece, the rest goes out piece by piece.
     for (const piece of held) {
@@ -225,14 +181,11 @@ export class FileWriter implements FileOutput {
       done = Math.max(0, done - piece.length);
       position += piece.length;
     }
-    held.length = this.heldBytes = 0;
+    held.length = 0;
     this.written = Math.max(this.written, position);
   }
 
-  /**
-   * Everything is written, the file gets its length, and with fsync it is on disk. The descriptor stays open. Only when
-   * nothing is `behind` any more.
-   */
+  /** Everything is written, the file gets its length, and with fsync it is on disk. The descriptor stays open. */
   finish(): void {
     this.flush();
     if (!this.isDevice) {

@@ -14,5 +14,5 @@ async function tokenReader(session: Session): Promise<TokenReader> {
 /** The machine that receives files of this session. */
 export async function createFileReceiver(session: Session): Promise<FileReceiver> {
   const digest = await createFileDigest(session.algorithms.transferSum, session.sumContext);
-  return new FileReceiver(await tokenReader(session), digest, session.connection);
+  return new FileReceiver(await tokenReader(session), digest);
 }

@@ -3,7 +3,7 @@ import { flength, type SumHead } from '../../protocol/delta/blocks.js';
 import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
-import type { FileOutput, FileWriter } from '../files/output.js';
+import type { FileOutput } from '../files/output.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { BASIS_WINDOW, BasisWindow } from './basis-window.js';
 
@@ -11,8 +11,6 @@ import { BASIS_WINDOW, BasisWindow } from './basis-window.js';
 export interface FileTarget {
   /** null: the data is read and dropped. */
   output: FileOutput | null;
-  /** The same when another thread may write to it. */
-  giving: FileWriter | null;
   /** Descriptor of the basis, -1 when there is none. */
   basis: number;
   head: SumHead;
@@ -26,18 +24,6 @@ export interface FileTarget {
 const COPY_STEP = 8 * 1024 * 1024;
 const WORTH_KERNEL = 512 * 1024;
 
-/** Bytes that are received at once while another thread writes. */
-const GIVEN_WINDOW = 1024 * 1024;
-
-/** What brings the input. */
-export interface Input {
-  /** There is no room for more, until `release`. */
-  hold(): void;
-  release(): void;
-  /** Something has changed beside it: `step` is to be called again. */
-  poke(): void;
-}
-
 /** Puts files together from tokens: literal data and blocks of the basis, with the sum of it all. */
 export class FileReceiver {
   literalBytes = 0;
@@ -49,9 +35,6 @@ export class FileReceiver {
   private readonly ownSum: Buffer;
   private readonly theirSum: Buffer;
   private inSum = false;
-  private isSummed = false;
-  /** Windows of the reader that are not in use. */
-  private readonly spares: Buffer[] = [];
   /** A write failed: the rest of the file is dropped. */
   writeError: NodeJS.ErrnoException | null = null;
   /** A file that was handed over could not be read to its end. */
@@ -63,7 +46,6 @@ export class FileReceiver {
   constructor(
     private readonly tokens: TokenReader,
     private readonly digest: Digest,
-    private readonly input: Input,
   ) {
     this.window = new BasisWindow(digest.kernel);
     this.ownSum = Buffer.alloc(digest.length);
@@ -74,7 +56,7 @@ export class FileReceiver {
     this.target = target;
     this.tokens.start();
     this.digest.init();
-    this.inSum = this.isSummed = false;
+    this.inSum = false;
     this.window.open(target.basis);
     this.writeError = this.readError = null;
     this.isHanded = false;
@@ -100,20 +82,15 @@ export class FileReceiver {
   }
 
   /**
-   * Takes tokens as far as they have arrived. True when the file and its sum were read, and nothing is being written any
-   * more: `sumMatches` then says whether it is whole. False when more input is needed, or a poke.
+   * Takes tokens as far as they have arrived. True when the file and its sum were read: `sumMatches` then says
+   * whether it is whole. False when more input is needed.
    */
   step(r: ByteReader): boolean {
-    this.isSummed ||= this.takeTokens(r) && this.takeSum(r);
-    return this.isSummed && this.isWritten(r);
-  }
-
-  private takeTokens(r: ByteReader): boolean {
     const { tokens } = this;
     while (!this.inSum) {
       const kind = tokens.next(r);
       if (kind === Token.SHORT) {
-        this.releaseInput(r);
+        this.releaseInput();
         return false;
       }
       if (kind === Token.LITERAL) this.literal(tokens.data, tokens.from, tokens.to);
@@ -123,41 +100,14 @@ export class FileReceiver {
         this.inSum = true;
       }
     }
-    return true;
-  }
-
-  private takeSum(r: ByteReader): boolean {
     r.begin();
     r.copyTo(this.theirSum, 0, this.theirSum.length);
     if (!r.done()) {
-      this.releaseInput(r);
+      this.releaseInput();
       return false;
     }
     this.digest.final(this.ownSum, 0);
     return true;
-  }
-
-  private isWritten(r: ByteReader): boolean {
-    const { giving } = this.target;
-    if (giving === null) return true;
-    this.releaseInput(r);
-    const { behind } = giving;
-    if (behind.isBusy) {
-      behind.whenIdle = () => this.input.poke();
-      return false;
-    }
-    this.writeError ??= behind.failure;
-    r.widen();
-    return true;
-  }
-
-  /** Waits until nothing is being written, for an end in the middle of a file. */
-  async settled(): Promise<void> {
-    const { behind } = this.target.giving ?? {};
-    if (!behind?.isBusy) return;
-    await new Promise<void>((resolve) => {
-      behind.whenIdle = resolve;
-    });
   }
 
   get sumMatches(): boolean {
@@ -217,30 +167,14 @@ export class FileReceiver {
     this.offset += to - from;
   }
 
-  /** What lies in the reader's window is written, or goes to another thread with it, before more input can come there. */
-  private releaseInput(r: ByteReader): void {
+  /** What lies in the reader's window is written before more input can come there. */
+  private releaseInput(): void {
     if (!this.tokens.keepsData || this.writeError !== null) return;
     try {
-      if (!this.giveWindow(r)) this.target.output?.flush();
+      this.target.output?.flush();
     } catch (error) {
       this.writeError = error as NodeJS.ErrnoException;
     }
-  }
-
-  private giveWindow(r: ByteReader): boolean {
-    const { giving } = this.target;
-    if (giving === null || !r.mayExchange) return false;
-    const window = r.buf;
-    const takeBack = (): void => {
-      this.spares.push(window);
-      this.input.release();
-    };
-    if (!giving.giveHeld(takeBack)) return false;
-    r.exchange(this.spares.pop() ?? null);
-    r.widen(GIVEN_WINDOW);
-    // A carrier brings all that has come before others have their turn, the one that tells what was written among them.
-    if (!giving.behind.hasRoom) this.input.hold();
-    return true;
   }
 
   private write(data: Uint8Array, from: number, to: number): void {

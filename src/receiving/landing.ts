@@ -109,18 +109,7 @@ export class Landing {
     // A backup was copied from the output, so that what lies at the same place in both is the same.
     const isOutput = item.basisType === Basis.FNAME || item.basisType === Basis.BACKUP;
     const updating = inPlace && append === 0 && isOutput;
-    const place: Place = {
-      row,
-      temp: null,
-      fd: -1,
-      output: null,
-      giving: null,
-      basis: -1,
-      head,
-      updating,
-      append,
-      isAside: false,
-    };
+    const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append, isAside: false };
     this.place = place;
     if (head.count > 0) {
       try {
@@ -182,12 +171,8 @@ export class Landing {
   }
 
   private start(place: Place, existing: number): void {
-    const { writer } = this;
-    const expected = this.receiving.session.list.size(place.row);
-    // Blocks of a basis are written from where they are read to.
-    writer.start({ fd: place.fd, existing, expected, isHeld: place.head.count === 0 });
-    place.output = writer;
-    place.giving = writer.mayGive ? writer : null;
+    this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size(place.row) });
+    place.output = this.writer;
   }
 
   /** A write error ends the run, as there is nothing that could be done about a full disk. */

@@ -78,10 +78,7 @@ export class Receiver {
     } catch (error) {
       const { place } = this;
       this.place = null;
-      if (place !== null) {
-        await this.files.settled();
-        this.landing.abandon(place, this.files.offset);
-      }
+      if (place !== null) this.landing.abandon(place, this.files.offset);
       // A sender in this process must not wait for copies that are not made any more.
       this.session.connection.handOver?.close();
       throw error;

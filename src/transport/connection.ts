@@ -62,7 +62,6 @@ export class Connection {
   private inputEnded = false;
   private closed = false;
   private paused = false;
-  private isHeld = false;
   /** Bytes of input that the peer's machine knows to have arrived. */
   private acknowledged = 0;
   private failure: Error | null = null;
@@ -110,19 +109,6 @@ export class Connection {
     this.noticeInput();
   }
 
-  /** Whoever takes the input has no room for more: none is asked for until `release`. */
-  hold(): void {
-    this.isHeld = true;
-    this.pauseInput();
-  }
-
-  /** Ends a `hold`, if there is one; whoever waits for input looks again. */
-  release(): void {
-    if (!this.isHeld) return;
-    this.isHeld = false;
-    this.noticeInput();
-  }
-
   /** Counts bytes that have gone past the stream as if they had been in it. */
   carried(sent: number, received: number): void {
     this.writer.total += sent;
@@ -133,7 +119,10 @@ export class Connection {
 
   private noticeInput(): void {
     this.idle.noteInput();
-    if (this.reader.buffered > INPUT_HIGH) this.pauseInput();
+    if (!this.paused && this.reader.buffered > INPUT_HIGH) {
+      this.paused = true;
+      this.carrier.pauseInput();
+    }
     if (this.input.isWaited) this.input.arrived();
     else this.pumpMessages();
   }
@@ -175,14 +164,8 @@ export class Connection {
     );
   }
 
-  private pauseInput(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.carrier.pauseInput();
-  }
-
   private resumeInput(): void {
-    if (!this.paused || this.isHeld) return;
+    if (!this.paused) return;
     this.paused = false;
     this.carrier.resumeInput();
   }

@@ -37,14 +37,7 @@ function write(w: ByteWriter, steps: readonly Step[]): void {
 }
 
 /** Copied by the reader, or put into its own space: both at random, as pieces of odd length tell. */
-let spare: Buffer | null = null;
-
-/** Every third length in another window: nothing may be wanted of the one before. */
 function receive(r: ByteReader, chunk: Buffer): void {
-  if (chunk.length % 3 === 0) {
-    spare = r.exchange(spare);
-    spare.fill(0xee);
-  }
   if (chunk.length % 2 === 0) {
     r.push(chunk);
     return;

@@ -9,7 +9,7 @@ import { normalize, PAIRS, World } from '../lib/routes.js';
 import { type RunResult, runProgram } from '../lib/run.js';
 import { waitFor } from '../lib/wait.js';
 
-/* Whole files that are long enough for another thread to write them. */
+/* Large files that are new: whole, cut off, damaged on the way, without room. */
 
 const MIB = 1024 * 1024;
 const SIZE = 40 * MIB + 4321;

@@ -169,20 +169,29 @@ export class FileWriter implements FileOutput {
     this.buffer = null;
   }
 
+  /** After an error nothing of it is tried again: the memory has other content by then. */
   private putHeld(): void {
     const { held } = this;
-    let length = 0;
-    for (const piece of held) length += piece.length;
-    let position = this.offset - length;
-    let done = held.length > 1 ? writevSync(this.fd, held, position) : 0;
+    const end = this.offset;
+    for (const piece of held) this.offset -= piece.length;
+    try {
+      this.putPieces(held, this.offset);
+    } finally {
+      held.length = 0;
+    }
+    this.offset = end;
+    this.written = Math.max(this.written, end);
+  }
+
+  private putPieces(pieces: readonly Uint8Array[], from: number): void {
+    let position = from;
+    let done = pieces.length > 1 ? writevSync(this.fd, pieces, position) : 0;
     // Rarely, a disk takes a part only; then, and for a single piece, the rest goes out piece by piece.
-    for (const piece of held) {
+    for (const piece of pieces) {
       if (done < piece.length) this.putAll(piece, done, piece.length - done, position + done);
       done = Math.max(0, done - piece.length);
       position += piece.length;
     }
-    held.length = 0;
-    this.written = Math.max(this.written, position);
   }
 
   /** Everything is written, the file gets its length, and with fsync it is on disk. The descriptor stays open. */

@@ -74,7 +74,7 @@ export const MODULE_PARAMS = {
   logFile: text('log file'),
   logFormat: text('log format', '%o %h [%a] %m (%u) %f %l'),
   name: text('name'),
-  nameConverter: text('name converter', '', true),
+  nameConverter: command('name converter'),
   outgoingChmod: text('outgoing chmod'),
   postXferExec: command('post-xfer exec'),
   preXferExec: command('pre-xfer exec'),

@@ -81,25 +81,34 @@ function collect(stream: Readable | null | undefined, most: number): () => ByteS
   return () => held.toString('latin1');
 }
 
+/** Starts a command whose standard input and output are pipes to this process. Throws when there is no shell for it. */
+export function startCoprocess(command: ByteString, env: HookEnv, output: HookRun['output']): ChildProcess {
+  return spawnScript(command, env, BETWEEN, ['pipe', 'pipe', output]);
+}
+
 function start(run: HookRun): ChildProcess {
   const { command, input, output } = run;
-  const shell = run.env.RSYNC_SHELL || '/bin/sh';
   const reads = input.length > 0;
+  const script = run.keeps ? WRITING : reads ? READING : PLAIN;
+  const stdio: StdioOptions = [reads ? 'pipe' : 'ignore', run.keeps ? 'pipe' : output, output];
+  if (run.keeps) stdio[STATUS_FD] = 'pipe';
+  return spawnScript(command, run.env, script, stdio);
+}
+
+/** Runs a command by a script that stands around it. */
+function spawnScript(command: ByteString, bytes: HookEnv, script: string, stdio: StdioOptions): ChildProcess {
+  const shell = bytes.RSYNC_SHELL || '/bin/sh';
   const env: Record<string, string> = {};
   const escaped: string[] = [];
-  for (const [name, value] of Object.entries(run.env)) {
+  for (const [name, value] of Object.entries(bytes)) {
     const text = asText(value);
     env[name] = text ?? printfEscapes(value);
     if (text === null) escaped.push(name);
   }
   const line = asText(command);
-  if (line !== null && escaped.length === 0 && !reads && !run.keeps) {
-    return spawn(shell, ['-c', line], { stdio: ['ignore', output, output], env });
-  }
-  const script = UNESCAPE + (run.keeps ? WRITING : reads ? READING : PLAIN);
-  const stdio: StdioOptions = [reads ? 'pipe' : 'ignore', run.keeps ? 'pipe' : output, output];
-  if (run.keeps) stdio[STATUS_FD] = 'pipe';
-  return spawn('/bin/sh', ['-c', script, '/bin/sh', shell, printfEscapes(command), ...escaped], { stdio, env });
+  if (line !== null && escaped.length === 0 && script === PLAIN) return spawn(shell, ['-c', line], { stdio, env });
+  const args = ['-c', UNESCAPE + script, '/bin/sh', shell, printfEscapes(command), ...escaped];
+  return spawn('/bin/sh', args, { stdio, env });
 }
 
 /** Node gives UTF-8 to a child. What is none comes in escapes, and this puts the bytes in before the hook's own shell. */
@@ -115,6 +124,7 @@ done
 /** Node's pipes are sockets, and a hook could not open its /dev/stdin or /dev/stdout: it gets pipes of a shell. */
 const PLAIN = 'exec "$_tsrsync_shell" -c "$_tsrsync_line"';
 const READING = 'cat | "$_tsrsync_shell" -c "$_tsrsync_line"';
+const BETWEEN = 'cat | "$_tsrsync_shell" -c "$_tsrsync_line" | cat';
 const WRITING = '{ "$_tsrsync_shell" -c "$_tsrsync_line" 3>&-; echo $? >&3; } | cat 3>&-';
 
 /** The text whose UTF-8 these bytes are; null when they are none. */

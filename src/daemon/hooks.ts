@@ -6,6 +6,7 @@ import type { ModuleConfig } from './config-params.js';
 import { expandCommand } from './hook-command.js';
 import { type HookEnv, type HookResult, type HookRun, runHook } from './hook-process.js';
 import { SetupError } from './identity.js';
+import { NameConverter } from './name-converter.js';
 
 /** What a client has asked for, as "pre-xfer exec" gets to see it. */
 export interface HookRequest {
@@ -43,9 +44,12 @@ export class Hooks {
   /** Settled when the connection and its last command are over. */
   readonly over: Promise<void>;
   private settle: () => void = () => {};
+  private isOver = false;
+
+  private converter: NameConverter | null = null;
 
   private constructor(
-    private readonly commands: { early: ByteString; pre: ByteString; post: ByteString },
+    private readonly commands: { early: ByteString; pre: ByteString; post: ByteString; names: ByteString },
     private readonly env: HookEnv,
     private readonly setting: HookSetting,
   ) {
@@ -56,20 +60,27 @@ export class Hooks {
 
   /** Hooks of a module; null when it has none, or RSYNC_NO_XFER_EXEC forbids them. Errors: exit code 4, see `expandCommand`. */
   static of(setting: HookSetting): Hooks | null {
-    const { earlyExec, preXferExec, postXferExec } = setting.config;
-    if (earlyExec + preXferExec + postXferExec === '' || setting.env.RSYNC_NO_XFER_EXEC !== undefined) return null;
+    const { earlyExec, preXferExec, postXferExec, nameConverter } = setting.config;
+    if (earlyExec + preXferExec + postXferExec + nameConverter === '' || setting.env.RSYNC_NO_XFER_EXEC !== undefined)
+      return null;
     const env = environment(setting);
     const commands = {
       early: expandCommand(earlyExec, env),
       pre: expandCommand(preXferExec, env),
       post: expandCommand(postXferExec, env),
+      names: expandCommand(nameConverter, env),
     };
     return new Hooks(commands, env, setting);
   }
 
-  /** True when the client's request has to be shown to `preXfer` before anything of it is done. */
+  /** True when the client's request has to be shown to `begin` before anything of it is done. */
   get wantsRequest(): boolean {
-    return this.commands.pre !== '';
+    return this.commands.pre !== '' || this.convertsNames;
+  }
+
+  /** True when user and group names are asked for here. */
+  get convertsNames(): boolean {
+    return this.commands.names !== '';
   }
 
   /** Runs "early exec", with what the client has sent for it. Errors: SetupError when it fails. */
@@ -81,16 +92,29 @@ export class Hooks {
     }
   }
 
-  /** Runs "pre-xfer exec". Returns why the transfer must not be, or null. */
-  async preXfer({ text, args }: HookRequest): Promise<ByteString | null> {
+  /** Runs "pre-xfer exec", and starts the "name converter". Returns why the transfer must not be, or null. */
+  async begin({ text, args }: HookRequest): Promise<ByteString | null> {
     const more: Record<string, ByteString> = { RSYNC_REQUEST: text || NO_REQUEST };
     for (const [i, arg] of args.entries()) more[`RSYNC_ARG${i}`] = arg;
-    const { status, output } = await this.run(this.commands.pre, more, Buffer.alloc(0), true);
-    return status === 0 ? null : preXferFailure(status, output);
+    if (this.commands.pre !== '') {
+      const { status, output } = await this.run(this.commands.pre, more, Buffer.alloc(0), true);
+      if (status !== 0) return preXferFailure(status, output);
+    }
+    if (this.convertsNames && !this.isOver) {
+      this.converter = NameConverter.start(this.commands.names, this.withMore(more), this.setting.output);
+    }
+    return null;
+  }
+
+  /** Has a name or a number converted: `usr NAME`, `grp NAME`, `uid N`, `gid N`. '' when nothing is known. */
+  convert(request: ByteString): Promise<ByteString> {
+    return this.converter?.ask(request) ?? Promise.resolve('');
   }
 
   /** Runs "post-xfer exec" after a connection that ended with this status of its process. */
   async finish(status: number): Promise<void> {
+    this.isOver = true;
+    this.converter?.end();
     if (this.commands.post !== '') {
       const isExit = (status & 0x7f) === 0;
       const code = isExit ? status >> 8 : -1;
@@ -107,10 +131,15 @@ export class Hooks {
     keeps = false,
   ): Promise<HookResult> {
     const { output, log } = this.setting;
+    const env = this.withMore(more);
+    return runHook({ command, env, input, keeps, output, complain: (text) => log.error(text) });
+  }
+
+  private withMore(more: Record<string, ByteString>): HookEnv {
     const env = { ...this.env };
     // A C string ends there.
     for (const [name, value] of Object.entries(more)) env[name] = value.split('\0', 1)[0];
-    return runHook({ command, env, input, keeps, output, complain: (text) => log.error(text) });
+    return env;
   }
 }
 

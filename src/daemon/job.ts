@@ -32,6 +32,8 @@ export interface Job {
   deadline: number;
   /** The parent has to be asked about the client's request before anything of it is done. */
   asks: boolean;
+  /** User and group names are asked of the parent, on a descriptor of the worker's own: it must have no other connection. */
+  convertsNames: boolean;
   /** The connection is on standard input and output, and comes with no message. */
   onStdio: boolean;
 }
@@ -82,6 +84,7 @@ export function jobFor(admission: Admission, overrides: Overrides, head: string,
     overTcp,
     deadline: handshakeSeconds(config),
     asks: admission.stay.hooks?.wantsRequest ?? false,
+    convertsNames: admission.stay.hooks?.convertsNames ?? false,
     onStdio: false,
   };
 }

@@ -35,5 +35,7 @@ export function applyModule(options: Options, job: Job, place: Place): boolean {
   limitLevels(options.info, 'info', config.maxVerbosity);
   limitLevels(options.debug, 'debug', config.maxVerbosity);
   if (options.numericIds) return true;
-  return place.chrooted ? config.numericIds !== false : config.numericIds === true;
+  // Nobody knows names in a new root, unless there is somebody to ask.
+  if (place.chrooted) return config.numericIds !== false && !job.convertsNames;
+  return config.numericIds === true;
 }

@@ -4,6 +4,7 @@ import { splitDaemonPaths } from '../../protocol/handshake/args.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { parseServerArgs, ServerOptionError } from '../cli/options.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
+import { convertNamesBy } from '../files/names.js';
 import { Root } from '../files/root.js';
 import { exitLine, type Log } from '../report/log.js';
 import { type ServedModule, serveSession } from '../transfer/serve.js';
@@ -16,6 +17,7 @@ import type { Place } from './identity.js';
 import type { Job } from './job.js';
 import { hiddenBy, moduleFilters } from './module-filters.js';
 import { applyModule } from './module-options.js';
+import { askNames } from './name-channel.js';
 
 /** What a client's arguments came to. */
 interface Request {
@@ -123,6 +125,7 @@ async function serveRequest(
   try {
     const found = request.refused === null || job.asks ? expandPaths(root, words, hiddenBy(filters)) : [];
     const refused = (job.asks ? await asked(ask, request, found, place) : null) ?? request.refused;
+    if (job.convertsNames) convertNamesBy(askNames(job.id));
     logRequest(job, options, request.words, log);
     const { name, writeOnly, timeout, transferLogging, logFormat } = job.config;
     const module: ServedModule & { idsByNumber: boolean } = {

@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type net from 'node:net';
 import os from 'node:os';
+import type { Duplex } from 'node:stream';
 import { NOT_SERVED, rawStatus } from './hook-process.js';
 import type { HookRequest } from './hooks.js';
 import type { FromWorker, Job, ToWorker } from './job.js';
+import { answerNames, NAME_FD } from './name-channel.js';
 import type { Stay } from './stay.js';
 
 /** Workers of one identity: one per core helps, more only cost memory. */
@@ -76,8 +78,10 @@ export class Pool {
 
   /** Hands a connection over; its stay is ended when it is over in whatever way. */
   serve(key: string, job: Job, socket: net.Socket, stay: Stay): void {
-    const worker = this.choose(key);
+    // A worker that waits for names waits with all that it has, so that it must have nothing else, before or after.
+    const worker = this.choose(job.convertsNames ? `${key} ${job.id}` : key);
     worker.key = key;
+    worker.retired ||= job.convertsNames;
     worker.jobs.set(job.id, { stay, hold: holdOn(socket) });
     // A socket that is not passed on is this process's again, and nobody else will ever close it.
     worker.child.send(job, socket, (error) => {
@@ -105,11 +109,14 @@ export class Pool {
 
   private spawn(): Worker {
     const child = fork(this.settings.entry, [], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
       execArgv: process.execArgv.filter((arg) => !arg.startsWith('--inspect')),
     });
     const worker = new Worker(child);
     this.workers.add(worker);
+    answerNames(child.stdio[NAME_FD] as Duplex, (id, request) => {
+      return worker.jobs.get(id)?.stay.hooks?.convert(request) ?? Promise.resolve('');
+    });
     child.on('message', (message: FromWorker) => this.heard(worker, message));
     child.on('error', (error) => this.settings.complain(`worker: ${error.message}`));
     child.on('exit', (code, signal) => this.gone(worker, code, signal));
@@ -129,7 +136,7 @@ export class Pool {
   private async ask(worker: Worker, id: number, request: HookRequest): Promise<void> {
     const hooks = worker.jobs.get(id)?.stay.hooks ?? null;
     if (hooks === null) return;
-    const refusal = await hooks.preXfer(request);
+    const refusal = await hooks.begin(request);
     if (worker.child.connected) worker.child.send({ kind: 'answer', id, refusal } satisfies ToWorker, () => {});
   }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import fs from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { Exit } from '../../protocol/constants.js';
 import { tempRegistry } from '../files/temp.js';
 import { endOnSignals } from '../transport/interrupt.js';
@@ -10,6 +11,7 @@ import { greet, type Hall } from './greet.js';
 import { rawStatus } from './hook-process.js';
 import { type FromWorker, type Job, jobFor, type Overrides, type ToWorker } from './job.js';
 import { openLog } from './log-sink.js';
+import { answerNames, NAME_FD } from './name-channel.js';
 import { addressFromShell, UNDETERMINED } from './names.js';
 import { preloadSession } from './preload.js';
 import { Slots } from './slots.js';
@@ -75,11 +77,12 @@ export async function serveStdio(
 
 /** Has a process of its own serve the connection, and runs the hooks around it. Returns the exit code. */
 async function serveElsewhere(job: Job, streams: Streams, stay: Stay, entry: string): Promise<number> {
-  const child = fork(entry, [], { stdio: [0, 1, 2, 'ipc'] });
+  const child = fork(entry, [], { stdio: [0, 1, 2, 'ipc', 'pipe'] });
+  answerNames(child.stdio[NAME_FD] as Duplex, async (_id, request) => (await stay.hooks?.convert(request)) ?? '');
   const say = (message: ToWorker) => child.connected && child.send(message, () => {});
   child.on('message', async (message: FromWorker) => {
     if (message.kind !== 'request' || stay.hooks === null) return;
-    const refusal = await stay.hooks.preXfer(message.request);
+    const refusal = await stay.hooks.begin(message.request);
     say({ kind: 'answer', id: message.id, refusal });
   });
   say(job);

@@ -12,6 +12,9 @@ interface Table {
 
 type Kind = 'passwd' | 'group';
 
+/** The largest number that a user or group can have; the one above means "leave it". */
+const MAX_ID = 0xfffffffe;
+
 function readText(path: string): string {
   try {
     return readFileSync(path, 'latin1');
@@ -75,20 +78,42 @@ function byName(kind: Kind, name: ByteString): Account | null {
   return found;
 }
 
+/**
+ * Answers `uid N` and `gid N` with a name, `usr NAME` and `grp NAME` with a number in decimal, in the place of the system; ''
+ * when there is none.
+ */
+export type ConvertName = (request: ByteString) => ByteString;
+
+let convert: ConvertName | null = null;
+
+/** From now on this process has names converted by somebody else. */
+export function convertNamesBy(by: ConvertName): void {
+  convert = by;
+}
+
+function convertedId(by: ConvertName, request: ByteString): number | null {
+  const answer = by(request);
+  return /^\d{1,10}$/.test(answer) && Number(answer) <= MAX_ID ? Number(answer) : null;
+}
+
 /** Name of a local user or group, null when the number has none. */
 export function userName(uid: number): ByteString | null {
+  if (convert !== null) return convert(`uid ${uid}`) || null;
   return byId('passwd', uid)?.name ?? null;
 }
 
 export function groupName(gid: number): ByteString | null {
+  if (convert !== null) return convert(`gid ${gid}`) || null;
   return byId('group', gid)?.name ?? null;
 }
 
 /** Number of a local user or group, null when there is none of that name. */
 export function userId(name: ByteString): number | null {
+  if (convert !== null) return convertedId(convert, `usr ${name}`);
   return byName('passwd', name)?.id ?? null;
 }
 
 export function groupId(name: ByteString): number | null {
+  if (convert !== null) return convertedId(convert, `grp ${name}`);
   return byName('group', name)?.id ?? null;
 }

@@ -17,7 +17,7 @@ import { expandVars } from './config-lex.js';
 import type { Dialogue } from './dialogue.js';
 import { CLIENT_GONE, type HookRun, NOT_SERVED } from './hook-process.js';
 import { Hooks } from './hooks.js';
-import { type Identity, lookedAtAgain, planIdentity, SetupError } from './identity.js';
+import { cleanPath, type Identity, lookedAtAgain, planIdentity, SetupError } from './identity.js';
 import { readFilterFiles } from './module-filters.js';
 import { clientName, UNDETERMINED } from './names.js';
 import { login, openChallenge } from './secrets.js';
@@ -64,6 +64,7 @@ class Refusal extends Error {
   constructor(
     readonly line: ByteString,
     readonly reason: ByteString = '',
+    readonly exitCode: number = Exit.STARTCLIENT,
   ) {
     super(line);
   }
@@ -71,9 +72,9 @@ class Refusal extends Error {
 
 /**
  * Leads the text part of one connection (protocol description, 1.6 and 2) up to the point where the module's own
- * rights are needed. Returns null when the connection is over: then it was closed. Never throws.
+ * rights are needed. Returns an exit code when the connection is over: then it was closed. Never throws.
  */
-export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Promise<Admission | null> {
+export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Promise<Admission | number> {
   const { log } = hall;
   try {
     if (hall.overTcp) dialogue.deadline(handshakeSeconds(hall.config.defaults));
@@ -86,7 +87,7 @@ export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Pro
     return await admit(dialogue, client, hall, module, offer, earlyInput);
   } catch (error) {
     tell(dialogue, log, error);
-    return null;
+    return error instanceof Refusal ? error.exitCode : Exit.STARTCLIENT;
   }
 }
 
@@ -197,12 +198,14 @@ async function admit(
   try {
     if (hall.overTcp) dialogue.deadline(handshakeSeconds(early));
     const { user, access } = await authenticate(dialogue, client, hall, early, offer);
-    const config = expandModule(module.config, { ...env, RSYNC_USER_NAME: user });
+    const known = { ...env, RSYNC_USER_NAME: user };
+    const path = cleanPath(expandVars(module.config.path, known));
+    const config = expandModule(module.config, { ...known, RSYNC_MODULE_PATH: path });
     const readOnly = access === null ? config.readOnly : access === 'ro';
     config.name = name;
     let identity = await planIdentity(config);
     const filterFiles = readFilterFiles(config, offer.protocol);
-    stay.hooks = hooksOf(hall, config, identity.whole, client, user);
+    stay.hooks = hooksOf(hall, config, path, client, user);
     if (stay.hooks !== null) {
       dialogue.withoutDeadline();
       const { over } = stay.hooks;
@@ -226,7 +229,7 @@ function hooksOf(hall: Hall, config: ModuleConfig, path: ByteString, client: Cli
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
     log.error(error.message);
-    throw new Refusal('', exitLine(error.exitCode, 'Receiver'));
+    throw new Refusal('', exitLine(error.exitCode, 'Receiver'), error.exitCode);
   }
 }
 

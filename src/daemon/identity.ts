@@ -45,7 +45,7 @@ export class SetupError extends RsyncError {
 }
 
 /** Cleans a configured path: absolute, no doubled slashes, no dot directories, no slash at its end. */
-function clean(configured: ByteString): ByteString {
+export function cleanPath(configured: ByteString): ByteString {
   const absolute = configured.startsWith('/') ? configured : `${process.cwd()}/${configured}`;
   const normal = path.posix.normalize(absolute);
   return normal.length > 1 ? normal.replace(/\/+$/, '') : normal;
@@ -106,7 +106,7 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   }
   const { insecureLinks } = config;
   const divider = config.path.indexOf('/./');
-  const whole = clean(config.path);
+  const whole = cleanPath(config.path);
   if (divider < 0) {
     return {
       uid,
@@ -119,8 +119,8 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
       nodes: nodesOf([whole]),
     };
   }
-  const outer = clean(config.path.slice(0, divider) || '/');
-  const inner = clean(config.path.slice(divider + 2));
+  const outer = cleanPath(config.path.slice(0, divider) || '/');
+  const inner = cleanPath(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
   const nodes = nodesOf([outer, whole]);
   return { uid, gids, useChroot: config.useChroot ?? true, insecureLinks, outer, inner, whole, nodes };

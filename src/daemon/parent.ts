@@ -148,7 +148,7 @@ export class Daemon {
     const { hooked } = this;
     const hall: Hall = { config, log, slots, env: process.env, overTcp: true, hookOutput: 'inherit', hooked };
     const admission = await greet(dialogue, client, hall);
-    if (admission !== null) await this.pass(dialogue, socket, admission);
+    if (typeof admission !== 'number') await this.pass(dialogue, socket, admission);
   }
 
   /** Hands an admitted connection to a worker. */

@@ -53,9 +53,9 @@ export async function serveStdio(
     hooked: new Set(),
   };
   const admission = await greet(dialogue, { address, name: UNDETERMINED }, hall);
-  if (admission === null) {
+  if (typeof admission === 'number') {
     await Promise.all([closed(output), ...hall.hooked]);
-    return Exit.STARTCLIENT;
+    return admission;
   }
   const { stay } = admission;
   await dialogue.flushed();

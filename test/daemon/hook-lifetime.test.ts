@@ -138,6 +138,12 @@ t.test('a daemon on standard input', async (t) => {
       t.equal(said(), `${own} rsyncd\n${own} \npost 0 0\n`, 'with the rights of the daemon');
       writeFileSync(env.SAID, '');
     }
+    const refused = { path: `${path}/../module x`, 'early exec': 'echo %RSYNC_MODULE_PATH%' };
+    writeConfig({ dir: join(dir, 'daemon'), modules: { m: refused } });
+    const greeting = '@RSYNCD: 32.0 sha512 sha256 sha1 md5 md4';
+    const input = `${greeting}\nm\n`;
+    const daemonOnly = await runProgram(TSRSYNC, ['--server', '--daemon', `--config=${config}`, '.'], { input });
+    t.same([daemonOnly.code, daemonOnly.stdout], [4, `${greeting}\n`], 'a value that is refused');
   }
 });
 
@@ -153,4 +159,17 @@ t.test('RSYNC_NO_XFER_EXEC switches hooks off, RSYNC_SHELL runs them', async (t)
   const daemon = await startDaemon(t, TSRSYNC, { dir: join(dir, 'on'), modules, env: other });
   t.equal((await runProgram(RSYNC, ['-a', daemon.url('m/'), copy])).code, 4);
   await hears('shell -c\nshell -c\npost 4 1024\n');
+});
+
+t.test("the module's path stands for %RSYNC_MODULE_PATH% everywhere", async (t) => {
+  for (const server of [RSYNC, TSRSYNC]) {
+    const { dir, path, copy, env } = folders(t);
+    writeFileSync(join(dir, 'module.not'), 'hidden\n');
+    for (const name of ['hidden', 'seen']) writeFileSync(join(path, name), '');
+    const modules = { m: { path: `${path}/`, 'exclude from': '%RSYNC_MODULE_PATH%.not' } };
+    const inherited = { ...env, RSYNC_MODULE_PATH: '/inherited' };
+    const daemon = await startDaemon(t, server, { dir: join(dir, 'daemon'), modules, env: inherited });
+    t.equal((await runProgram(RSYNC, ['-a', daemon.url('m/'), copy])).code, 0, server.name);
+    t.same([existsSync(join(copy, 'hidden')), existsSync(join(copy, 'seen'))], [false, true], server.name);
+  }
 });

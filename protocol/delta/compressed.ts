@@ -2,7 +2,7 @@ import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
 import { Exit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
-import { Token, type TokenReader, type TokenWriter } from './tokens.js';
+import { Token, type TokenReader, type TokenWriter, type WholeInput } from './tokens.js';
 
 /** Longest payload of a data frame (10.2). */
 export const MAX_DATA_FRAME = 16383;
@@ -24,6 +24,8 @@ export interface Compressor {
 export interface Decompressor {
   /** What the last `pull` made; its length bounds the memory that a small frame can take. */
   readonly out: Uint8Array;
+  /** The stream, for files that are unpacked past `feed` and `pull`; none: there is no such way. */
+  readonly wholeInput?: WholeInput;
   /** Begins a file. */
   reset(): void;
   /** Takes the payload of one frame; it is copied. */
@@ -41,6 +43,14 @@ const VALUE = 0x3f;
 /** A run has at most this many blocks after the first. */
 const MAX_FURTHER = 0xffff;
 const MAX_BLOCK = 0x7ffffffe;
+
+/** Bytes in front of the payload of a data frame. */
+export const FRAME_HEAD = 2;
+
+/** Bytes of the payload of the data frame at b[at]. */
+export function frameLength(b: Uint8Array, at: number): number {
+  return ((b[at] & VALUE) << 8) | b[at + 1];
+}
 
 /** Writes the two bytes in front of a data frame of `length` bytes to the beginning of `b`. */
 export function frameHead(b: Uint8Array, length: number): void {
@@ -136,6 +146,7 @@ export class CompressedTokenReader implements TokenReader {
   to = 0;
   block = 0;
   readonly wantsMatched: boolean;
+  readonly wholeInput: WholeInput | null;
   readonly keepsData = false;
   private last = 0;
   private further = 0;
@@ -145,6 +156,7 @@ export class CompressedTokenReader implements TokenReader {
 
   constructor(private readonly codec: Decompressor) {
     this.wantsMatched = codec.matched !== undefined;
+    this.wholeInput = codec.wholeInput ?? null;
   }
 
   start(): void {

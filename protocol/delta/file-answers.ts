@@ -12,7 +12,7 @@ const FIRST_INPUT = 8 * 1024;
 export const MOST_INPUT = 64 * 1024;
 /** Words of a record, and which of them is what. FROM: where the data begins, or a descriptor where that is handed over. */
 export const Record = { WORDS: 4, NDX: 4, FLAGS: 5, FROM: 6, LENGTH: 7 } as const;
-/** Bytes behind a file's data: the end of its tokens and its sum. */
+/** Bytes behind a file's data: the end of its tokens, where it has any, and its sum. */
 const TOKEN_END = 4;
 const SUM_LENGTH = 16;
 
@@ -29,8 +29,13 @@ export class FileAnswers {
   private needed = 0;
   private count = 0;
 
-  constructor(private readonly kernel: Kernel) {
-    this.kernel.reserve(FIRST_FREE + MOST_INPUT);
+  /** `room`: bytes that are wanted behind the input. */
+  constructor(
+    protected readonly kernel: Kernel,
+    private readonly isPacked = false,
+    room = 0,
+  ) {
+    this.kernel.reserve(FIRST_FREE + MOST_INPUT + room);
     this.kernel.wasm.xxh128Seed(BigInt(0));
     this.records = this.kernel.words.subarray(STAGE / 4);
   }
@@ -44,13 +49,23 @@ export class FileAnswers {
       const length = Math.min(r.available(), Math.max(this.reach, this.needed), MOST_INPUT);
       if (length === 0) return Answers.SHORT;
       kernel.bytes.set(r.buf.subarray(r.pos, r.pos + length), FIRST_FREE);
-      this.count = kernel.wasm.readAnswers(FIRST_FREE, length, ndxIn.last, MOST_ANSWERS, STAGE);
+      this.count = kernel.wasm.readAnswers(FIRST_FREE, length, ndxIn.last, MOST_ANSWERS, STAGE, this.isPacked);
       this.needed = records[0];
       if (this.count > 0) return this.count;
-      if (this.needed > 0) continue;
+      if (this.needed > 0 && this.isWorthWaiting(this.needed, records[1])) continue;
       this.leave();
       return Answers.OTHER;
     }
+  }
+
+  /** Whether an answer of `needed` bytes or more is to be waited for; `ndx` is its index, -1 while that is not there. */
+  protected isWorthWaiting(_needed: number, _ndx: number): boolean {
+    return true;
+  }
+
+  /** Bytes behind `length` bytes of a file. */
+  protected behind(length: number): number {
+    return (length > 0 ? TOKEN_END : 0) + SUM_LENGTH;
   }
 
   /** What comes next is read by others: nothing is known about it. */
@@ -71,7 +86,7 @@ export class FileAnswers {
     const last = (count - 1) * Record.WORDS;
     const { records } = this;
     const length = records[last + Record.LENGTH];
-    const used = records[last + Record.FROM] - FIRST_FREE + length + (length > 0 ? TOKEN_END : 0) + SUM_LENGTH;
+    const used = records[last + Record.FROM] - FIRST_FREE + length + this.behind(length);
     if (count === this.count && 2 * used > this.reach) this.reach = Math.min(2 * this.reach, MOST_INPUT);
     r.pos += used;
     r.begin();

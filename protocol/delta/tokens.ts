@@ -21,8 +21,26 @@ export interface TokenWriter extends TokenSink {
 /** What `TokenReader.next` found. */
 export const Token = { SHORT: 0, LITERAL: 1, MATCH: 2, END: 3 } as const;
 
+/**
+ * A compressed stream, between two files, for one that has come whole: it may be unpacked at once, past the reader. What
+ * that file turns out not to be like is the reader's business after all, by `giveBack`.
+ */
+export interface WholeInput {
+  /** Begins a file. */
+  begin(): void;
+  /**
+   * Takes the payload b[from, to) of the file's next frame, and puts what it makes to out[at, end). Returns where that ends: at
+   * `end`, there may be more of it. -1: the stream is damaged.
+   */
+  unpack(b: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end: number): number;
+  /** The reader is to read the file from its start: what was made of it so far, b[from, to), comes once more, and damage is told. */
+  giveBack(b: Uint8Array, from: number, to: number): void;
+}
+
 /** Reads the tokens of one file after the other. */
 export interface TokenReader {
+  /** null where files can only be read by `next`. */
+  readonly wholeInput: WholeInput | null;
   start(): void;
   /**
    * The next token. LITERAL: the bytes are data[from, to), valid until the next call. MATCH: `block` is the number of a
@@ -107,6 +125,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The uncompressed form, without copies: literal bytes are those of the reader's window. */
 export class PlainTokenReader implements TokenReader {
+  readonly wholeInput = null;
   data: Uint8Array = NO_BYTES;
   from = 0;
   to = 0;

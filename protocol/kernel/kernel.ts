@@ -27,7 +27,9 @@ interface Exports {
   xxh128Start(): void;
   xxh128Update(data: number, length: number): void;
   xxh128Final(out: number): void;
-  readAnswers(data: number, length: number, previous: number, most: number, out: number): number;
+  readAnswers(data: number, length: number, previous: number, most: number, out: number, isPacked: boolean): number;
+  /** 1 or 0. */
+  hasSum(data: number, length: number, sum: number): number;
 }
 
 interface WasmMemory {

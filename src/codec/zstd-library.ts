@@ -133,14 +133,14 @@ class LibraryEngine implements ZstdEngine {
     freeWith(this, () => free(context));
   }
 
-  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void {
+  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end = out.length): void {
     const { positions, outPos } = this;
     const length = to - from;
     positions[0] = at;
     positions[2] = 0;
     const source = length === 0 ? 0 : this.inputs.of(input) + from;
     const into = this.outputs.of(out);
-    const result = this.step(this.context, into, out.length, outPos, source, length, outPos + 8, flush);
+    const result = this.step(this.context, into, end, outPos, source, length, outPos + 8, flush);
     if (result < 0) throw new RsyncError(Exit.STREAMIO, 'zstd: damaged data');
     this.taken = positions[2];
     this.made = positions[0] - at;

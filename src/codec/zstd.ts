@@ -1,6 +1,7 @@
 import zlib from 'node:zlib';
 import { Exit } from '../../protocol/constants.js';
 import { type Decompressor, type EmitFrame, MAX_DATA_FRAME } from '../../protocol/delta/compressed.js';
+import type { WholeInput } from '../../protocol/delta/tokens.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { PackCalls } from '../../protocol/kernel/answer-kernel.js';
 import { addressOf } from '../libc/libc.js';
@@ -30,8 +31,8 @@ export interface ZstdEngine {
   /** After `run`: input bytes that were taken, output bytes that were made. */
   taken: number;
   made: number;
-  /** One step over input[from, to) and out[at, out.length); decompressors take no notice of `flush`. */
-  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void;
+  /** One step over input[from, to) and out[at, end); decompressors take no notice of `flush`. */
+  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end?: number): void;
 }
 
 /** What node:zlib has from 22.15 on. */
@@ -49,8 +50,8 @@ class NodeEngine implements ZstdEngine {
     this.stream = new RawStream(stream, 'zstd');
   }
 
-  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void {
-    const room = out.length - at;
+  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end = out.length): void {
+    const room = end - at;
     this.stream.run(flush, input, from, to - from, out, at, room);
     this.taken = to - from - this.stream.inputLeft;
     this.made = room - this.stream.outputLeft;
@@ -176,32 +177,79 @@ export function zstdCompressor(level: number | null, threads: number, state: Str
   return new EngineCompressor(found(engine ?? nodeCompressor(chosen, threads, isDefault)));
 }
 
+function damaged(): RsyncError {
+  return new RsyncError(Exit.STREAMIO, 'zstd: damaged data');
+}
+
 /** The other side of it. */
-export class ZstdDecompressor implements Decompressor {
+export class ZstdDecompressor implements Decompressor, WholeInput {
   readonly out: Uint8Array = Buffer.allocUnsafeSlow(OUT_SIZE);
   private readonly engine = found(nodeDecompressor() ?? libraryDecompressor());
   private readonly input = Buffer.allocUnsafeSlow(MAX_DATA_FRAME);
   private at = 0;
   private end = 0;
   private wasFull = false;
+  /** Of a file that was unpacked at once: input that was taken, and what was wrong with the stream. */
+  private taken = 0;
+  private damage: unknown = null;
+  /** Of one that was given back: input that was taken already, and output that waits in `out`. */
+  private ahead = 0;
+  private waiting = 0;
+
+  readonly wholeInput = this;
 
   reset(): void {}
 
+  begin(): void {
+    this.taken = 0;
+  }
+
+  unpack(b: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end: number): number {
+    const { engine } = this;
+    try {
+      while (from < to && at < end) {
+        engine.run(CONTINUE, b, from, to, out, at, end);
+        from += engine.taken;
+        at += engine.made;
+        this.taken += engine.taken;
+        if (engine.taken === 0 && engine.made === 0) throw damaged();
+      }
+    } catch (error) {
+      this.damage = error;
+      return -1;
+    }
+    this.wasFull = at === end;
+    return at;
+  }
+
+  giveBack(b: Uint8Array, from: number, to: number): void {
+    this.out.set(b.subarray(from, to));
+    this.waiting = to - from;
+    this.ahead = this.taken;
+  }
+
   feed(data: Uint8Array, from: number, to: number): void {
-    this.input.set(data.subarray(from, to));
+    const before = Math.min(this.ahead, to - from);
+    this.ahead -= before;
+    this.input.set(data.subarray(from + before, to));
     this.at = 0;
-    this.end = to - from;
+    this.end = to - from - before;
   }
 
   pull(): number {
-    const { engine, out } = this;
+    const { engine, out, waiting } = this;
+    if (waiting > 0) {
+      this.waiting = 0;
+      return waiting;
+    }
+    if (this.damage !== null) throw this.damage;
     // A step may take input without making output.
     while (this.at < this.end || this.wasFull) {
       engine.run(CONTINUE, this.input, this.at, this.end, out, 0);
       this.at += engine.taken;
       this.wasFull = engine.made === out.length;
       if (engine.made > 0) return engine.made;
-      if (engine.taken === 0 && this.at < this.end) throw new RsyncError(Exit.STREAMIO, 'zstd: damaged data');
+      if (engine.taken === 0 && this.at < this.end) throw damaged();
     }
     return 0;
   }

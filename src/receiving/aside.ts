@@ -12,7 +12,7 @@ import type { Receiving } from './receiving.js';
 import { ThreadWorth } from './thread-worth.js';
 
 /** Bytes of a file whose content is worth being copied for the thread, and of one that the thread copies itself. */
-const LARGEST = 64 * 1024;
+export const LARGEST = 64 * 1024;
 export const LARGEST_COPY = 512 * 1024;
 /** Files that are given before the thread is woken. */
 const WAKE_EVERY = 16;
@@ -135,13 +135,18 @@ export class Aside implements FileOutput {
     return isReady && jobs.waiting < ENOUGH ? jobs.reserve(length, count) : -1;
   }
 
+  /** False when the files of a run cannot be given now. */
+  mayGive(run: FileRun): boolean {
+    const { thread } = this;
+    return thread !== null && this.isAtWork && this.isPossible && this.place.enter(thread, run.rows[0]);
+  }
+
   /**
-   * Gives the first files of a run, with their content: how many of them, 0 when that is not possible now. When the thread has
+   * Gives the first files of a run that may be given, with their content: how many of them. When the thread has
    * enough to do they are made at once: `madeWell` says how many of them went well, and `made` what became of the one behind these.
    */
   giveRun(run: FileRun): number {
-    const { thread } = this;
-    if (thread === null || !this.isAtWork || !this.isPossible || !this.place.enter(thread, run.rows[0])) return 0;
+    const thread = this.thread!;
     const { count, ndxs, rows } = run;
     this.countFiles(count);
     const at = this.inRing(thread, runBytes(run), count);

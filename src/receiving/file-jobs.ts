@@ -25,6 +25,13 @@ export class FileRun {
     this.sources = new Int32Array(most);
     this.sizes = new Int32Array(most);
   }
+
+  /** Takes the first `given` files out. */
+  drop(given: number): void {
+    this.count -= given;
+    if (this.count === 0) return;
+    for (const column of [this.ndxs, this.rows, this.sources, this.sizes]) column.copyWithin(0, given);
+  }
 }
 
 /** Bytes that the jobs of a run take. */

@@ -1,6 +1,6 @@
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import { flength, type SumHead } from '../../protocol/delta/blocks.js';
-import { Token, type TokenReader } from '../../protocol/delta/tokens.js';
+import { Token, type TokenReader, type WholeInput } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { FileOutput } from '../files/output.js';
@@ -50,6 +50,11 @@ export class FileReceiver {
     this.window = new BasisWindow(digest.kernel);
     this.ownSum = Buffer.alloc(digest.length);
     this.theirSum = Buffer.alloc(digest.length);
+  }
+
+  /** Where the next file, if it has come whole, may be unpacked by others; null: nothing is compressed, or only `step` can. */
+  get wholeInput(): WholeInput | null {
+    return this.tokens.wholeInput;
   }
 
   begin(target: FileTarget): void {

@@ -58,7 +58,7 @@ export class Receiver {
   ) {
     this.session = receiving.session;
     const { connection } = this.session;
-    const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session);
+    const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session, files);
     this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
     this.settlement = new Settlement(receiving, fileDone);
     landing.aside.listener = this.settlement;

@@ -56,7 +56,12 @@ export class SetAside {
     return this.aside.isAtWork;
   }
 
-  /** Gives the first files of a run: how many of them, 0 when that is not possible now. `tellMade` is to follow. */
+  /** False when the files of a run cannot be given now. */
+  mayGive(run: FileRun): boolean {
+    return this.aside.mayGive(run);
+  }
+
+  /** Gives the first files of a run that may be given: how many of them, one at least. `tellMade` is to follow. */
   giveRun(run: FileRun): number {
     return this.aside.giveRun(run);
   }

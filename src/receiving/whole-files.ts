@@ -1,13 +1,14 @@
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import { Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
+import { MOST_OUTPUT, PackedAnswers } from '../../protocol/delta/packed-answers.js';
 import { rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
 import { countTransferred } from '../session/engine.js';
 import { streamLength } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
-import { LARGEST_COPY } from './aside.js';
+import { LARGEST, LARGEST_COPY } from './aside.js';
 import { FileRun, LONGEST_NAME } from './file-jobs.js';
 import type { FileReceiver } from './file-receiver.js';
 import { HandedFiles } from './handed-files.js';
@@ -22,11 +23,13 @@ const LOOKED_AT =
 const TOGETHER = 32;
 
 /**
- * Takes small files that come whole, as nearly all of a first copy do, in runs: their answers are decoded and verified by a
- * kernel, or they are handed over, and go to the thread for file work. Anything else is left to the receiver, in front of it.
+ * Takes small files that come whole, as nearly all of a first copy do, in runs: their answers are decoded, unpacked where they are
+ * compressed by zstd, and verified by a kernel, or they are handed over, and go to the thread for file work. Anything else is left
+ * to the receiver, in front of it.
  */
 export class WholeFiles {
   private readonly handed: HandedFiles | null;
+  private readonly packed: PackedAnswers | null;
   private readonly answers: HandedFiles | FileAnswers;
   private readonly run: FileRun;
   private readonly session: Session;
@@ -37,16 +40,28 @@ export class WholeFiles {
     private readonly files: FileReceiver,
   ) {
     this.session = receiving.session;
-    const { handOver } = this.session.connection;
-    this.handed = handOver === null ? null : new HandedFiles(handOver);
-    this.answers = this.handed ?? new FileAnswers(this.session.kernels.take());
+    const { kernels, connection } = this.session;
+    const { handOver } = connection;
+    const { wholeInput } = files;
+    this.packed = wholeInput && new PackedAnswers(kernels.take(), wholeInput, (ndx) => this.sizeOf(ndx) <= LARGEST);
+    this.handed = handOver === null || this.packed !== null ? null : new HandedFiles(handOver);
+    this.answers = this.packed ?? this.handed ?? new FileAnswers(kernels.take());
     this.run = new FileRun(TOGETHER, this.answers.data);
   }
 
   /** False when the answers of a run have another form than is known here. */
-  static applies({ protocol, algorithms, connection, options: o }: Session): boolean {
-    if (protocol < 30 || !allows(o, Shortcut.WHOLE) || algorithms.compression !== 'none') return false;
+  static applies({ protocol, algorithms, connection, options: o }: Session, files: FileReceiver): boolean {
+    if (protocol < 30 || !allows(o, Shortcut.WHOLE)) return false;
+    if (algorithms.compression !== 'none') return files.wholeInput !== null && algorithms.transferSum === 'xxh128';
     return connection.handOver !== null || algorithms.transferSum === 'xxh128';
+  }
+
+  /** The length of the file with this index, infinite where there is none. */
+  private sizeOf(ndx: number): number {
+    const { list } = this.session;
+    const segment = list.segments.of(ndx);
+    if (segment === null || ndx < segment.firstNdx) return Number.POSITIVE_INFINITY;
+    return list.size(rowAt(segment, ndx - segment.firstNdx));
   }
 
   /** Takes as many answers as it can, and says what comes next: one of `Answers`. */
@@ -66,21 +81,35 @@ export class WholeFiles {
 
   /** Gives the files of `count` answers away: how many of them could be. */
   private give(count: number): number {
-    const { run, aside } = this;
+    const { run, aside, packed } = this;
     for (let from = 0; from < count; ) {
       this.gather(from, count);
-      const given = run.count === 0 ? 0 : aside.giveRun(run);
-      if (given === 0) return from;
-      this.note(from, given);
-      aside.tellMade(run);
-      from += given;
+      const wanted = run.count;
+      if (wanted === 0 || !aside.mayGive(run)) return from;
+      if (packed !== null) run.count = packed.unpack(from, wanted, run.sizes, run.sources);
+      const isWhole = run.count === wanted;
+      from = this.giveRun(from);
+      if (!isWhole) return from;
     }
     return count;
   }
 
+  /** Gives all files of the run, which are those of the answers from the `from`-th on; returns the answer behind them. */
+  private giveRun(from: number): number {
+    const { run, aside } = this;
+    while (run.count > 0) {
+      const given = aside.giveRun(run);
+      this.note(from, given);
+      aside.tellMade(run);
+      from += given;
+      run.drop(given);
+    }
+    return from;
+  }
+
   /** Makes a run of the answers from the `from`-th on, as far as they are for plain files of one directory. */
   private gather(from: number, count: number): void {
-    const { run } = this;
+    const { run, packed } = this;
     const { ndxs, rows, sources, sizes } = run;
     const { records } = this.answers;
     const { list } = this.session;
@@ -93,18 +122,22 @@ export class WholeFiles {
     const { flags, mode, nameLength, dir, size, uid, gid } = chunk;
     run.chunk = chunk;
     const most = Math.min(count - from, TOGETHER);
+    const largest = packed === null ? LARGEST_COPY : LARGEST;
     let k = 0;
+    let room = MOST_OUTPUT;
     for (let at = from * Record.WORDS, first = -1; k < most; k++, at += Record.WORDS) {
       const ndx = records[at + Record.NDX];
       if (ndx >= end) break;
       const row = rowAt(segment, ndx - segment.firstNdx);
       const i = rowIn(row);
-      const length = records[at + Record.LENGTH];
+      const length = packed === null ? records[at + Record.LENGTH] : size.get(i);
       if ((flags[i] & LOOKED_AT) !== EntryFlag.REQUESTED || (mode[i] & S_IFMT) !== S_IFREG) break;
-      if (size.get(i) !== length || nameLength[i] > LONGEST_NAME || length > LARGEST_COPY) break;
+      if (size.get(i) !== length || nameLength[i] > LONGEST_NAME || length > largest) break;
       if (first < 0) first = i;
       else if (list.chunkOf(row) !== chunk || dir[i] !== dir[first]) break;
       else if (uid.get(i) !== uid.get(first) || gid.get(i) !== gid.get(first)) break;
+      room -= length;
+      if (packed !== null && room < 0) break;
       ndxs[k] = ndx;
       rows[k] = row;
       sources[k] = records[at + Record.FROM];

@@ -79,7 +79,15 @@ function threads(child: ChildProcess): number {
   }
 }
 
-const VARIANTS: readonly string[][] = [['-aH'], ['-rt', '--chmod=F600', '--no-inc-recursive']];
+/** Options, and the ways that they take. */
+const VARIANTS: readonly [string[], Route[]][] = [
+  [['-aH'], [ROUTES[0], ROUTES[2]]],
+  [
+    ['-rt', '--chmod=F600', '--no-inc-recursive'],
+    [ROUTES[1], ROUTES[3]],
+  ],
+  [['-az'], [ROUTES[0], ROUTES[2], ROUTES[3]]],
+];
 
 function items(text: string): string[] {
   const lines = text.replace(/^</gm, '>').split('\n');
@@ -91,13 +99,12 @@ t.test('many files arrive as they are, with a thread at work', { timeout: 300_00
   const src = prepare(world);
   buildTree(join(src, 'odd'), { seed: 8, files: 300, dirs: 20, hardLinks: true, owners: true, oddNames: true });
   utimesSync(src, 1_000_000_000, 1_000_000_000);
-  for (const [variant, args] of VARIANTS.entries()) {
+  for (const [variant, [args, routes]] of VARIANTS.entries()) {
     const local: Route = { ...ROUTES[2], client: RSYNC };
     const expected = await world.copy(local, [...args, '-i'], 'src/', `reference-${variant}/`);
-    // Each variant takes two of the ways.
-    for (const route of ROUTES.filter((_, number) => number % 2 === variant)) {
+    for (const route of routes) {
       await t.test(`${routeName(route)} ${args.join(' ')}`, async (t) => {
-        const target = `${route.client.name}-${route.way}`;
+        const target = `${route.client.name}-${route.way}-${variant}`;
         const actual = await world.copy(route, [...args, '-i'], 'src/', `${target}/`);
         t.equal(actual.code, 0, actual.stderr);
         // Which of several links is sent is not the same on every route.

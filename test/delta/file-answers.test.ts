@@ -2,18 +2,17 @@ import fc from 'fast-check';
 import t from 'tap';
 import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
 import { ByteReader } from '../../protocol/bytes/reader.js';
-import { Basis, Item, MPLEX_BASE, NDX_DONE } from '../../protocol/constants.js';
-import { EMPTY_HEAD, readSumHead, writeSumHead } from '../../protocol/delta/blocks.js';
+import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
+import { EMPTY_HEAD, writeSumHead } from '../../protocol/delta/blocks.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
-import { PlainTokenReader, PlainTokenWriter, Token } from '../../protocol/delta/tokens.js';
-import { createFileDigest, type Digest, oneShot } from '../../protocol/hash/digest.js';
+import { PlainTokenReader, PlainTokenWriter } from '../../protocol/delta/tokens.js';
+import { createFileDigest, type Digest } from '../../protocol/hash/digest.js';
 import { Kernel } from '../../protocol/kernel/kernel.js';
-import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
+import { writeItem } from '../../protocol/request.js';
 import { Random } from '../lib/random.js';
+import { framed, PROTOCOL, pieces, Reading, type Runs, SUM_LENGTH } from './answer-reading.js';
 import { recorder } from './recorder.js';
 
-const PROTOCOL = 32;
-const SUM_LENGTH = 16;
 const PLAIN = Item.TRANSFER | Item.IS_NEW;
 const CONTENT = new Random(4).bytes(100_000);
 
@@ -60,138 +59,21 @@ function answers(random: Random, count: number, digest: Digest): Buffer {
   return bytes();
 }
 
-/** The bytes as frames, some of them empty or with nothing for the stream. */
-function framed(random: Random, bytes: Buffer, longest: number): Buffer {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const n = Math.min(bytes.length - at, random.chance(5) ? 0 : 1 + random.int(longest));
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(n | (MPLEX_BASE << 24));
-    parts.push(head, bytes.subarray(at, at + n));
-    at += n;
-  }
-  return Buffer.concat(parts);
-}
+/** Those that lie ready, or some of them. */
+class PlainRuns implements Runs {
+  readonly answers = new FileAnswers(new Kernel());
 
-/** Reads what the code in TypeScript says of the answers, and what the runs say where they say something. */
-class Reading {
-  readonly lines: string[] = [];
-  inRuns = 0;
-  private next = 0;
-  private readonly runs: FileAnswers | null;
-  private readonly reader = new ByteReader();
-  private readonly ndxIn = new NdxReader(PROTOCOL);
-  private readonly item = new ItemHeader();
-  private readonly sum = Buffer.alloc(SUM_LENGTH);
+  constructor(readonly taken: (count: number) => number) {}
 
-  constructor(
-    private readonly chunks: Buffer[],
-    private readonly digest: Digest,
-    /** Where there are runs: says how many of the answers that lie ready are taken. */
-    private readonly taken: ((count: number) => number) | null,
-  ) {
-    this.runs = taken === null ? null : new FileAnswers(new Kernel());
-    this.reader.startFrames(() => {});
-  }
-
-  /** Repeats a step until there is enough for it; false at the end. */
-  private enough(step: () => boolean): boolean {
-    while (!step()) {
-      const chunk = this.chunks[this.next++];
-      if (chunk === undefined) return false;
-      this.reader.push(chunk);
-    }
-    return true;
-  }
-
-  all(): this {
-    while (this.takeRuns() && this.one());
-    this.lines.push(`${this.reader.buffered} bytes are left`);
-    return this;
-  }
-
-  private takeRuns(): boolean {
-    const { runs, taken, reader, ndxIn } = this;
-    if (runs === null || taken === null) return true;
-    return this.enough(() => {
-      for (;;) {
-        const count = runs.read(reader, ndxIn);
-        if (count <= 0) return count === Answers.OTHER;
-        const n = taken(count);
-        for (let k = 0; k < n; k++) {
-          const at = k * Record.WORDS;
-          const from = runs.records[at + Record.FROM];
-          const data = Buffer.from(runs.data.subarray(from, from + runs.records[at + Record.LENGTH]));
-          this.file(runs.records[at + Record.NDX], runs.records[at + Record.FLAGS], data, true);
-        }
-        runs.pass(reader, ndxIn, n);
-        this.inRuns += n;
-        if (n < count) return true;
-      }
-    });
-  }
-
-  private file(ndx: number, iflags: number, data: Buffer, isRight: boolean): void {
-    this.lines.push(`${ndx} ${iflags} ${data.length} ${oneShot('sha1', [data]).toString('hex')} ${isRight}`);
-  }
-
-  private one(): boolean {
-    const { reader, ndxIn, item } = this;
-    let ndx = 0;
-    const hasIndex = this.enough(() => {
-      reader.begin();
-      ndx = ndxIn.read(reader);
-      return reader.done();
-    });
-    if (!hasIndex) return false;
-    if (ndx === NDX_DONE) {
-      this.lines.push('done');
-      return true;
-    }
-    if (!this.enough(() => readItemHeader(reader, PROTOCOL, item))) return false;
-    if ((item.iflags & Item.TRANSFER) === 0) {
-      this.lines.push(`${ndx} ${item.iflags}`);
-      return true;
-    }
-    return this.enough(() => readSumHead(reader, PROTOCOL, SUM_LENGTH) !== null) && this.content(ndx);
-  }
-
-  private content(ndx: number): boolean {
-    const { reader, digest, sum } = this;
-    const tokens = new PlainTokenReader();
-    const parts: Buffer[] = [];
-    tokens.start();
-    digest.init();
-    const isWhole = this.enough(() => {
-      for (;;) {
-        const kind = tokens.next(reader);
-        if (kind === Token.SHORT || kind === Token.END) return kind === Token.END;
-        if (kind === Token.MATCH) continue;
-        digest.update(tokens.data, tokens.from, tokens.to);
-        parts.push(Buffer.from(tokens.data.subarray(tokens.from, tokens.to)));
-      }
-    });
-    const hasSum =
-      isWhole &&
-      this.enough(() => {
-        reader.begin();
-        reader.copyTo(sum, 0, SUM_LENGTH);
-        return reader.done();
-      });
-    if (!hasSum) return false;
-    const own = Buffer.alloc(SUM_LENGTH);
-    digest.final(own, 0);
-    this.file(ndx, this.item.iflags, Buffer.concat(parts), own.equals(sum));
-    return true;
+  content(k: number): Uint8Array {
+    const { records, data } = this.answers;
+    const from = records[k * Record.WORDS + Record.FROM];
+    return data.subarray(from, from + records[k * Record.WORDS + Record.LENGTH]);
   }
 }
 
-function pieces(random: Random, bytes: Buffer, longest: number): Buffer[] {
-  const chunks: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += chunks[chunks.length - 1].length) {
-    chunks.push(bytes.subarray(at, at + 1 + random.int(longest)));
-  }
-  return chunks;
+function reading(chunks: Buffer[], digest: Digest, taken: ((count: number) => number) | null): Reading {
+  return new Reading(chunks, digest, new PlainTokenReader(), taken && new PlainRuns(taken)).all();
 }
 
 t.test('answers that are read in runs are the same as one by one, however they come', async (t) => {
@@ -202,8 +84,8 @@ t.test('answers that are read in runs are the same as one by one, however they c
       const random = new Random(seed);
       const bytes = framed(random, answers(random, longest < 500 ? 5 : 100, digest), longest);
       const taken = (count: number) => (takesAll || random.chance(80) ? count : random.int(count));
-      const expected = new Reading([bytes], digest, null).all();
-      const actual = new Reading(pieces(random, bytes, longest), digest, taken).all();
+      const expected = reading([bytes], digest, null);
+      const actual = reading(pieces(random, bytes, longest), digest, taken);
       t.same(actual.lines, expected.lines, `seed ${seed}`);
       inRuns += actual.inRuns;
     }),
@@ -218,7 +100,7 @@ t.test('a connection that is cut at any byte leaves what was whole', async (t) =
   const bytes = framed(random, answers(random, 3, digest), 3000);
   for (let length = 0; length <= bytes.length; length += length < 200 ? 1 : 13) {
     const cut = bytes.subarray(0, length);
-    const [expected, actual] = [null, (n: number) => n].map((taken) => new Reading([cut], digest, taken).all().lines);
+    const [expected, actual] = [null, (n: number) => n].map((taken) => reading([cut], digest, taken).lines);
     t.same(actual.slice(0, -1), expected.slice(0, -1), `${length} bytes`);
   }
 });

@@ -69,11 +69,13 @@ const WAYS = [
   { way: RSYNC, extra: [] },
   { way: RSYNC, extra: ['-z'] },
   { way: TSRSYNC, extra: [] },
+  { way: TSRSYNC, extra: ['-z'] },
   { way: null, extra: [] },
+  { way: null, extra: ['-z'] },
 ];
 for (const { way, extra } of WAYS) {
   t.test(
-    `${way === null ? 'a local copy' : `to ${way.name} ${extra}`}: files that change after they were listed`,
+    `${way === null ? 'a local copy' : `to ${way.name}`} ${extra}: files that change after they were listed`,
     async (t) => {
       const dir = tempDir(t);
       const [source, copy] = [join(dir, 'source'), join(dir, 'copy')];

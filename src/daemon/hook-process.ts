@@ -124,7 +124,11 @@ done
 /** Node's pipes are sockets, and a hook could not open its /dev/stdin or /dev/stdout: it gets pipes of a shell. */
 const PLAIN = 'exec "$_tsrsync_shell" -c "$_tsrsync_line"';
 const READING = 'cat | "$_tsrsync_shell" -c "$_tsrsync_line"';
-const BETWEEN = 'cat | "$_tsrsync_shell" -c "$_tsrsync_line" | cat';
+/** The script does not keep standard output itself: its end is the command's, though what feeds the command may wait for more. */
+const BETWEEN = `exec 4<&0
+cat <&4 4<&- | "$_tsrsync_shell" -c "$_tsrsync_line" 4<&- | cat 4<&- &
+exec >&- 4<&-
+wait`;
 const WRITING = '{ "$_tsrsync_shell" -c "$_tsrsync_line" 3>&-; echo $? >&3; } | cat 3>&-';
 
 /** The text whose UTF-8 these bytes are; null when they are none. */

@@ -40,7 +40,6 @@ export class NameConverter {
 
   /** Its input ends, which tells it to end. */
   end(): void {
-    this.child.stdin?.end();
     this.over();
   }
 
@@ -55,6 +54,7 @@ export class NameConverter {
 
   private over(): void {
     this.isOver = true;
+    this.child.stdin?.end();
     for (const resolve of this.waiting.splice(0)) resolve('');
   }
 }

@@ -95,9 +95,11 @@ t.test('a converter that takes its time holds its own connection only', { skip }
   t.ok((await said()).includes('about m/0/'));
 });
 
-t.test('a converter that ends, or cannot be started, knows no names', { skip }, async (t) => {
-  const { dir, daemon, ownersOf } = await place(t, TSRSYNC, 'exit 1');
-  t.equal((await runProgram(RSYNC, ['-a', `${dir}/src/`, daemon.url('m/')])).code, 0);
-  t.same(ownersOf('module'), ['1:1', '0:0']);
-  await daemon.idle();
-});
+for (const converter of ['exit 1', 'read line; exit 1', '/no/such/command']) {
+  t.test(`a converter that ends knows no names: ${converter}`, { skip }, async (t) => {
+    const { dir, daemon, ownersOf } = await place(t, TSRSYNC, converter);
+    t.equal((await runProgram(RSYNC, ['-a', `${dir}/src/`, daemon.url('m/')])).code, 0);
+    t.same(ownersOf('module'), ['1:1', '0:0']);
+    await daemon.idle();
+  });
+}

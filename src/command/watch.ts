@@ -9,7 +9,7 @@ import { checkMirrored } from '../live/target-options.js';
 import type { Mirror, MirrorSpec } from '../live/types.js';
 import { exitLine } from '../report/exit.js';
 import { type ConsoleLog, logLines } from '../report/log.js';
-import { keepCode } from '../session/engine.js';
+import { stayForLong } from '../session/engine.js';
 import { openClientLog } from './client-log.js';
 
 type LogKind = 'info' | 'warning' | 'error';
@@ -20,7 +20,7 @@ export async function runWatch(
   o: CommandOptions,
   complain: (error: unknown, role: string) => number,
 ): Promise<number> {
-  keepCode();
+  stayForLong();
   let log: ConsoleLog;
   try {
     checkMirrored(o);

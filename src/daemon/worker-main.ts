@@ -1,6 +1,6 @@
-import { allowEngineLimits, keepCode } from '../session/engine.js';
+import { allowEngineLimits, stayForLong } from '../session/engine.js';
 import { runWorker } from './worker.js';
 
 allowEngineLimits();
-keepCode();
+stayForLong();
 runWorker();

@@ -2,12 +2,12 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { argvBytes } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
-import { keepCode } from '../session/engine.js';
+import { stayForLong } from '../session/engine.js';
 import { runLiveCommand } from './command.js';
 
 process.on('exit', () => tempRegistry.removeAll());
 
-keepCode();
+stayForLong();
 runLiveCommand(argvBytes()).then(
   (code) => process.exit(code),
   (error) => {

@@ -7,6 +7,7 @@ const MANY_FILES = 300;
 const MANY_ENTRIES = 10_000;
 
 let isAllowed = false;
+let lastsLong = false;
 let transferred = 0;
 let listed = 0;
 
@@ -24,9 +25,19 @@ export function allowEngineLimits(): void {
   isAllowed = true;
 }
 
+/**
+ * For a process that goes from one session to the next. V8 keeps what it compiled of functions that were not called for a while:
+ * it would give that up, and compile it again while somebody waits for the answer. And it optimises by its own rules, since
+ * many sessions have what that costs once. Only for a program of our own.
+ */
+export function stayForLong(): void {
+  lastsLong = true;
+  setFlag('--no-flush-bytecode');
+}
+
 /** To be called for each file, or for several. */
 export function countTransferred(count = 1): void {
-  if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed) {
+  if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed && !lastsLong) {
     setFlag(`--max-inlined-bytecode-size-cumulative=${INLINED}`);
     setFlag(`--interrupt-budget=${BUDGET}`);
   }
@@ -37,14 +48,6 @@ export function countTransferred(count = 1): void {
 export function countListed(count: number): void {
   if (listed < MANY_ENTRIES && listed + count >= MANY_ENTRIES && isAllowed) setFlag('--semi-space-growth-factor=1');
   listed += count;
-}
-
-/**
- * Has V8 keep what it compiled of functions that were not called for a while: it would give that up, and a process that waits
- * for work compiles it again while somebody waits for the answer. Only for a program of our own.
- */
-export function keepCode(): void {
-  setFlag('--no-flush-bytecode');
 }
 
 function setFlag(flag: string): void {

@@ -27,3 +27,32 @@ t.test('long lists keep the room for new objects small, in a program of our own'
   t.ok(growth(true, [6000, 3999]) > SPACE, 'shorter lists');
   t.ok(growth(false, [20_000]) > SPACE, 'in a program of somebody else');
 });
+
+/** Calls of a small function, in thousands, before V8 has optimised it in a program of our own that has transferred `files`. */
+function callsToOptimise(isLasting: boolean, files: number): number {
+  const module = new URL('../../src/session/engine.js', import.meta.url).href;
+  const program = `
+    import { allowEngineLimits, countTransferred, stayForLong } from ${JSON.stringify(module)};
+    allowEngineLimits();
+    if (${isLasting}) stayForLong();
+    countTransferred(${files});
+    let sum = 0;
+    const add = (n) => { sum += n % 7; };
+    const isOptimised = new Function('f', 'return (%GetOptimizationStatus(f) & 16) !== 0');
+    let calls = 0;
+    for (; !isOptimised(add) && calls < 1e6; calls += 1000) for (let i = 0; i < 1000; i++) add(i);
+    console.log(calls / 1000);
+  `;
+  const flags = ['--allow-natives-syntax', '--no-concurrent-recompilation', '--no-use-osr'];
+  return Number(
+    execFileSync(process.execPath, [...flags, '--input-type=module', '-e', program], { encoding: 'latin1' }),
+  );
+}
+
+t.test('a run of many files optimises late, one process for many sessions by the rules of V8', async (t) => {
+  const own = callsToOptimise(false, 100);
+  const late = callsToOptimise(false, 1000);
+  const lasting = callsToOptimise(true, 1000);
+  t.ok(late > 2 * own, `${late} thousand calls with many files, ${own} with few`);
+  t.ok(late > 2 * lasting, `${lasting} thousand calls in a process that lasts`);
+});

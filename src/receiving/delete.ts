@@ -21,6 +21,7 @@ import type { Receiving } from './receiving.js';
 /** An entry that the transfer does not have. */
 interface Extra {
   name: Buffer;
+  mode: number;
   isDir: boolean;
   dev: number;
 }
@@ -108,7 +109,8 @@ export class Deleter {
     const found: Extra[] = [];
     for (const name of names) {
       if (!wanted(name) || !this.look(join(dir, name.toString('latin1')))) continue;
-      found.push({ name, isDir: this.stat.isDir, dev: this.stat.dev });
+      const { mode, isDir, dev } = this.stat;
+      found.push({ name, mode, isDir, dev });
     }
     return found.sort(compareForRemoval);
   }
@@ -165,10 +167,11 @@ export class Deleter {
     const entries = this.entries(dir, () => true);
     if (entries === null) return 'failed';
     let outcome: Outcome = 'gone';
-    for (const { name, isDir } of entries) {
+    for (const { name, mode, isDir } of entries) {
       const child = join(dir, name.toString('latin1'));
       const keep = !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
-      if (keep || !this.removeInside(child)) outcome = 'kept';
+      const isGone = !keep && (isDir ? this.removeDirectory(child) : this.removeOne(child, mode, false) === 'gone');
+      if (!isGone) outcome = 'kept';
     }
     if (outcome !== 'gone') {
       session.log.info(cannotDeleteNonEmpty(dir));
@@ -177,7 +180,7 @@ export class Deleter {
   }
 
   /** A directory whose contents had to stay is tried all the same: that counts against --max-delete, as with rsync. */
-  private removeInside(path: ByteString): boolean {
+  private removeDirectory(path: ByteString): boolean {
     if (!this.look(path)) return true;
     const { mode, isDir } = this.stat;
     let whole = true;

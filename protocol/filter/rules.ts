@@ -7,7 +7,7 @@ import { lastName } from '../path.js';
 import { CVS_DEFAULTS } from './cvs.js';
 import { type FilterReader, type LoadContext, type LoadSettings, loadFile, loadText, RuleTarget } from './load.js';
 import { type Rule, RuleFlag, ruleText, SIDES } from './rule.js';
-import { type FilterScope, FilterTree, type ScopeRules } from './scope.js';
+import { type FilterScope, FilterTree, type ScopeRules, type Verdict } from './scope.js';
 
 export type { FilterReader } from './load.js';
 export { excludedByParents, FilterScope, type Verdict } from './scope.js';
@@ -170,6 +170,20 @@ export class FilterList implements ScopeRules {
     if (sent.length === 0) return null;
     const view = { rules: sent, settings, hasPerDirectory: false, cvsRules: () => this.cvsRules() };
     return new FilterTree(view, o.reader, '').top;
+  }
+
+  /** True when some rule is about extended attributes: then only such rules say which of them take part. */
+  get hasXattrRules(): boolean {
+    return this.rules.some((r) => r.is(RuleFlag.XATTR));
+  }
+
+  /** What the rules for extended attributes say about a name. */
+  xattrVerdict(name: ByteString): Verdict {
+    for (const rule of this.rules) {
+      if (!rule.is(RuleFlag.XATTR) || rule.is(RuleFlag.PER_DIRECTORY) || !rule.matches(name, false, '')) continue;
+      return rule.is(RuleFlag.INCLUDE) ? 1 : -1;
+    }
+    return 0;
   }
 
   /** The rules behind a `-C` rule. */

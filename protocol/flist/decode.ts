@@ -11,7 +11,16 @@ import { NameDecoder } from './name-decoder.js';
 import { RunDecoder } from './run-decoder.js';
 import { isPlainWire } from './run-encoder.js';
 import { compareSiblings } from './siblings.js';
-import { carriesInode, carriesRdev, carriesSum, isDevice, isSpecial, type ListWire, unpackRdev } from './wire.js';
+import {
+  carriesInode,
+  carriesRdev,
+  carriesSum,
+  type EntryExtrasReader,
+  isDevice,
+  isSpecial,
+  type ListWire,
+  unpackRdev,
+} from './wire.js';
 
 const NO_TARGET = new Uint8Array(0);
 const MAX_NSEC = 999_999_999;
@@ -68,12 +77,16 @@ export class EntryDecoder {
   private runs: RunDecoder | null = null;
   /** The entry that comes next was looked at by the kernel, in vain. */
   private isOdd = false;
+  /** The last row is not complete without what follows it. */
+  private needsExtras = false;
   /** Below protocol 30: the named top directory whose content is being read, null outside (7.8). */
   private hierarchy: ByteString | null = null;
 
   constructor(
     private readonly wire: ListWire,
     private readonly list: FileList,
+    /** Reads what follows an entry; null where nothing does. */
+    private readonly extras: EntryExtrasReader | null = null,
   ) {
     this.name = new NameDecoder(list, wire.relative);
     this.links = new LinkGroups(wire, list);
@@ -85,6 +98,7 @@ export class EntryDecoder {
    * Throws ProtocolError for anything that section 15 forbids.
    */
   next(r: ByteReader): 0 | 1 | 2 {
+    if (this.needsExtras) return this.readExtras(r);
     r.begin();
     if (this.runs !== null && !this.isOdd && !this.oneByOne && (this.mode & S_IFMT) === S_IFREG) {
       this.isOdd = true;
@@ -109,6 +123,15 @@ export class EntryDecoder {
     this.readEntry(r, flags);
     if (!r.done()) return 0;
     this.append(r, flags);
+    if (this.extras === null) return 1;
+    this.needsExtras = true;
+    return this.readExtras(r);
+  }
+
+  /** Reads what follows the last entry, which is a row already. */
+  private readExtras(r: ByteReader): 0 | 1 {
+    if (!this.extras!.read(r, this.list.count - 1)) return 0;
+    this.needsExtras = false;
     return 1;
   }
 

@@ -7,9 +7,18 @@ import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
 import { isPlainWire, RunEncoder } from './run-encoder.js';
 import { SentIds, writeName } from './sent-ids.js';
-import { carriesInode, carriesRdev, carriesSum, type IdNames, isSpecial, type ListWire, packRdev } from './wire.js';
+import {
+  carriesInode,
+  carriesRdev,
+  carriesSum,
+  type EntryExtras,
+  type IdNames,
+  isSpecial,
+  type ListWire,
+  packRdev,
+} from './wire.js';
 
-export type { IdNames, ListWire } from './wire.js';
+export type { EntryExtras, IdNames, ListWire } from './wire.js';
 
 /** Rows of a session from which on a kernel encodes them. */
 const WORTH_A_KERNEL = 100;
@@ -44,6 +53,8 @@ export class EntryEncoder {
     private readonly wire: ListWire,
     private readonly list: FileList,
     names: IdNames,
+    /** Writes what follows an entry; null where nothing does. */
+    private readonly extras: EntryExtras | null = null,
   ) {
     this.ids = new SentIds(wire, names);
     this.name = new NameCursor(list);
@@ -97,12 +108,19 @@ export class EntryEncoder {
     if (flags & Xmit.LONG_NAME) writeVarint30(w, wire.protocol, suffix);
     else w.u8(suffix);
     name.writeFrom(w, prefix);
-    if (wire.protocol >= 30 && (flags & (Xmit.HLINKED | Xmit.HLINK_FIRST)) === Xmit.HLINKED) {
-      writeVarint(w, list.group(row));
-      if (list.group(row) >= this.firstNdx) return;
+    if (!this.writeReference(w, row, flags)) {
+      this.writeAttributes(w, chunk, i, flags, userName, groupName);
+      this.writeTail(w, row, flags, mode);
     }
-    this.writeAttributes(w, chunk, i, flags, userName, groupName);
-    this.writeTail(w, row, flags, mode);
+    this.extras?.write(w, row);
+  }
+
+  /** A further name of a file: the number of the first one. True when that stands in the same list and says all the rest. */
+  private writeReference(w: ByteWriter, row: number, flags: number): boolean {
+    if (this.wire.protocol < 30 || (flags & (Xmit.HLINKED | Xmit.HLINK_FIRST)) !== Xmit.HLINKED) return false;
+    const first = this.list.group(row);
+    writeVarint(w, first);
+    return first >= this.firstNdx;
   }
 
   /** Closes a list. `ioError` reaches the peer only if the end mark has room for it (7.2). */

@@ -1,3 +1,4 @@
+import { XattrTable } from '../attributes/xattr-set.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../constants.js';
 import type { ListKernel } from '../kernel/list-kernel.js';
 import { CHUNK_SHIFT } from './chunk.js';
@@ -44,6 +45,8 @@ export const EntryFlag = {
  */
 export class FileList extends Rows {
   readonly segments = new Segments();
+  /** -X: the sets of attributes that rows have. */
+  readonly xattrTable = new XattrTable();
   /** Rows of all directories in the order of dir_ndx (8.1); -1 when a directory's list has come. */
   readonly dirRows: number[] = [];
 

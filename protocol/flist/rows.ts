@@ -280,6 +280,15 @@ export class Rows {
     this.chunkOf(row).base.set(rowIn(row), number);
   }
 
+  /** Number of the set of extended attributes in the list's table, 0 for none (only with -X). */
+  xattrs(row: number): number {
+    return this.chunkOf(row).xattrs.get(rowIn(row));
+  }
+
+  setXattrs(row: number, number: number): void {
+    this.chunkOf(row).xattrs.set(rowIn(row), number);
+  }
+
   /** Digest of -c. */
   sum(row: number): Buffer {
     const at = rowIn(row) * this.sumLength;

@@ -18,7 +18,8 @@ export interface EntryState {
 
 /** True for the form of entries that the list kernels know, with nothing but names, sizes, times, modes, ids and sums. */
 export function isPlainWire(wire: ListWire): boolean {
-  return wire.protocol >= 31 && wire.varintFlags && !wire.hardLinks && !wire.atimes && wire.sumLength <= MAX_SUM;
+  if (wire.hardLinks || wire.atimes || wire.xattrs) return false;
+  return wire.protocol >= 31 && wire.varintFlags && wire.sumLength <= MAX_SUM;
 }
 
 /** Encodes runs of rows of one directory by a kernel. */

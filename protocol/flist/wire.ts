@@ -1,3 +1,5 @@
+import type { ByteReader } from '../bytes/reader.js';
+import type { ByteWriter } from '../bytes/writer.js';
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
 
@@ -19,6 +21,8 @@ export interface ListWire {
   /** Modification times always travel; here for completeness of the option set. */
   times: boolean;
   atimes: boolean;
+  /** -X: a set of extended attributes follows each entry. */
+  xattrs: boolean;
   /** Digest length of -c sums, 0 without -c. */
   sumLength: number;
   relative: boolean;
@@ -31,6 +35,17 @@ export interface ListWire {
 export interface IdNames {
   userName(uid: number): ByteString | null;
   groupName(gid: number): ByteString | null;
+}
+
+/** Writes what follows an entry (7.3): its extended attributes. */
+export interface EntryExtras {
+  write(w: ByteWriter, row: number): void;
+}
+
+/** Reads that, for the row that was appended last; it goes on where it stopped for want of bytes. */
+export interface EntryExtrasReader {
+  /** True when all has been read. */
+  read(r: ByteReader, row: number): boolean;
 }
 
 export const isDevice = (mode: number): boolean => {

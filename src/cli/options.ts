@@ -216,8 +216,6 @@ function serverError(e: unknown, s: Settings, argv: readonly ByteString[]): unkn
 /** Features that parse but are not built yet: a client refuses them as an rsync that was built without them. */
 const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>) => boolean, string]> = [
   [(o) => o.acls, 'ACLs are not supported on this client'],
-  [(o) => o.xattrs > 0, 'extended attributes are not supported on this client'],
-  [(o) => o.fakeSuper, '--fake-super requires an rsync with extended attributes enabled'],
   [(o) => o.iconv !== '', 'This rsync does not support --iconv'],
   [(o) => (o.batch ?? null) !== null, 'batch files are not supported on this client'],
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],

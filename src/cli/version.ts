@@ -18,7 +18,7 @@ const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
   ['inplace', true],
   ['append', true],
   ['ACLs', false],
-  ['xattrs', false],
+  ['xattrs', true],
   ['optional secluded-args', true],
   ['iconv', false],
   ['stop-at', true],

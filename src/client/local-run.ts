@@ -86,6 +86,7 @@ async function serveLocal(
       dest: job.dest?.kind === 'local' ? job.dest.path : '.',
       base: { cwd: cwd(), confined: null },
       filters,
+      moduleFilters: null,
       itemContext: itemContextOf(session, null),
       moduleChmod: [],
       idsByNumber: false,

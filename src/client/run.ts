@@ -168,6 +168,7 @@ async function receive(run: BegunRun, context: ItemContext): Promise<void> {
     dest: job.dest?.kind === 'local' ? job.dest.path : '.',
     base: { cwd: cwd(), confined: null },
     filters,
+    moduleFilters: null,
     moduleChmod: [],
     isLocal: false,
     guard: guardOf(o, job, filters, names),

@@ -66,8 +66,16 @@ export interface AttributeKind {
   skipTimes?: boolean;
   /** An open descriptor of the file: everything is done through it. -1 or absent: by path. */
   fd?: number;
+  /** With -X, extended attributes are set as well; else that is done when the sender has answered (12.4). */
+  withXattrs?: boolean;
   /** Keeps a directory open to its owner for now (see `needsOwnerAccess`); the caller sets the mode again later. */
   keepAccess?: boolean;
+}
+
+/** Sets what of a file's attributes stands in no column of its row. */
+export interface FurtherAttributes {
+  /** Gives a row's file, whose state is `st`, its extended attributes (-X). */
+  setXattrs(path: Buffer, row: number, st: FileStat): void;
 }
 
 /** What `apply` changed, as bits in `AttributeSetter.changed`. */
@@ -97,6 +105,8 @@ export class AttributeSetter {
     private readonly moduleChmod: readonly ChmodRule[] = [],
     /** A link that stands for a directory (-K) passes permissions on; only in a tree whose links may be followed. */
     private readonly followsDirlinks = false,
+    /** Null: there are none. */
+    private readonly further: FurtherAttributes | null = null,
   ) {}
 
   /** True when files do not get the permissions that the list says. */
@@ -123,6 +133,7 @@ export class AttributeSetter {
     const wanted = this.wantedMode(mode, st, kind);
     if (this.o.fakeSuper) return this.applyFake(path, fd, list, row, st, kind, wanted);
     if (!this.setOwner(path, fd, list, row, st)) return false;
+    if (kind.withXattrs === true) this.further?.setXattrs(path, row, st);
     if (!this.setTimes(path, fd, list, row, st, kind)) return this.changed !== 0;
     this.setMode(path, fd, list, row, wanted);
     return this.changed !== 0;
@@ -150,6 +161,7 @@ export class AttributeSetter {
       this.reporter.problem(`failed to write xattr user.rsync.%stat for ${this.name(list, row)}`, error);
       return false;
     }
+    if (kind.withXattrs === true) this.further?.setXattrs(path, row, st);
     if (uid !== st.uid) this.changed |= Changed.OWNER;
     if (gid !== st.gid) this.changed |= Changed.GROUP;
     if (((mode ^ st.mode) & PERMISSION_BITS) !== 0) this.changed |= Changed.MODE;

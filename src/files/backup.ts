@@ -52,6 +52,8 @@ export class Backup {
     private readonly onBackup: ((from: ByteString, to: ByteString) => void) | null = null,
     /** --safe-links: told about every link that is not kept, and its target. */
     private readonly onUnsafe: ((path: ByteString, target: ByteString) => void) | null = null,
+    /** Gives a copy, whose state is `st`, what its original `name` has besides owner, mode and times. */
+    private readonly further: ((from: Buffer, to: Buffer, st: FileStat, name: ByteString) => void) | null = null,
   ) {
     this.target = o.backupDir === '' ? root : root.options;
   }
@@ -178,24 +180,25 @@ export class Backup {
     if (st.isRegular) {
       const kept = new FileStat();
       kept.copyFrom(st);
-      copyFileTo(target, source, name, (temp) => this.copyAttributes(temp, kept));
+      copyFileTo(target, source, name, (temp) => this.copyAttributes(temp, kept, path));
       return 'kept';
     }
     if (st.isLink ? !o.links : st.isDevice ? !(o.devices && this.isRoot) : !o.specials) return 'none';
     this.clear(name);
     if (st.isLink) symlinkSync(readlinkSync(source, 'buffer'), target.path(name));
     else mknod(target.path(name), st.mode, st.rdevMajor, st.rdevMinor);
-    this.copyAttributes(target.path(name), st);
+    this.copyAttributes(target.path(name), st, path);
     return 'kept';
   }
 
-  /** Gives a copy the owner, mode and times of the original, as far as the options keep those. */
-  private copyAttributes(path: Buffer, from: FileStat): void {
+  /** Gives a copy the owner, mode and times of the original `name`, as far as the options keep those. */
+  private copyAttributes(path: Buffer, from: FileStat, name: ByteString): void {
     const { o, other } = this;
     if (lstatInto(path, other) !== 0) return;
     const uid = o.owner && this.isRoot ? from.uid : other.uid;
     const gid = o.group ? from.gid : other.gid;
     if (uid !== other.uid || gid !== other.gid) lchownSync(path, uid, gid);
+    this.further?.(this.root.path(name), path, other, name);
     if (o.times && !(from.isDir && o.omitDirTimes)) setFileTimes(path, -1, other, null, from.mtime, from.nsec);
     if (!from.isLink) chmodNoFollow(path, from.mode & 0o7777);
   }
@@ -228,7 +231,7 @@ export class Backup {
     const from = new FileStat();
     if (lstatInto(root.path(source), from) !== 0 || !from.isDir) return;
     try {
-      this.copyAttributes(target.path(name), from);
+      this.copyAttributes(target.path(name), from, source);
     } catch {
       // The backup matters more than the looks of its directory.
     }

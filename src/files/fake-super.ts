@@ -86,7 +86,7 @@ export function storeFakeStat(path: Buffer, fake: FakeStat): void {
   const [major, minor] = isDevice ? [fake.major, fake.minor] : [0, 0];
   try {
     if (mode === fake.mode && !isDevice && real.uid === fake.uid && real.gid === fake.gid) {
-      removeXattr(path, STAT_ATTRIBUTE);
+      forgetFakeStat(path, type);
       return;
     }
     const text = `${fake.mode.toString(8)} ${major},${minor} ${fake.uid}:${fake.gid}`;
@@ -95,6 +95,15 @@ export function storeFakeStat(path: Buffer, fake: FakeStat): void {
     // Linux keeps no user attributes on a real link.
     if (type === S_IFLNK && errnoOf(error) === Errno.EPERM) return;
     throw error;
+  }
+}
+
+function forgetFakeStat(path: Buffer, type: number): void {
+  try {
+    removeXattr(path, STAT_ATTRIBUTE);
+  } catch (error) {
+    // What is no file or directory cannot have had one.
+    if (type === S_IFREG || type === S_IFDIR || errnoOf(error) !== Errno.EPERM) throw error;
   }
 }
 
@@ -112,9 +121,14 @@ export function makeFake(root: Root, path: ByteString, content: Uint8Array, exis
   });
 }
 
-/** The target of a symlink, or of a regular file that stands for one; too long a one is an error (ENAMETOOLONG). */
-export function readFakeLink(path: Buffer): Buffer {
-  if (lstatInto(path, real) === 0 && real.isLink) return readlinkSync(path, 'buffer');
+/**
+ * The target of a symlink, or of a regular file that stands for one; too long a one is an error (ENAMETOOLONG). A receiver
+ * replaces real links: there they have no target.
+ */
+export function readFakeLink(path: Buffer, isReceiver = false): Buffer {
+  if (lstatInto(path, real) === 0 && real.isLink) {
+    return isReceiver ? Buffer.alloc(0) : readlinkSync(path, 'buffer');
+  }
   if ((real.mode & S_IFMT) !== S_IFREG || real.size >= MAX_TARGET) throw systemError(36, 'readlink');
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

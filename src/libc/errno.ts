@@ -5,6 +5,7 @@ export const Errno = {
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
+  E2BIG: 7,
   EACCES: 13,
   EBUSY: 16,
   EEXIST: 17,

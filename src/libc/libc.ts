@@ -25,6 +25,7 @@ const PROTOTYPES = {
   renameat: 'int renameat(int from, void *a, int to, void *b)',
   // Addresses as numbers: to look into a buffer for each call takes longer than the call.
   statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
+  llistxattr: 'int64_t llistxattr(void *path, void *names, size_t size)',
   lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
   lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
   lremovexattr: 'int lremovexattr(void *path, void *name)',
@@ -289,16 +290,27 @@ export function statxRaw(dir: number, path: Uint8Array, follow: boolean): number
   return c.statx(isEmpty ? dir : heldDir, statxPathAt, flags, 0x7ff, statxAreaAt) === 0 ? 0 : c.koffi.errno();
 }
 
-/** Longest value of one attribute that Linux keeps. */
+/** Longest value of one attribute, and longest list of names, that Linux has. */
 const MAX_XATTR = 65536;
+let xattrRoom: Buffer | null = null;
+
+/** Names of the extended attributes of the file itself (links are not followed), in no order. */
+export function listXattrs(path: Uint8Array): string[] {
+  const c = need('extended attributes');
+  xattrRoom ??= Buffer.allocUnsafeSlow(MAX_XATTR);
+  const length = Number(c.llistxattr(cString(path, 'llistxattr'), xattrRoom, MAX_XATTR));
+  if (length === 0) return [];
+  // Each name has a NUL at its end.
+  return xattrRoom.toString('latin1', 0, check(c, length, 'llistxattr') - 1).split('\0');
+}
 
 /** The value of an extended attribute of the file itself (links are not followed); null when it has none. */
 export function getXattr(path: Uint8Array, name: string): Buffer | null {
   const c = need('extended attributes');
-  const value = Buffer.allocUnsafe(MAX_XATTR);
+  xattrRoom ??= Buffer.allocUnsafeSlow(MAX_XATTR);
   const cname = Buffer.from(`${name}\0`, 'latin1');
-  const length = Number(c.lgetxattr(cString(path, 'lgetxattr'), cname, value, MAX_XATTR));
-  if (length >= 0) return Buffer.from(value.subarray(0, length));
+  const length = Number(c.lgetxattr(cString(path, 'lgetxattr'), cname, xattrRoom, MAX_XATTR));
+  if (length >= 0) return Buffer.from(xattrRoom.subarray(0, length));
   const errno = c.koffi.errno();
   if (errno === 61) return null;
   throw systemError(errno, 'lgetxattr');

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { Item, S_IFMT } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
+import { lstatFake, readFakeLink } from '../files/fake-super.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { copyFileTo } from '../files/temp.js';
@@ -26,6 +27,8 @@ export class BasisDirs {
   private readonly found = new FileStat();
   private readonly best = new FileStat();
   private bestDir = -1;
+  /** Where the last search for something that is no file, or for a member of a group, found what it took. */
+  bestPath: Buffer | null = null;
 
   constructor(
     private readonly receiving: Receiving,
@@ -56,28 +59,31 @@ export class BasisDirs {
 
   private level(row: number, path: Buffer): number {
     const { found } = this;
-    const { list } = this.receiving.session;
-    if (lstatInto(path, found) !== 0 || !found.exists) return Level.NONE;
+    const { list, options: o } = this.receiving.session;
+    const errno = o.fakeSuper ? lstatFake(path, found) : lstatInto(path, found);
+    if (errno !== 0 || !found.exists) return Level.NONE;
     if ((found.mode & S_IFMT) !== (list.mode(row) & S_IFMT)) return Level.NONE;
     if (!this.sameContent(row, path)) return Level.TYPE;
-    return this.sameAttributes(row, found) ? Level.ALL : Level.CONTENT;
+    return this.sameAttributes(row, found, path) ? Level.ALL : Level.CONTENT;
   }
 
   private sameContent(row: number, path: Buffer): boolean {
-    const { list } = this.receiving.session;
+    const { list, options: o } = this.receiving.session;
     const { found } = this;
     if (found.isRegular) return this.check.same(row, path, found);
     if (found.isLink) {
-      return list.extra(row) >= 0 && fs.readlinkSync(path, { encoding: 'buffer' }).equals(list.target(row));
+      if (list.extra(row) < 0) return false;
+      const target = o.fakeSuper ? readFakeLink(path, true) : fs.readlinkSync(path, { encoding: 'buffer' });
+      return target.equals(list.target(row));
     }
     if (!found.isDevice) return true;
     return found.rdevMajor === list.major(row) && found.rdevMinor === list.minor(row);
   }
 
   /** Here times count for every type that has any, whatever -O says. */
-  private sameAttributes(row: number, st: FileStat): boolean {
+  private sameAttributes(row: number, st: FileStat, path: Buffer): boolean {
     const { list, options: o } = this.receiving.session;
-    if (this.itemizer.differences(row, st, 0, null) & ~(Item.REPORT_TIME | Item.REPORT_ATIME)) return false;
+    if (this.itemizer.differences(row, st, 0, null, path) & ~(Item.REPORT_TIME | Item.REPORT_ATIME)) return false;
     if (!o.times || (st.isLink && o.omitLinkTimes)) return true;
     return !timesDiffer(o, list.mtime(row), list.nsec(row), st.mtime, st.nsec);
   }
@@ -96,7 +102,7 @@ export class BasisDirs {
     if (level === Level.ALL && o.basisKind !== 'copy') {
       if (st.exists && !this.makeRoom(row, st)) return { kind: 'none' };
       if (o.basisKind === 'compare') {
-        this.itemizer.announce(ndx, row, this.best, 0, 0, null);
+        this.itemizer.announce(ndx, row, this.best, 0, 0, null, path);
         this.entries.tellUptodate(row);
         this.entries.finished(ndx, row);
         return { kind: 'done' };
@@ -145,7 +151,8 @@ export class BasisDirs {
     const { options: o } = this.receiving.session;
     if (this.receiving.printsItems) {
       if ((o.info.name ?? 0) >= 2 || this.itemizer.itemizesAll) {
-        this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, Buffer.alloc(0));
+        const flags = Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS;
+        this.itemizer.announce(ndx, row, this.best, flags, 0, Buffer.alloc(0), path);
       }
     } else {
       this.entries.tellUptodate(row);
@@ -162,6 +169,7 @@ export class BasisDirs {
         copyFileTo(parts.root, path, name, (temp) => {
           const st = new FileStat();
           lstatInto(temp, st);
+          parts.xattrs?.copy(path, temp, row, st);
           parts.attrs.apply(temp, session.list, row, st, { isNew: true });
         });
       } catch (error) {
@@ -169,7 +177,7 @@ export class BasisDirs {
         return false;
       }
     }
-    this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE, 0, null);
+    this.itemizer.announce(ndx, row, this.best, Item.LOCAL_CHANGE, 0, null, path);
     this.entries.finished(ndx, row);
     return true;
   }
@@ -184,18 +192,19 @@ export class BasisDirs {
     const { options: o } = receiving.session;
     const level = this.search(row, receiving.relativePath(row));
     if (level === Level.NONE) return 'none';
+    const path = alternativePath(receiving, o.basisDirs[this.bestDir], receiving.relativePath(row));
+    this.bestPath = path;
     if (level < Level.ALL) {
       st.copyFrom(best);
       return 'alike';
     }
     const wantsLink = o.basisKind === 'link' && !best.isDir;
-    const path = alternativePath(receiving, o.basisDirs[this.bestDir], receiving.relativePath(row));
     const linked = wantsLink && this.hardLink(row, path);
     if (linked) this.entries.finished(ndx, row);
     if (receiving.printsItems && ((o.info.name ?? 0) >= 2 || this.itemizer.itemizesAll)) {
       const change =
         o.basisKind === 'compare' && !best.isDir ? 0 : Item.LOCAL_CHANGE | (linked ? Item.XNAME_FOLLOWS : 0);
-      this.itemizer.announce(ndx, row, best, change | Item.MATCHED, 0, linked ? Buffer.alloc(0) : null);
+      this.itemizer.announce(ndx, row, best, change | Item.MATCHED, 0, linked ? Buffer.alloc(0) : null, path);
     }
     this.entries.tellUptodate(row);
     return wantsLink && !linked ? 'refused' : 'same';
@@ -216,12 +225,14 @@ export class BasisDirs {
       if (o.basisKind === 'link') {
         if (found.dev !== leader.dev || found.ino !== leader.ino) continue;
         st.copyFrom(found);
+        this.bestPath = path;
         return true;
       }
       if (!found.isRegular || !this.check.same(row, path, found)) continue;
       has = true;
       st.copyFrom(found);
-      if (this.sameAttributes(row, found)) break;
+      this.bestPath = path;
+      if (this.sameAttributes(row, found, path)) break;
     }
     return has;
   }

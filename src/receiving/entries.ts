@@ -2,7 +2,6 @@ import fs from 'node:fs';
 import {
   IoError,
   Item,
-  Msg,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -197,8 +196,9 @@ export class EntryMaker {
     const verdict = isNew && this.basisDirs !== null ? this.basisDirs.other(ndx, row, this.basis) : 'none';
     const compared = verdict === 'none' ? (isNew ? null : st) : this.basis;
     const flags = isNew ? Item.LOCAL_CHANGE : 0;
+    const like = verdict === 'none' ? null : (this.basisDirs?.bestPath ?? null);
     let iflags = flags;
-    if (verdict === 'none' || verdict === 'alike') iflags = itemizer.announce(ndx, row, compared, flags, 0, null);
+    if (verdict === 'none' || verdict === 'alike') iflags = itemizer.announce(ndx, row, compared, flags, 0, null, like);
     if (o.dryRun) {
       if (iflags & SIGNIFICANT_ITEM_FLAGS) itemizer.made(row);
       return;
@@ -206,6 +206,7 @@ export class EntryMaker {
     if (!st.exists && !this.mkdir(row)) return;
     const path = receiving.destPath(row);
     if (isNew) lstatInto(path, st);
+    if (like !== null) parts.xattrs?.copy(like, path, row, st);
     if (parts.attrs.apply(path, list, row, st, { isNew, keepAccess: true })) itemizer.made(row);
     if ((o.times && !o.omitDirTimes) || needsOwnerAccess(list.mode(row), parts.isRoot)) {
       list.addFlags(row, EntryFlag.TOUCH_UP);
@@ -288,9 +289,7 @@ export class EntryMaker {
   finished(ndx: number, row: number): void {
     const { session } = this.receiving;
     if (session.list.flags(row) & EntryFlag.HLINKED && session.options.hardLinks) this.linked.others(row);
-    if (session.options.removeSourceFiles && (session.list.mode(row) & S_IFMT) !== S_IFDIR && !session.options.dryRun) {
-      session.sendNumber(Msg.SUCCESS, ndx);
-    }
+    if (!this.receiving.parts.xattrs?.isWaiting(row)) this.receiving.tellSuccess(ndx, row);
   }
 }
 

@@ -18,8 +18,11 @@ export function timesDiffer(o: Options, aSec: number, aNsec: number, bSec: numbe
 export class Itemizer {
   constructor(private readonly receiving: Receiving) {}
 
-  /** Adds the REPORT bits that apply to an existing file; `flags` say what is about to happen to it. */
-  differences(row: number, st: FileStat, flags: number, xname: Uint8Array | null): number {
+  /**
+   * Adds the REPORT bits that apply to an existing file; `flags` say what is about to happen to it. `path`: where that file is,
+   * null in the row's own place.
+   */
+  differences(row: number, st: FileStat, flags: number, xname: Uint8Array | null, path: Buffer | null = null): number {
     const { session, parts } = this.receiving;
     const { list, options: o } = session;
     const type = list.mode(row) & S_IFMT;
@@ -40,6 +43,7 @@ export class Itemizer {
     if (o.group && parts.ids.maySetGroup(list.gid(row)) && parts.ids.gid(list.gid(row)) !== st.gid) {
       out |= Item.REPORT_GROUP;
     }
+    if (parts.xattrs?.differ(row, path ?? this.receiving.destPath(row))) out |= Item.REPORT_XATTR;
     return out;
   }
 
@@ -52,7 +56,8 @@ export class Itemizer {
 
   /**
    * Announces an item. `st` is null (or not existing) when there is nothing at the destination yet.
-   * Returns the item flags; nothing is sent for an item that is equal, unless the options want to see it.
+   * `path`: where that file is, null in the row's own place. Returns the item flags; nothing is sent for an item that is
+   * equal, unless the options want to see it.
    */
   announce(
     ndx: number,
@@ -61,10 +66,11 @@ export class Itemizer {
     flags: number,
     basisType: number,
     xname: Uint8Array | null,
+    path: Buffer | null = null,
   ): number {
     const { session } = this.receiving;
     const { options: o, protocol } = session;
-    let iflags = st?.exists ? this.differences(row, st, flags, xname) : flags | Item.IS_NEW;
+    let iflags = st?.exists ? this.differences(row, st, flags, xname, path) : this.newcomer(row, flags);
     iflags &= 0xffff;
     const isTransfer = (iflags & Item.TRANSFER) !== 0;
     const wanted =
@@ -78,6 +84,7 @@ export class Itemizer {
       // Only data has a basis.
       const basis = isTransfer ? basisType : Basis.FNAME;
       writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basis, xname);
+      this.receiving.parts.xattrs?.ask(session.connection.writer, row, iflags);
     } else if (isTransfer) {
       session.ndxOut.write(session.connection.writer, ndx);
       if (basisType !== Basis.FNAME) this.receiving.untoldBasis.set(ndx, basisType);
@@ -86,6 +93,12 @@ export class Itemizer {
       this.localItem?.(row, iflags, xname);
     }
     return iflags;
+  }
+
+  /** The bits of an item that is not there yet. */
+  private newcomer(row: number, flags: number): number {
+    const xattrs = this.receiving.parts.xattrs?.differ(row, null) === true ? Item.REPORT_XATTR : 0;
+    return flags | Item.IS_NEW | xattrs;
   }
 
   /** Below protocol 29 unsent items are logged where they happen. */

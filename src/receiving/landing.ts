@@ -53,7 +53,7 @@ function closeBasis(place: Place): void {
 export class Landing {
   private readonly writer: FileWriter;
   private readonly st = new FileStat();
-  private readonly writtenKind: AttributeKind = { isNew: true, exactTimes: true, fd: -1 };
+  private readonly writtenKind: AttributeKind = { isNew: true, exactTimes: true, withXattrs: true, fd: -1 };
 
   private readonly kept: KeptFiles;
   private readonly complaints: Complaints;
@@ -213,7 +213,8 @@ export class Landing {
     const kept = partialName(receiving, this.nameOf(place));
     const setAttributes = (path: Buffer) => {
       if (lstatInto(path, this.st) !== 0) return;
-      receiving.parts.attrs.apply(path, session.list, place.row, this.st, { isNew: true, skipTimes: kept !== null });
+      const kind = { isNew: true, withXattrs: true, skipTimes: kept !== null };
+      receiving.parts.attrs.apply(path, session.list, place.row, this.st, kind);
     };
     try {
       // Under the file's own name a time long ago keeps --update from taking it for a newer file.
@@ -273,7 +274,7 @@ export class Landing {
     const { fd } = place;
     place.fd = -1;
     fs.closeSync(fd);
-    const kind = { isNew: false, exactTimes: true, skipTimes: !matches };
+    const kind = { isNew: false, exactTimes: true, withXattrs: true, skipTimes: !matches };
     receiving.parts.attrs.apply(path, receiving.session.list, place.row, this.st, kind);
     return 'ok';
   }

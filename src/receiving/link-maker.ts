@@ -52,7 +52,8 @@ export class LinkMaker {
     } else {
       const compared = inBasis ? this.basis : exists ? st : null;
       const xname = Buffer.from(to, 'latin1');
-      itemizer.announce(ndx, row, compared, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname);
+      const path = inBasis ? (entries.basisDirs?.bestPath ?? null) : null;
+      itemizer.announce(ndx, row, compared, Item.LOCAL_CHANGE | Item.XNAME_FOLLOWS, 0, xname, path);
       itemizer.made(row, ' => ', to);
     }
     this.reportSuccess(ndx);

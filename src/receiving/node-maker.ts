@@ -35,7 +35,9 @@ export class NodeMaker {
     }
     if (st.exists && st.isLink) {
       const path = receiving.destPath(row);
-      const present = session.options.fakeSuper ? readFakeLink(path) : fs.readlinkSync(path, { encoding: 'buffer' });
+      const present = session.options.fakeSuper
+        ? readFakeLink(path, true)
+        : fs.readlinkSync(path, { encoding: 'buffer' });
       if (present.equals(target)) {
         this.entries.unchanged(ndx, row, st);
         return;
@@ -85,7 +87,8 @@ export class NodeMaker {
     const verdict = exists || entries.basisDirs === null ? 'none' : entries.basisDirs.other(ndx, row, this.basis);
     if (verdict === 'same' && o.basisKind !== 'copy') return;
     if (exists && st.isDir && !entries.makeRoom(row, st)) return;
-    if (!o.dryRun && !this.makeEntry(row, st.exists, make)) return;
+    const like = verdict === 'none' ? null : (entries.basisDirs?.bestPath ?? null);
+    if (!o.dryRun && !this.makeEntry(row, st.exists, make, like)) return;
     if (verdict === 'alike') {
       itemizer.announce(ndx, row, this.basis, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
     } else if (verdict === 'none') {
@@ -102,7 +105,13 @@ export class NodeMaker {
     else this.itemizer.made(row);
   }
 
-  private makeEntry(row: number, exists: boolean, make: (path: ByteString, exists: boolean) => void): boolean {
+  /** `like`: what has its extended attributes, where a basis directory has something of the kind. */
+  private makeEntry(
+    row: number,
+    exists: boolean,
+    make: (path: ByteString, exists: boolean) => void,
+    like: Buffer | null,
+  ): boolean {
     const { receiving } = this;
     const { session, parts } = receiving;
     const { list } = session;
@@ -118,6 +127,7 @@ export class NodeMaker {
     }
     const target = receiving.destPath(row);
     lstatInto(target, this.stat);
+    if (like !== null) parts.xattrs?.copy(like, target, row, this.stat);
     parts.attrs.apply(target, list, row, this.stat, { isNew: true });
     return true;
   }

@@ -1,3 +1,4 @@
+import { isMadeLink } from '../../protocol/attributes/xattr-request.js';
 import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { Answers } from '../../protocol/delta/file-answers.js';
@@ -5,6 +6,7 @@ import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
+import { FileStat, lstatInto } from '../files/stat.js';
 import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
@@ -20,11 +22,12 @@ import { Settlement } from './settlement.js';
 import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
-const Next = { INDEX: 0, ITEM: 1, SUM_HEAD: 2, DATA: 3, DONE: 4 } as const;
+const Next = { INDEX: 0, ITEM: 1, XATTRS: 2, SUM_HEAD: 3, DATA: 4, DONE: 5 } as const;
 
 /** Takes what the sender answers: further lists, items, file data, and the ends of phases (9.2, 13.1). */
 export class Receiver {
   private readonly item = new ItemHeader();
+  private readonly stat = new FileStat();
   /** The list of the last item. */
   private current: Segment | null = null;
   private readonly session: Session;
@@ -139,6 +142,11 @@ export class Receiver {
           break;
         case Next.ITEM:
           if (!readItemHeader(reader, session.protocol, item)) return false;
+          if (this.hasXattrs) this.next = Next.XATTRS;
+          else this.next = this.takeItem() ? Next.SUM_HEAD : Next.INDEX;
+          break;
+        case Next.XATTRS:
+          if (!this.receiving.parts.xattrs!.readAnswer(reader, this.rowOf(item.ndx))) return false;
           this.next = this.takeItem() ? Next.SUM_HEAD : Next.INDEX;
           break;
         case Next.SUM_HEAD: {
@@ -195,6 +203,21 @@ export class Receiver {
     return first;
   }
 
+  /** True when values of extended attributes follow the header in `item`. */
+  private get hasXattrs(): boolean {
+    return this.receiving.parts.xattrs?.isAnswered(this.item.iflags) === true;
+  }
+
+  /** The answer to an item without data has come: what is there gets its extended attributes. */
+  private setXattrs(row: number, iflags: number): void {
+    const { parts } = this.receiving;
+    if (parts.xattrs === null || (iflags & Item.REPORT_XATTR) === 0 || isMadeLink(iflags)) return;
+    if (this.session.options.dryRun) return;
+    const path = this.receiving.destPath(row);
+    if (lstatInto(path, this.stat) === 0) parts.xattrs.setXattrs(path, row, this.stat);
+    if (parts.xattrs.hasCome(row)) this.receiving.tellSuccess(this.item.ndx, row);
+  }
+
   /** Deals with an item; true when its data follows. */
   private takeItem(): boolean {
     const { session, item } = this;
@@ -206,6 +229,7 @@ export class Receiver {
     if ((list.flags(row) & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode(row), item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
       this.itemLog.change(this.report());
+      this.setXattrs(row, item.iflags);
       return false;
     }
     if (!list.isRegular(row) || receivingIsOver(this.receiving)) {

@@ -1,3 +1,4 @@
+import { Msg } from '../../protocol/constants.js';
 import type { FilterList, FilterScope } from '../../protocol/filter/rules.js';
 import type { Segment } from '../../protocol/flist/list.js';
 import type { Digest } from '../../protocol/hash/digest.js';
@@ -10,6 +11,7 @@ import type { Root } from '../files/root.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import type { ListReceiver } from './list-receiver.js';
+import type { RowXattrs } from './row-xattrs.js';
 
 export interface ReceivingParts {
   /** The destination. Absolute paths, which only options name, start from the root of a module or of the system. */
@@ -24,6 +26,8 @@ export interface ReceivingParts {
   moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
   listDigest: Digest | null;
   newRights: NewRights;
+  /** Null without -X. */
+  xattrs: RowXattrs | null;
   isRoot: boolean;
   /** A single file is written under this name instead of its own (destination is not a directory). */
   localName: ByteString | null;
@@ -102,6 +106,13 @@ export class Receiving {
     if (o.perms) return;
     const rights = st === null ? this.parts.newRights.of(list.dirPath(row)) : 0;
     list.setMode(row, destMode(list.mode(row), st?.mode ?? null, st === null, o, rights));
+  }
+
+  /** --remove-source-files: what is no directory and in its place may go on the other side. */
+  tellSuccess(ndx: number, row: number): void {
+    const { session } = this;
+    const { list, options: o } = session;
+    if (o.removeSourceFiles && !list.isDir(row) && !o.dryRun) session.sendNumber(Msg.SUCCESS, ndx);
   }
 
   /** The list of an index, which must not have ended. */

@@ -224,7 +224,9 @@ export class Requests {
     let flags: number = Item.TRANSFER;
     if (o.checksum) flags |= Item.REPORT_CHANGE;
     if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.links.lead(row, ndx);
-    this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, basis.name);
+    // The state of a file in a basis directory was taken for that of the file itself.
+    const compared = basisType < Basis.FNAME ? basis.path : null;
+    this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, basis.name, compared);
     list.addFlags(row, EntryFlag.REQUESTED);
     if (o.dryRun) {
       if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);

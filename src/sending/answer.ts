@@ -18,6 +18,7 @@ import type { Session } from '../session/session.js';
 import type { FileSender } from './file-sender.js';
 import type { Scanner } from './scan.js';
 import { SourceFiles } from './source-files.js';
+import type { XattrAnswers } from './xattr-answers.js';
 
 /** Bytes of a block sum header (9.6). */
 const HEAD_BYTES = 16;
@@ -50,6 +51,8 @@ export class Answer {
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
     private readonly files: FileSender,
+    /** Null without -X. */
+    private readonly xattrs: XattrAnswers | null,
   ) {
     this.sources = new SourceFiles(session.list, scanner);
     this.handsOver = handsOver(session, itemLog);
@@ -63,6 +66,16 @@ export class Answer {
         if (error !== null) this.readFailed(row, error);
       },
     };
+  }
+
+  /** True when values of extended attributes are asked for behind the header in `item`; they are read by `takeXattrs`. */
+  get hasXattrRequest(): boolean {
+    return this.xattrs?.isAsked(this.item.iflags) === true;
+  }
+
+  /** Reads which values are asked for; false when bytes are missing. */
+  takeXattrs(row: number): boolean {
+    return this.xattrs!.read(this.session.connection.reader, row);
   }
 
   /** Deals with the request in `item`; true when data is asked for. `mayTransfer` false: the phases with data are over. */
@@ -97,15 +110,9 @@ export class Answer {
 
   private echo(): void {
     const { session, item } = this;
-    writeItem(
-      session.connection.writer,
-      session.ndxOut,
-      session.protocol,
-      item.ndx,
-      item.iflags,
-      item.basisType,
-      item.xname,
-    );
+    const { writer } = session.connection;
+    writeItem(writer, session.ndxOut, session.protocol, item.ndx, item.iflags, item.basisType, item.xname);
+    if (this.hasXattrRequest) this.xattrs!.write(writer, this.row);
   }
 
   /** Reads the block sums of the request; what must be waited for, NOTHING when all have come. */

@@ -4,6 +4,7 @@ import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { FileSummer } from '../files/file-sum.js';
 import type { Root } from '../files/root.js';
+import type { RowAttributes } from './row-attributes.js';
 
 /** What a scan of sources needs to know. */
 export interface ScanContext {
@@ -19,6 +20,8 @@ export interface ScanContext {
   sumRow: ((row: number, path: Buffer) => void) | null;
   /** The same for open files; null or absent: one after the other by `sumRow`. */
   summer?: FileSummer | null;
+  /** What else of a file travels with its row; null or absent: nothing. */
+  attributes?: RowAttributes | null;
   /** Takes messages, each ending in a newline; names in them are raw bytes. */
   report(kind: 'error' | 'warning' | 'info', text: ByteString): void;
   /** Told the whole path of each entry that cannot be listed although it is there. */

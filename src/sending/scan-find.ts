@@ -74,7 +74,21 @@ export class Finder {
       this.ctx.report('error', `skipping symlink with 0-length value: ${this.quoted(shown, base)}\n`);
       return -1;
     }
-    return this.rows.add(stat, o.links ? target : null, dir, name, from, to, flags, base.number);
+    if (!this.readAttributes(base, dir, name, from, to)) return -1;
+    const row = this.rows.add(stat, o.links ? target : null, dir, name, from, to, flags, base.number);
+    this.ctx.attributes?.keep(row);
+    return row;
+  }
+
+  /** Reads what else travels with the row of an entry; false when it cannot be read. */
+  private readAttributes(base: SourceBase, dir: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const { attributes, list } = this.ctx;
+    if (attributes === null || attributes === undefined) return true;
+    const name = join(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+    const { stat, mayFollow } = this.looker;
+    if (attributes.read(base.laterPath(name, mayFollow), stat, () => this.quoted(name, base))) return true;
+    this.fail(name, base);
+    return false;
   }
 
   /** With -c: has the sum of a regular file's row filled in. `path`: where it is, null to find it by its name. */

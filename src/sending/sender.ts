@@ -5,6 +5,7 @@ import { rowAt, type Segment } from '../../protocol/flist/list.js';
 import { readItemHeader } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import type { Xattrs } from '../files/xattrs.js';
 import { errnoText } from '../report/errno.js';
 import { matchReport, senderRemoved, skippedRemove } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
@@ -18,9 +19,10 @@ import { createFileSender } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
 import type { Scanner } from './scan.js';
+import { XattrAnswers } from './xattr-answers.js';
 
 /** What comes next: what stands in the request stream, or data to be sent. */
-const Next = { INDEX: 0, DEL_STATS: 1, ITEM: 2, SUMS: 3, DATA: 4 } as const;
+const Next = { INDEX: 0, DEL_STATS: 1, ITEM: 2, XATTRS: 3, SUMS: 4, DATA: 5 } as const;
 
 /** Answers the requests of a generator: one item after another, in order (section 9). */
 export class Sender {
@@ -43,6 +45,8 @@ export class Sender {
     private readonly scanner: Scanner,
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
+    /** Null without -X. */
+    private readonly xattrs: Xattrs | null,
   ) {
     session.onSuccess = (ndx) => this.removeSource(ndx);
   }
@@ -55,7 +59,8 @@ export class Sender {
     this.isPrepared = true;
     this.files = await createFileSender(this.session, this.itemLog.needsResult);
     const { session, scanner, itemLog, progress, files } = this;
-    this.answer = new Answer(session, scanner, itemLog, progress, files);
+    const xattrs = this.xattrs && new XattrAnswers(session, scanner, this.xattrs);
+    this.answer = new Answer(session, scanner, itemLog, progress, files, xattrs);
     this.runs = AnswerRuns.create(session, itemLog, scanner, progress, files, this.answer.sources);
   }
 
@@ -169,7 +174,13 @@ export class Sender {
       }
       case Next.ITEM:
         if (!readItemHeader(reader, session.protocol, answer.item)) return Wait.INPUT;
-        if (!answer.takeItem(this.ndx, this.rowOf(this.ndx), this.phase < 2)) break;
+        if (answer.hasXattrRequest) this.next = Next.XATTRS;
+        else if (this.takeItem()) this.next = Next.SUMS;
+        else break;
+        return Wait.NOTHING;
+      case Next.XATTRS:
+        if (!answer.takeXattrs(this.rowOf(this.ndx))) return Wait.INPUT;
+        if (!this.takeItem()) break;
         this.next = Next.SUMS;
         return Wait.NOTHING;
       case Next.SUMS: {
@@ -186,6 +197,11 @@ export class Sender {
     }
     this.next = Next.INDEX;
     return Wait.NOTHING;
+  }
+
+  /** True when the item that was read asks for data. */
+  private takeItem(): boolean {
+    return this.answer.takeItem(this.ndx, this.rowOf(this.ndx), this.phase < 2);
   }
 
   private takeIndex(): number {

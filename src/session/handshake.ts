@@ -43,6 +43,12 @@ function checkOldPeer(o: Options, protocol: number): void {
   if (o.pruneEmptyDirs) needsNewer('--prune-empty-dirs requires');
 }
 
+/** Extended attributes have no form in the lists of old peers. */
+function checkAttributes(o: Options, protocol: number): void {
+  if (o.xattrs === 0) return;
+  throw new RsyncError(Exit.PROTOCOL, `--xattrs requires protocol 30 or higher (negotiated ${protocol}).`);
+}
+
 /**
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
  * `trace` takes the lines of --debug=nstr. Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
@@ -59,6 +65,7 @@ export async function agree(
   // What a plain --delete means depends on the version (3.1).
   if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
   if (protocol < 29) checkOldPeer(o, protocol);
+  if (protocol < 30) checkAttributes(o, protocol);
   let compatFlags = 0;
   if (protocol >= 30) {
     if (isServer) {

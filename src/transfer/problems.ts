@@ -5,9 +5,14 @@ import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 
 /** Turns what the file functions could not do into rsync's lines (and exit code 23). `shownRoot`: the destination. */
-export function problemReporter(session: Session, shownRoot: ByteString, module: ByteString | null = null): Reporter {
+export function problemReporter(
+  session: Session,
+  shownRoot: ByteString,
+  module: ByteString | null = null,
+  role: 'generator' | 'receiver' | 'sender' = 'generator',
+): Reporter {
   const { log } = session;
-  const who = '[generator]';
+  const who = `[${role}]`;
   return {
     fullName(name) {
       return fullName(name, shownRoot, module);

@@ -3,7 +3,7 @@ import { Compat, NDX_DONE } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { type BlockDigest, createBlockDigest, createListDigest } from '../../protocol/hash/digest.js';
-import type { ByteString, Options } from '../../protocol/options.js';
+import type { ByteString } from '../../protocol/options.js';
 import { AttributeSetter } from '../files/attrs.js';
 import { Backup } from '../files/backup.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
@@ -32,12 +32,16 @@ import { listWire } from './list-wire.js';
 import { settleOptionDirs } from './module-paths.js';
 import { checkPlaces } from './places.js';
 import { problemReporter } from './problems.js';
+import { type ReceivedAttributes, receivedAttributes } from './received-attributes.js';
+import { actsAsRoot } from './xattr-names.js';
 
 /** What a receiving side needs besides its session. */
 export interface ReceivingInput {
   dest: ByteString;
   base: DestinationBase;
   filters: FilterList;
+  /** A module's own filters, for extended attributes; those for names are in `base`. */
+  moduleFilters: FilterList | null;
   /** A module's "incoming chmod". */
   moduleChmod: readonly ChmodRule[];
   itemContext: ItemContext;
@@ -56,7 +60,8 @@ export interface ReceivingInput {
 export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {
   const { list, options: o, connection } = session;
   if (session.isServer && session.protocol < 29) tellDeletions(session, input.itemContext);
-  const decoder = new EntryDecoder(listWire(session), list);
+  const attributes = receivedAttributes(session, input.filters, input.moduleFilters);
+  const decoder = new EntryDecoder(listWire(session), list, attributes?.decoder ?? null);
   const umask = process.umask();
   const chmod = session.isServer ? [] : o.chmod.flatMap((text) => parseChmod(text, umask));
   const lists = new ListReceiver(session, decoder, chmod, input.guard);
@@ -76,7 +81,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   }
   const destination = o.listOnly ? null : await findDestination(session, input, lists);
   try {
-    const receiving = await makeReceiving(session, lists, input, decoder, destination);
+    const receiving = await makeReceiving(session, lists, input, decoder, attributes, destination);
     session.inTransfer = true;
     await runTransfer(receiving, input, tools);
     session.inTransfer = false;
@@ -110,6 +115,7 @@ async function makeReceiving(
   lists: ListReceiver,
   input: ReceivingInput,
   decoder: EntryDecoder,
+  attributes: ReceivedAttributes | null,
   destination: Destination | null,
 ): Promise<Receiving> {
   const { options: o } = session;
@@ -127,7 +133,9 @@ async function makeReceiving(
   // The path of a module that is no root of its own is nobody's business.
   const hidden = base.isModule === true && base.confined !== null;
   const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
-  const reporter = problemReporter(session, shown, input.itemContext.module ?? null);
+  const module = input.itemContext.module ?? null;
+  const reporter = problemReporter(session, shown, module);
+  const xattrs = attributes?.rows(reporter, problemReporter(session, shown, module, 'receiver')) ?? null;
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
   const namesId0 = (session.compatFlags & Compat.ID0_NAMES) !== 0;
   const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, namesId0, (text) =>
@@ -139,8 +147,11 @@ async function makeReceiving(
   const receiving = new Receiving(session, lists, {
     root,
     ids,
-    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod, o.keepDirlinks && !root.isConfined),
-    backup: o.backup ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session)) : null,
+    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod, o.keepDirlinks && !root.isConfined, xattrs),
+    xattrs,
+    backup: o.backup
+      ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session), attributes?.copier(reporter) ?? null)
+      : null,
     filters: input.filters,
     // On a daemon, absolute paths in rules start from the module.
     scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
@@ -155,14 +166,9 @@ async function makeReceiving(
   });
   receiving.shownRoot = shown;
   receiving.below = below;
-  receiving.module = input.itemContext.module ?? null;
+  receiving.module = module;
   if (destination !== null) checkPlaces(receiving, basisAsked);
   return receiving;
-}
-
-/** --super and --no-super; with --fake-super everything can be kept that only root may give to a file. */
-function actsAsRoot({ fakeSuper, superUser }: Options): boolean {
-  return fakeSuper || (superUser < 0 ? process.geteuid?.() === 0 : superUser > 0);
 }
 
 /** A dry run has not made its destination `dest`, and the file system cannot go up from there: the text does it. */

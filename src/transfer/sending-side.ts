@@ -17,6 +17,8 @@ import type { Session } from '../session/session.js';
 import { senderGoodbye, sendStatistics } from './goodbye.js';
 import type { ListAnnouncer } from './list-announcer.js';
 import { listWire } from './list-wire.js';
+import { problemReporter } from './problems.js';
+import { type SentAttributes, sentAttributes } from './sent-attributes.js';
 
 /** What a sending side needs besides its session. */
 export interface SendingInput {
@@ -47,11 +49,17 @@ export interface SendingSide {
 
 /** Makes the sending side of a session. Nothing is read or sent before it runs. */
 export async function createSendingSide(session: Session, input: SendingInput): Promise<SendingSide> {
-  const scanner = await createScanner(session, input);
+  const reporter = problemReporter(session, '', input.itemContext.module ?? null, 'sender');
+  const attributes = sentAttributes(session, input.filters, input.moduleFilters, reporter);
+  const scanner = await createScanner(session, input, attributes);
   const names = input.idsByNumber ? { userName: () => null, groupName: () => null } : { userName, groupName };
-  const lists = new ListSender(session, scanner, new EntryEncoder(listWire(session), session.list, names));
+  const lists = new ListSender(
+    session,
+    scanner,
+    new EntryEncoder(listWire(session), session.list, names, attributes?.encoder ?? null),
+  );
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
-  const sender = new Sender(session, lists, scanner, itemLog, input.progress);
+  const sender = new Sender(session, lists, scanner, itemLog, input.progress, attributes?.xattrs ?? null);
   return {
     prepare: () => sender.prepareSearch(),
     run: async (what) => {
@@ -68,7 +76,11 @@ export async function createSendingSide(session: Session, input: SendingInput): 
   };
 }
 
-async function createScanner(session: Session, input: SendingInput): Promise<Scanner> {
+async function createScanner(
+  session: Session,
+  input: SendingInput,
+  attributes: SentAttributes | null,
+): Promise<Scanner> {
   const { list, options: o } = session;
   const digest = o.checksum ? await createListDigest(session.algorithms.listSum, session.sumContext) : null;
   const summer = digest === null ? null : new FileSummer(digest, accessFlags(o));
@@ -87,6 +99,7 @@ async function createScanner(session: Session, input: SendingInput): Promise<Sca
             summer.sum(path, list.size(row), list.sum(row), 0);
           },
     summer,
+    attributes: attributes?.rows ?? null,
     report: (kind, text) => {
       if (kind === 'error') session.log.xferError(text);
       else if (kind === 'warning') session.log.warning(text);

@@ -144,6 +144,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       hides: hidesOf(module),
     },
     filters,
+    moduleFilters: module?.filters ?? null,
     moduleChmod: module?.chmod ?? [],
     idsByNumber: module?.idsByNumber ?? false,
     itemContext,

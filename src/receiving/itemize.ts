@@ -84,7 +84,9 @@ export class Itemizer {
       // Only data has a basis.
       const basis = isTransfer ? basisType : Basis.FNAME;
       writeItem(session.connection.writer, session.ndxOut, protocol, ndx, iflags, basis, xname);
-      this.receiving.parts.xattrs?.ask(session.connection.writer, row, iflags);
+      if (this.receiving.parts.xattrs?.ask(session.connection.writer, row, iflags)) {
+        this.receiving.listOf(ndx).inProgress++;
+      }
     } else if (isTransfer) {
       session.ndxOut.write(session.connection.writer, ndx);
       if (basisType !== Basis.FNAME) this.receiving.untoldBasis.set(ndx, basisType);

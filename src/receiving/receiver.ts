@@ -215,7 +215,11 @@ export class Receiver {
     if (this.session.options.dryRun) return;
     const path = this.receiving.destPath(row);
     if (lstatInto(path, this.stat) === 0) parts.xattrs.setXattrs(path, row, this.stat);
-    if (parts.xattrs.hasCome(row)) this.receiving.tellSuccess(this.item.ndx, row);
+    if (!parts.xattrs.hasCome(row)) return;
+    const { ndx } = this.item;
+    this.receiving.tellSuccess(ndx, row);
+    this.receiving.listOf(ndx).inProgress--;
+    this.receiving.lists.changed.raise();
   }
 
   /** Deals with an item; true when its data follows. */

@@ -52,15 +52,22 @@ export class RowXattrs implements FurtherAttributes {
     return xattrsDiffer(this.setOf(row), this.present);
   }
 
-  /** Asks, behind an item whose row was compared last, for the values that this side does not have. */
-  ask(w: ByteWriter, row: number, iflags: number): void {
-    const { options, protocol, compatFlags } = this.session;
-    if (options.dryRun || (iflags & (Item.REPORT_XATTR | Item.TRANSFER)) === 0) return;
+  /**
+   * Asks, behind an item whose row was compared last, for the values that this side does not have. True when the list of the
+   * row must stay open until the answer: its source is to be removed then.
+   */
+  ask(w: ByteWriter, row: number, iflags: number): boolean {
+    const { list, options, protocol, compatFlags } = this.session;
+    const isTransfer = (iflags & Item.TRANSFER) !== 0;
+    if (options.dryRun || (iflags & (Item.REPORT_XATTR | Item.TRANSFER)) === 0) return false;
     // A further name of a file has what that has, and nothing is set by it.
-    const wanted = isMadeLink(iflags) ? [] : takeWanted(this.setOf(row), this.present, (iflags & Item.TRANSFER) !== 0);
-    if (!carriesXattrs(iflags, protocol, compatFlags)) return;
+    const isLink = isMadeLink(iflags);
+    const wanted = isLink ? [] : takeWanted(this.setOf(row), this.present, isTransfer);
+    if (!carriesXattrs(iflags, protocol, compatFlags)) return false;
     writeXattrRequest(w, wanted);
-    if (options.removeSourceFiles && !isMadeLink(iflags) && (iflags & Item.TRANSFER) === 0) this.waiting.add(row);
+    const waits = options.removeSourceFiles && !isLink && !isTransfer && !list.isDir(row);
+    if (waits) this.waiting.add(row);
+    return waits;
   }
 
   /** True when an item with these flags comes with values. */

@@ -19,6 +19,12 @@ export function lookAt(dir: string): Look[] {
   });
 }
 
+/** When anything in the tree at `dir` was changed last, in milliseconds since 1970, by the clock of its file system (some 4 ms coarse). */
+export function lastChange(dir: string): number {
+  const below = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+  return below.reduce((last, path) => Math.max(last, lstatSync(join(dir, path)).ctimeMs), lstatSync(dir).ctimeMs);
+}
+
 /** True when the name is below `dir` and looks so. */
 export function looksSo(dir: string, look: Look): boolean {
   const stat = lstatSync(join(dir, look.path), { throwIfNoEntry: false });

@@ -23,6 +23,8 @@ export interface FileTarget {
 /** Bytes that are copied between two turns of others, and from which on the kernel copies faster than we do. */
 const COPY_STEP = 8 * 1024 * 1024;
 const WORTH_KERNEL = 512 * 1024;
+/** Bytes of the basis that are used between two turns of others: a buffer full of block numbers stands for gigabytes. */
+const TURN = 32 * 1024 * 1024;
 
 /** Puts files together from tokens: literal data and blocks of the basis, with the sum of it all. */
 export class FileReceiver {
@@ -31,6 +33,8 @@ export class FileReceiver {
   /** Position in the new file. */
   offset = 0;
   private target!: FileTarget;
+  /** Bytes of the basis used since the last turn of others. */
+  private used = 0;
   private readonly window: BasisWindow;
   private readonly ownSum: Buffer;
   private readonly theirSum: Buffer;
@@ -86,13 +90,27 @@ export class FileReceiver {
     target.output?.seek(length);
   }
 
+  /** Others should have their turn before `step` is called again. */
+  get isTurnOver(): boolean {
+    return this.used >= TURN;
+  }
+
+  /** Others have had their turn. */
+  beginTurn(): void {
+    this.used = 0;
+  }
+
   /**
    * Takes tokens as far as they have arrived. True when the file and its sum were read: `sumMatches` then says
-   * whether it is whole. False when more input is needed.
+   * whether it is whole. False when more input is needed, or the turn is over.
    */
   step(r: ByteReader): boolean {
     const { tokens } = this;
     while (!this.inSum) {
+      if (this.isTurnOver) {
+        this.releaseInput();
+        return false;
+      }
       const kind = tokens.next(r);
       if (kind === Token.SHORT) {
         this.releaseInput();
@@ -198,6 +216,7 @@ export class FileReceiver {
     if (block >= head.count) throw new ProtocolError('block number', `${block} of ${head.count}`);
     const length = block === head.count - 1 && head.remainder > 0 ? head.remainder : head.blockLength;
     this.matchedBytes += length;
+    this.used += length;
     if (basis < 0) {
       if (output !== null) throw new ProtocolError('block number', `${block} without a basis`);
       return;

@@ -1,4 +1,5 @@
 import { streamLength } from '../session/hand-over.js';
+import { Rest } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 import type { HandOver } from '../transport/handover.js';
 import type { FileReceiver } from './file-receiver.js';
@@ -6,8 +7,8 @@ import type { SetAside } from './set-aside.js';
 
 /** Takes a single file that is handed over beside the stream: leaves it to the thread, or copies it piece by piece. */
 export class HandedCopy {
-  /** The next piece is copied in a moment. */
-  private isResting = false;
+  /** The next piece is copied after it. */
+  private readonly rest = new Rest(() => this.session.connection.poke());
 
   constructor(
     private readonly session: Session,
@@ -37,18 +38,14 @@ export class HandedCopy {
   piece(): boolean {
     const { files, session, handOver } = this;
     const { connection } = session;
-    if (this.isResting) return false;
+    if (this.rest.isOn) return false;
     if (files.copy(handOver.fd, handOver.size)) {
       connection.carried(0, streamLength(session, handOver.size));
       handOver.end(files.readError);
       return true;
     }
     handOver.source?.copied(files.offset);
-    this.isResting = true;
-    setImmediate(() => {
-      this.isResting = false;
-      connection.poke();
-    });
+    this.rest.begin();
     return false;
   }
 }

@@ -11,6 +11,7 @@ import { digestHex, type ReportItem } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
 import type { ItemLog } from '../session/item-log.js';
+import { Rest } from '../session/pace.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import type { FileReceiver } from './file-receiver.js';
@@ -46,6 +47,11 @@ export class Receiver {
   private readonly handed: HandedCopy | null;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
+  /** Before more of the basis is used. */
+  private readonly rest = new Rest(() => {
+    this.files.beginTurn();
+    this.session.connection.poke();
+  });
   /** The end of a phase has come, and waits for files that are set aside. */
   private isDraining = false;
 
@@ -279,6 +285,7 @@ export class Receiver {
     const { connection, list } = session;
     if (!(this.isHanded ? this.handed!.piece() : files.step(connection.reader))) {
       this.progress?.update(files.offset);
+      if (files.isTurnOver) this.rest.begin();
       return false;
     }
     this.progress?.endFile(list.size(row));

@@ -34,6 +34,22 @@ export class Pace {
   }
 }
 
+/** A rest of a step that cannot wait: others have their turn, then `goOn` is called. */
+export class Rest {
+  isOn = false;
+
+  constructor(private readonly goOn: () => void) {}
+
+  begin(): void {
+    if (this.isOn) return;
+    this.isOn = true;
+    setImmediate(() => {
+      this.isOn = false;
+      this.goOn();
+    });
+  }
+}
+
 /**
  * Lets one role wait until another one has changed something that both see. What is raised while nobody waits ends the
  * next wait at once: a role that has just looked, and is about to wait, must not miss it. Who waits looks again after.

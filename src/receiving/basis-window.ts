@@ -1,8 +1,9 @@
 import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import { readFully } from '../files/window.js';
 
-/** Bytes of a basis that are read at once. */
+/** Bytes of a basis that are read at once, at most and where a block stands by itself. */
 export const BASIS_WINDOW = 256 * 1024;
+const FIRST_READ = 16 * 1024;
 
 /**
  * The part of a basis that was read last, and in it a run of blocks that follow each other and are still to be used:
@@ -17,6 +18,8 @@ export class BasisWindow {
   private fd = -1;
   private start = 0;
   private length = 0;
+  /** Bytes of the last read that was made ahead. */
+  private reach = 0;
   private readonly base: number;
 
   constructor(private readonly kernel: Kernel | null) {
@@ -25,7 +28,7 @@ export class BasisWindow {
 
   open(fd: number): void {
     this.fd = fd;
-    this.length = 0;
+    this.start = this.length = this.reach = 0;
     this.runFrom = this.runTo = 0;
   }
 
@@ -46,11 +49,14 @@ export class BasisWindow {
   }
 
   /**
-   * Reads from `at` on: `length` bytes, and where `ahead` allows it as many pieces of that length as a window holds.
-   * Returns how many of `length` bytes there are.
+   * Reads from `at` on: `length` bytes, and where `ahead` allows it more pieces of that length, twice as many each time that
+   * the basis is used in order, up to a window. Returns how many of `length` bytes there are.
    */
   load(at: number, length: number, ahead: boolean): number {
-    const size = ahead ? Math.max(1, Math.floor(BASIS_WINDOW / length)) * length : length;
+    const end = this.start + this.length;
+    const isNext = at >= end && at <= end + this.reach;
+    this.reach = isNext ? Math.min(Math.max(2 * this.reach, FIRST_READ), BASIS_WINDOW) : FIRST_READ;
+    const size = ahead ? Math.max(1, Math.floor(this.reach / length)) * length : length;
     this.reserve(size);
     this.length = readFully(this.fd, this.bytes, this.base, size, at);
     this.start = at;

@@ -1,4 +1,5 @@
 import type { ByteString } from '../options.js';
+import { SharedTable } from './shared-table.js';
 
 /** Longest value that travels in the list itself; of others the MD5 does (12.3). */
 export const MAX_FULL_VALUE = 32;
@@ -83,34 +84,9 @@ function keyOf(set: XattrSet): string {
   return key;
 }
 
-/** The sets of a session. A row knows the number of its set, from 1 on; 0 stands for none. */
-export class XattrTable {
-  private readonly sets: XattrSet[] = [];
-  private readonly numbers = new Map<string, number>();
-
-  get count(): number {
-    return this.sets.length;
-  }
-
-  /** The set of that number. */
-  at(number: number): XattrSet {
-    return number === 0 ? NO_XATTRS : this.sets[number - 1];
-  }
-
-  /** Appends a set; returns its number. */
-  add(set: XattrSet): number {
-    this.sets.push(set);
-    return this.sets.length;
-  }
-
-  /** The number of a set that equals this one; it is appended if there is none. */
-  intern(set: XattrSet): number {
-    const key = keyOf(set);
-    let number = this.numbers.get(key);
-    if (number === undefined) {
-      number = this.add(set);
-      this.numbers.set(key, number);
-    }
-    return number;
+/** The sets of a session. */
+export class XattrTable extends SharedTable<XattrSet> {
+  constructor() {
+    super(NO_XATTRS, keyOf);
   }
 }

@@ -160,6 +160,8 @@ export class Chunk {
   readonly base = new Column();
   readonly atime = new Column();
   readonly xattrs = new Column();
+  readonly acl = new Column();
+  readonly defaultAcl = new Column();
   /** Digests of -c, `sumLength` bytes a row. */
   readonly sums: Buffer;
   /** What keeps the chunk from being forgotten: lists that have rows in it, and directories whose list is not finished. */
@@ -272,7 +274,8 @@ export class Chunk {
     this.arenaUsed = 0;
     this.holds = 0;
     for (const column of [this.size, this.mtime, this.nsec, this.uid, this.gid]) column.clear();
-    for (const column of [this.extra, this.group, this.base, this.atime, this.xattrs]) column.clear();
+    for (const column of [this.extra, this.group, this.base, this.atime]) column.clear();
+    for (const column of [this.xattrs, this.acl, this.defaultAcl]) column.clear();
     this.sums.fill(0);
   }
 }

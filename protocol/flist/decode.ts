@@ -130,7 +130,7 @@ export class EntryDecoder {
 
   /** Reads what follows the last entry, which is a row already. */
   private readExtras(r: ByteReader): 0 | 1 {
-    if (!this.extras!.read(r, this.list.count - 1)) return 0;
+    if (!this.extras!.read(r, this.list.count - 1, this)) return 0;
     this.needsExtras = false;
     return 1;
   }

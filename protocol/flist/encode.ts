@@ -112,7 +112,7 @@ export class EntryEncoder {
       this.writeAttributes(w, chunk, i, flags, userName, groupName);
       this.writeTail(w, row, flags, mode);
     }
-    this.extras?.write(w, row);
+    this.extras?.write(w, row, this.ids);
   }
 
   /** A further name of a file: the number of the first one. True when that stands in the same list and says all the rest. */

@@ -1,43 +1,83 @@
-import type { KeptBytes } from '../attributes/xattr-wire.js';
-import { XattrDecoder, XattrEncoder } from '../attributes/xattr-wire.js';
+import { AclDecoder, AclEncoder, type IdNamesRead } from '../attributes/acl-wire.js';
+import { type KeptBytes, XattrDecoder, XattrEncoder } from '../attributes/xattr-wire.js';
 import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
 import type { ByteString } from '../options.js';
 import type { FileList } from './list.js';
-import type { EntryExtras, EntryExtrasReader } from './wire.js';
+import type { SentIds } from './sent-ids.js';
+import type { EntryExtras, EntryExtrasReader, ListWire } from './wire.js';
 
-/** Writes what follows the entries of a list (7.3): with -X the set of extended attributes. */
+/** What makes up an entry's further parts. */
+type ExtrasWire = Pick<ListWire, 'acls' | 'xattrs' | 'incremental'>;
+
+/** Writes what follows the entries of a list (7.3): with -A access control lists, with -X the set of extended attributes. */
 export class ExtrasEncoder implements EntryExtras {
+  private readonly acls: AclEncoder;
+  private readonly defaultAcls: AclEncoder;
   private readonly xattrs: XattrEncoder;
 
   constructor(
     private readonly list: FileList,
+    private readonly wire: ExtrasWire,
     nameOf: (name: ByteString) => ByteString,
   ) {
+    this.acls = new AclEncoder(list.aclTable, wire.incremental);
+    this.defaultAcls = new AclEncoder(list.defaultAclTable, wire.incremental);
     this.xattrs = new XattrEncoder(list.xattrTable, nameOf);
   }
 
-  write(w: ByteWriter, row: number): void {
-    this.xattrs.write(w, this.list.xattrs(row));
+  write(w: ByteWriter, row: number, ids: SentIds): void {
+    const { list, wire } = this;
+    if (wire.acls && !list.isLink(row)) {
+      this.acls.write(w, list.acl(row), ids);
+      if (list.isDir(row)) this.defaultAcls.write(w, list.defaultAcl(row), ids);
+    }
+    if (wire.xattrs) this.xattrs.write(w, list.xattrs(row));
   }
 }
 
+/** What comes next behind an entry. */
+const Next = { ACL: 0, DEFAULT_ACL: 1, XATTRS: 2 } as const;
+
 /** Reads what ExtrasEncoder writes. */
 export class ExtrasDecoder implements EntryExtrasReader {
+  private readonly acls: AclDecoder;
+  private readonly defaultAcls: AclDecoder;
   private readonly xattrs: XattrDecoder;
+  private next: number = Next.ACL;
 
   constructor(
     private readonly list: FileList,
+    private readonly wire: ExtrasWire,
     nameOf: (name: ByteString) => ByteString | null,
+    maxAccess: number,
     kept: KeptBytes,
   ) {
+    this.acls = new AclDecoder(list.aclTable, false, maxAccess, kept);
+    this.defaultAcls = new AclDecoder(list.defaultAclTable, true, maxAccess, kept);
     this.xattrs = new XattrDecoder(list.xattrTable, nameOf, kept);
   }
 
-  read(r: ByteReader, row: number): boolean {
-    const number = this.xattrs.read(r);
-    if (number < 0) return false;
-    this.list.setXattrs(row, number);
+  read(r: ByteReader, row: number, names: IdNamesRead): boolean {
+    const { list, wire } = this;
+    if (this.next === Next.ACL && wire.acls && !list.isLink(row)) {
+      const number = this.acls.read(r, list.mode(row), names);
+      if (number < 0) return false;
+      list.setAcl(row, number);
+    }
+    if (this.next <= Next.DEFAULT_ACL && wire.acls && list.isDir(row)) {
+      this.next = Next.DEFAULT_ACL;
+      const number = this.defaultAcls.read(r, 0, names);
+      if (number < 0) return false;
+      list.setDefaultAcl(row, number);
+    }
+    if (wire.xattrs) {
+      this.next = Next.XATTRS;
+      const number = this.xattrs.read(r);
+      if (number < 0) return false;
+      list.setXattrs(row, number);
+    }
+    this.next = Next.ACL;
     return true;
   }
 }

@@ -9,7 +9,7 @@ import type { ListWire } from './wire.js';
 const SPARE_IDS = 65536;
 
 /**
- * Reads the lists of id names behind a list (12.1): users with -o, then groups with -g. Each is a sequence of varint30
+ * Reads the lists of id names behind a list (12.1): users with -o or -A, then groups with -g or -A. Each is a sequence of varint30
  * id (not 0), length byte and name; varint30 0 ends it, and with ID0_NAMES the name of id 0 follows.
  */
 export class IdListReader {
@@ -27,9 +27,9 @@ export class IdListReader {
   read(r: ByteReader): boolean {
     const { wire } = this;
     if (wire.numericIds || wire.incremental) return true;
-    if (this.state === 0 && !wire.owner) this.state = 2;
+    if (this.state === 0 && !wire.owner && !wire.acls) this.state = 2;
     while (this.state < 4) {
-      if (this.state === 2 && !wire.group) break;
+      if (this.state === 2 && !wire.group && !wire.acls) break;
       if (!this.step(r)) return false;
     }
     this.state = 4;

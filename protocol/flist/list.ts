@@ -1,3 +1,4 @@
+import { AclTable } from '../attributes/acl.js';
 import { XattrTable } from '../attributes/xattr-set.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../constants.js';
 import type { ListKernel } from '../kernel/list-kernel.js';
@@ -47,6 +48,9 @@ export class FileList extends Rows {
   readonly segments = new Segments();
   /** -X: the sets of attributes that rows have. */
   readonly xattrTable = new XattrTable();
+  /** -A: the access lists, and those for new entries of directories. */
+  readonly aclTable = new AclTable();
+  readonly defaultAclTable = new AclTable();
   /** Rows of all directories in the order of dir_ndx (8.1); -1 when a directory's list has come. */
   readonly dirRows: number[] = [];
 

@@ -91,6 +91,8 @@ export class Rows {
     this.setAtime(copy, from.atime(row));
     this.setUid(copy, from.uid(row));
     this.setGid(copy, from.gid(row));
+    this.setAcl(copy, from.acl(row));
+    this.setDefaultAcl(copy, from.defaultAcl(row));
   }
 
   /** The chunk of a row; the row is `rowIn(row)` in it. */
@@ -287,6 +289,23 @@ export class Rows {
 
   setXattrs(row: number, number: number): void {
     this.chunkOf(row).xattrs.set(rowIn(row), number);
+  }
+
+  /** Numbers of the access list and, of a directory, of the list for new entries, 0 for none (only with -A). */
+  acl(row: number): number {
+    return this.chunkOf(row).acl.get(rowIn(row));
+  }
+
+  setAcl(row: number, number: number): void {
+    this.chunkOf(row).acl.set(rowIn(row), number);
+  }
+
+  defaultAcl(row: number): number {
+    return this.chunkOf(row).defaultAcl.get(rowIn(row));
+  }
+
+  setDefaultAcl(row: number, number: number): void {
+    this.chunkOf(row).defaultAcl.set(rowIn(row), number);
   }
 
   /** Digest of -c. */

@@ -18,7 +18,7 @@ export interface EntryState {
 
 /** True for the form of entries that the list kernels know, with nothing but names, sizes, times, modes, ids and sums. */
 export function isPlainWire(wire: ListWire): boolean {
-  if (wire.hardLinks || wire.atimes || wire.xattrs) return false;
+  if (wire.hardLinks || wire.atimes || wire.acls || wire.xattrs) return false;
   return wire.protocol >= 31 && wire.varintFlags && wire.sumLength <= MAX_SUM;
 }
 

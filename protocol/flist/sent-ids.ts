@@ -33,8 +33,8 @@ export class SentIds {
   writeLists(w: ByteWriter): void {
     const { wire, names } = this;
     if (wire.numericIds || wire.incremental) return;
-    if (wire.owner) this.writeList(w, this.users, (id) => names.userName(id));
-    if (wire.group) this.writeList(w, this.groups, (id) => names.groupName(id));
+    if (wire.owner || wire.acls) this.writeList(w, this.users, (id) => names.userName(id));
+    if (wire.group || wire.acls) this.writeList(w, this.groups, (id) => names.groupName(id));
   }
 
   private writeList(w: ByteWriter, ids: Set<number>, nameOf: (id: number) => ByteString | null): void {

@@ -1,7 +1,9 @@
+import type { IdNamesRead } from '../attributes/acl-wire.js';
 import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
+import type { SentIds } from './sent-ids.js';
 
 /** Everything that shapes an entry on the wire; both ends know it from the options and the negotiation. */
 export interface ListWire {
@@ -21,6 +23,8 @@ export interface ListWire {
   /** Modification times always travel; here for completeness of the option set. */
   times: boolean;
   atimes: boolean;
+  /** -A: access control lists follow each entry but links. */
+  acls: boolean;
   /** -X: a set of extended attributes follows each entry. */
   xattrs: boolean;
   /** Digest length of -c sums, 0 without -c. */
@@ -37,15 +41,15 @@ export interface IdNames {
   groupName(gid: number): ByteString | null;
 }
 
-/** Writes what follows an entry (7.3): its extended attributes. */
+/** Writes what follows an entry (7.3): its access control lists and extended attributes. */
 export interface EntryExtras {
-  write(w: ByteWriter, row: number): void;
+  write(w: ByteWriter, row: number, ids: SentIds): void;
 }
 
 /** Reads that, for the row that was appended last; it goes on where it stopped for want of bytes. */
 export interface EntryExtrasReader {
-  /** True when all has been read. */
-  read(r: ByteReader, row: number): boolean;
+  /** True when all has been read. Names of ids go to `names`. */
+  read(r: ByteReader, row: number, names: IdNamesRead): boolean;
 }
 
 export const isDevice = (mode: number): boolean => {

@@ -17,7 +17,7 @@ const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
   ['batchfiles', false],
   ['inplace', true],
   ['append', true],
-  ['ACLs', false],
+  ['ACLs', true],
   ['xattrs', true],
   ['optional secluded-args', true],
   ['iconv', false],

@@ -76,10 +76,15 @@ export interface AttributeKind {
 export interface FurtherAttributes {
   /** Gives a row's file, whose state is `st`, its extended attributes (-X). */
   setXattrs(path: Buffer, row: number, st: FileStat): void;
+  /**
+   * Gives a row's file, which is no link and has the mode `from`, its access control lists (-A), as they are to be under the mode
+   * `to`. Returns the mode that it has then, and whether anything had to be set.
+   */
+  setAcls(path: Buffer, list: Rows, row: number, from: number, to: number): { mode: number; hasChanged: boolean };
 }
 
 /** What `apply` changed, as bits in `AttributeSetter.changed`. */
-export const Changed = { OWNER: 1, GROUP: 2, MTIME: 4, ATIME: 8, MODE: 16 } as const;
+export const Changed = { OWNER: 1, GROUP: 2, MTIME: 4, ATIME: 8, MODE: 16, ACL: 32 } as const;
 
 /** What stands around the name of a file whose attribute could not be set. */
 const FAILED = {
@@ -135,8 +140,17 @@ export class AttributeSetter {
     if (!this.setOwner(path, fd, list, row, st)) return false;
     if (kind.withXattrs === true) this.further?.setXattrs(path, row, st);
     if (!this.setTimes(path, fd, list, row, st, kind)) return this.changed !== 0;
+    this.presentMode = this.setAcls(path, list, row, this.presentMode, wanted);
     this.setMode(path, fd, list, row, wanted);
     return this.changed !== 0;
+  }
+
+  /** The mode that the file has afterwards. */
+  private setAcls(path: Buffer, list: Rows, row: number, from: number, to: number): number {
+    if (!this.o.acls || this.further === null || (to & S_IFMT) === S_IFLNK) return from;
+    const { mode, hasChanged } = this.further.setAcls(path, list, row, from, to);
+    if (hasChanged) this.changed |= Changed.ACL;
+    return mode;
   }
 
   /** --fake-super: owner, type and mode are kept beside the file; `st` is what it pretends to be now. */
@@ -166,6 +180,7 @@ export class AttributeSetter {
     if (gid !== st.gid) this.changed |= Changed.GROUP;
     if (((mode ^ st.mode) & PERMISSION_BITS) !== 0) this.changed |= Changed.MODE;
     this.setTimes(path, fd, list, row, st, kind);
+    this.setAcls(path, list, row, st.mode, mode);
     return this.changed !== 0;
   }
 

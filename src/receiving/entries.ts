@@ -258,7 +258,7 @@ export class EntryMaker {
     const { receiving, itemizer } = this;
     const { session, parts } = receiving;
     receiving.settleMode(row, st);
-    const told = session.options.dryRun ? st : parts.attrs.afterOwner(session.list, row, st);
+    const told = session.options.dryRun ? st : this.afterwards(row, st);
     itemizer.announce(ndx, row, told, 0, 0, null);
     // What was compared by its sum gets its whole time, whatever counts as the same time otherwise.
     const exactTimes = session.options.checksum && session.list.isRegular(row);
@@ -267,6 +267,13 @@ export class EntryMaker {
       parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false, exactTimes });
     this.tellUnchanged(row, changed);
     this.finished(ndx, row);
+  }
+
+  /** The state of a file when owner and access list were set: lines tell what differs then. */
+  private afterwards(row: number, st: FileStat): FileStat {
+    const { session, parts } = this.receiving;
+    const owned = parts.attrs.afterOwner(session.list, row, st);
+    return parts.acls?.afterwards(session.list, row, this.receiving.destPath(row), owned) ?? owned;
   }
 
   /** -vv without -i: names of files that stay, or whose attributes alone had to change. */

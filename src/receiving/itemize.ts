@@ -43,8 +43,17 @@ export class Itemizer {
     if (o.group && parts.ids.maySetGroup(list.gid(row)) && parts.ids.gid(list.gid(row)) !== st.gid) {
       out |= Item.REPORT_GROUP;
     }
-    if (parts.xattrs?.differ(row, path ?? this.receiving.destPath(row))) out |= Item.REPORT_XATTR;
-    return out;
+    return out | this.furtherDifferences(row, st, path);
+  }
+
+  /** -A and -X: what else than columns differs. */
+  private furtherDifferences(row: number, st: FileStat, path: Buffer | null): number {
+    const { session, parts } = this.receiving;
+    const { acls, xattrs } = parts;
+    if (acls === null && xattrs === null) return 0;
+    const at = path ?? this.receiving.destPath(row);
+    const acl = acls?.differ(session.list, row, at, st) === true ? Item.REPORT_ACL : 0;
+    return xattrs?.differ(row, at) === true ? acl | Item.REPORT_XATTR : acl;
   }
 
   private modeDifference(o: Options, list: FileList, row: number, st: FileStat): number {

@@ -90,7 +90,7 @@ export class NodeMaker {
     const like = verdict === 'none' ? null : (entries.basisDirs?.bestPath ?? null);
     if (!o.dryRun && !this.makeEntry(row, st.exists, make, like)) return;
     if (verdict === 'alike') {
-      itemizer.announce(ndx, row, this.basis, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);
+      itemizer.announce(ndx, row, this.basis, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null, like);
     } else if (verdict === 'none') {
       st.exists = exists;
       itemizer.announce(ndx, row, exists && !isNew ? st : null, Item.LOCAL_CHANGE | Item.REPORT_CHANGE, 0, null);

@@ -11,6 +11,7 @@ import type { Root } from '../files/root.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import type { ListReceiver } from './list-receiver.js';
+import type { RowAcls } from './row-acls.js';
 import type { RowXattrs } from './row-xattrs.js';
 
 export interface ReceivingParts {
@@ -26,7 +27,8 @@ export interface ReceivingParts {
   moduleHides: ((path: ByteString, isDir: boolean) => boolean) | null;
   listDigest: Digest | null;
   newRights: NewRights;
-  /** Null without -X. */
+  /** Null without -A and -X. */
+  acls: RowAcls | null;
   xattrs: RowXattrs | null;
   isRoot: boolean;
   /** A single file is written under this name instead of its own (destination is not a directory). */

@@ -9,7 +9,6 @@ import type { KeptBytes } from '../../protocol/attributes/xattr-wire.js';
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import type { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Item } from '../../protocol/constants.js';
-import type { FurtherAttributes } from '../files/attrs.js';
 import type { Reporter } from '../files/report.js';
 import type { FileStat } from '../files/stat.js';
 import type { Xattrs } from '../files/xattrs.js';
@@ -19,7 +18,7 @@ import type { Session } from '../session/session.js';
  * The extended attributes of rows (-X) on the receiving side. The generator compares, and asks for what is too long for the list;
  * the receiver sets them: with the data of a file, or when the answer to an item without data has come (12.4).
  */
-export class RowXattrs implements FurtherAttributes {
+export class RowXattrs {
   private readonly answers: XattrAnswerReader;
   /** What the last comparison found. */
   private present: XattrSet = NO_XATTRS;

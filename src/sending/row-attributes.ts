@@ -1,31 +1,53 @@
+import { type Acl, condense, NO_ACL } from '../../protocol/attributes/acl.js';
 import { NO_XATTRS, type XattrSet } from '../../protocol/attributes/xattr-set.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString, Options } from '../../protocol/options.js';
+import type { Acls } from '../files/acls.js';
 import type { FileStat } from '../files/stat.js';
 import type { Xattrs } from '../files/xattrs.js';
 
-/** Reads the attributes that travel with an entry besides its columns: with -X its extended attributes. */
+/** Reads the attributes that travel with an entry besides its columns: access control lists (-A), extended attributes (-X). */
 export class RowAttributes {
-  private found: XattrSet = NO_XATTRS;
+  private acl: Acl = NO_ACL;
+  private defaultAcl: Acl = NO_ACL;
+  private xattrs: XattrSet = NO_XATTRS;
 
   constructor(
     private readonly list: FileList,
     private readonly options: Options,
-    private readonly xattrs: Xattrs,
+    private readonly aclFiles: Acls,
+    private readonly xattrFiles: Xattrs,
   ) {}
 
   /** Reads those of a file in the state `st`; false, after a message, when that fails: it is not sent then. */
   read(path: Buffer, st: FileStat, shown: () => ByteString): boolean {
-    const found = this.takesPart(st.mode) ? this.xattrs.read(path, shown, false) : NO_XATTRS;
-    if (found === null) return false;
-    this.found = found;
+    const takesPart = this.takesPart(st.mode);
+    if (this.options.acls && !this.readAcls(path, takesPart && !st.isLink, st, shown)) return false;
+    const xattrs = takesPart && this.options.xattrs > 0 ? this.xattrFiles.read(path, shown, false) : NO_XATTRS;
+    if (xattrs === null) return false;
+    this.xattrs = xattrs;
+    return true;
+  }
+
+  private readAcls(path: Buffer, takesPart: boolean, st: FileStat, shown: () => ByteString): boolean {
+    const { aclFiles } = this;
+    const acl = takesPart ? aclFiles.read(path, 'ACCESS', st.mode, shown) : NO_ACL;
+    const defaultAcl = takesPart && st.isDir ? aclFiles.read(path, 'DEFAULT', st.mode, shown) : NO_ACL;
+    if (acl === null || defaultAcl === null) return false;
+    this.acl = acl;
+    this.defaultAcl = defaultAcl;
     return true;
   }
 
   /** Gives a row what was read last. */
   keep(row: number): void {
-    this.list.setXattrs(row, this.list.xattrTable.intern(this.found));
+    const { list, options } = this;
+    if (options.acls) {
+      list.setAcl(row, list.aclTable.intern(condense(this.acl, list.mode(row))));
+      list.setDefaultAcl(row, list.defaultAclTable.intern(this.defaultAcl));
+    }
+    if (options.xattrs > 0) list.setXattrs(row, list.xattrTable.intern(this.xattrs));
   }
 
   /** Those of what is not kept itself are not asked for; a missing argument has no type. */

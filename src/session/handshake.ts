@@ -43,10 +43,11 @@ function checkOldPeer(o: Options, protocol: number): void {
   if (o.pruneEmptyDirs) needsNewer('--prune-empty-dirs requires');
 }
 
-/** Extended attributes have no form in the lists of old peers. */
+/** Neither access control lists nor extended attributes have a form in the lists of old peers. */
 function checkAttributes(o: Options, protocol: number): void {
-  if (o.xattrs === 0) return;
-  throw new RsyncError(Exit.PROTOCOL, `--xattrs requires protocol 30 or higher (negotiated ${protocol}).`);
+  const option = o.acls ? '--acls' : o.xattrs > 0 ? '--xattrs' : null;
+  if (option === null) return;
+  throw new RsyncError(Exit.PROTOCOL, `${option} requires protocol 30 or higher (negotiated ${protocol}).`);
 }
 
 /**

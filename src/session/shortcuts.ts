@@ -51,7 +51,7 @@ function excludedBy(o: Options): number {
   // They are written in another manner.
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
   // They have more attributes than a list's plain columns.
-  exclude(o.acls || o.crtimes || o.atimes > 0, SWEEP | ASIDE);
+  exclude(o.acls || o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
   // And requests and answers have a part more.
   exclude(o.xattrs > 0, SWEEP | MISSING | ANSWERS | WHOLE | ASIDE);
   exclude(o.fakeSuper, SWEEP | MISSING | ASIDE);

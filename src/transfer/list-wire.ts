@@ -19,6 +19,7 @@ export function listWire(session: Session): ListWire {
     hardLinks: o.hardLinks,
     times: o.times,
     atimes: o.atimes > 0,
+    acls: o.acls,
     xattrs: o.xattrs > 0,
     sumLength: session.list.sumLength,
     relative: o.relative,

@@ -135,22 +135,35 @@ async function makeReceiving(
   const shown = hidden ? (below === '' ? '' : `/${below}`) : (destination?.shown ?? '');
   const module = input.itemContext.module ?? null;
   const reporter = problemReporter(session, shown, module);
-  const xattrs = attributes?.rows(reporter, problemReporter(session, shown, module, 'receiver')) ?? null;
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
   const namesId0 = (session.compatFlags & Compat.ID0_NAMES) !== 0;
   const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, namesId0, (text) =>
     session.log.error(`${text}\n`),
   );
+  const receiver = problemReporter(session, shown, module, 'receiver');
+  // Users and groups in access control lists are mapped whatever becomes of files' owners.
+  const aclIds = () =>
+    new IdMap({ ...idOptions, owner: true, group: true }, true, decoder.users, decoder.groups, namesId0);
+  const further = attributes?.rows({ generator: reporter, receiver }, aclIds) ?? null;
   const readFilter = {
     read: (path: ByteString) => (hides?.(path, false) ? null : readBelow(root, path)),
   };
   const receiving = new Receiving(session, lists, {
     root,
     ids,
-    attrs: new AttributeSetter(o, ids, isRoot, reporter, input.moduleChmod, o.keepDirlinks && !root.isConfined, xattrs),
-    xattrs,
+    attrs: new AttributeSetter(
+      o,
+      ids,
+      isRoot,
+      reporter,
+      input.moduleChmod,
+      o.keepDirlinks && !root.isConfined,
+      further,
+    ),
+    acls: further?.acls ?? null,
+    xattrs: further?.xattrs ?? null,
     backup: o.backup
-      ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session), attributes?.copier(reporter) ?? null)
+      ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session), further?.copy ?? null)
       : null,
     filters: input.filters,
     // On a daemon, absolute paths in rules start from the module.

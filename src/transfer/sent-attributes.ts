@@ -1,9 +1,11 @@
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { ExtrasEncoder } from '../../protocol/flist/extras.js';
+import { Acls } from '../files/acls.js';
 import type { Reporter } from '../files/report.js';
 import { Xattrs } from '../files/xattrs.js';
 import { RowAttributes } from '../sending/row-attributes.js';
 import type { Session } from '../session/session.js';
+import { listWire } from './list-wire.js';
 import { xattrNames } from './xattr-names.js';
 
 /** What a sender has for attributes that travel besides the columns of its list. */
@@ -21,9 +23,9 @@ export function sentAttributes(
   reporter: Reporter,
 ): SentAttributes | null {
   const { list, options: o } = session;
-  if (o.xattrs === 0) return null;
+  if (!o.acls && o.xattrs === 0) return null;
   const names = xattrNames(session, filters, moduleFilters);
   const xattrs = new Xattrs(names, reporter);
-  const encoder = new ExtrasEncoder(list, (name) => names.sent(name));
-  return { rows: new RowAttributes(list, o, xattrs), encoder, xattrs };
+  const encoder = new ExtrasEncoder(list, listWire(session), (name) => names.sent(name));
+  return { rows: new RowAttributes(list, o, new Acls(o.fakeSuper, reporter), xattrs), encoder, xattrs };
 }

@@ -314,8 +314,9 @@ t.test('arguments that are not UTF-8', async (test) => {
 });
 
 t.test('unfinished features', async (test) => {
-  test.equal(unsupportedOption(parse('-avzHP --delete')), null);
-  test.equal(unsupportedOption(parse('-aA')), 'ACLs are not supported on this client');
+  for (const line of ['-avzHP --delete', '-aAXH', '-aXX', '-aX --fake-super']) {
+    test.equal(unsupportedOption(parse(line)), null, line);
+  }
   for (const line of ['--iconv=utf8', '--write-batch=x', '--copy-as=x']) {
     test.type(unsupportedOption(parse(line)), 'string', line);
   }

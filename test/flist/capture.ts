@@ -53,6 +53,7 @@ export function plainWire(protocol: number, change: Partial<ListWire> = {}): Lis
     hardLinks: true,
     times: true,
     atimes: false,
+    acls: false,
     xattrs: false,
     sumLength: 0,
     relative: false,

@@ -233,6 +233,7 @@ export class Requests {
       return;
     }
     receiving.listOf(ndx).inProgress++;
+    this.similar?.changing(row);
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basis.size, redo);
     writeSumHead(writer, head);
     if (head.count > 0 && !(o.append > 0 && !redo)) this.pending = { fd, head };

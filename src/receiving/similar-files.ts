@@ -63,6 +63,14 @@ export class SimilarFiles {
     return { type: Basis.FUZZY + level, name, path: similarPath(this.receiving, dir, name, level), size, mode };
   }
 
+  /** A row's file is about to change, so it is no basis for those that follow; what was found before stays. */
+  changing(row: number): void {
+    const path = this.receiving.relativePath(row);
+    if (parentOf(path) !== this.dir) return;
+    const name = lastName(path);
+    this.candidates[0] = this.candidates[0].filter((candidate) => candidate.name !== name);
+  }
+
   /** --debug=fuzzy */
   private tell(path: ByteString, basis: ByteString, isSameState: boolean): void {
     const { log, options: o } = this.receiving.session;

@@ -58,6 +58,11 @@ function prepare(world: World): void {
   put('src/app.log', Buffer.concat([log, log]));
   put('start/app.log', log, LONG_AGO + 8);
   put('src/app.log.1', changed(log), LONG_AGO + 9);
+  // Others were looked for before it was asked for: from then on it is no basis.
+  const page = random.bytes(30 * KIB);
+  put('src/d/page', changed(page));
+  put('start/d/page', page, LONG_AGO + 11);
+  put('src/d/page2', page);
   // Shorter, but not what the new one begins with.
   put('src/d/wrong', random.bytes(40 * KIB));
   put('start/d/wrong', random.bytes(20 * KIB), LONG_AGO + 10);

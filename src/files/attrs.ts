@@ -200,6 +200,13 @@ export class AttributeSetter {
     return this.o.group && this.ids.maySetGroup(list.gid(row)) ? this.ids.gid(list.gid(row)) | 0 : -1;
   }
 
+  /** True when `apply` is going to change the owner or the group of a row's file, whose state is `st`. */
+  changesOwner(list: Rows, row: number, st: FileStat): boolean {
+    const uid = this.wantedUid(list, row);
+    const gid = this.wantedGid(list, row);
+    return (uid !== -1 && uid !== (st.uid | 0)) || (gid !== -1 && gid !== (st.gid | 0));
+  }
+
   /**
    * A file's state when its owner alone was set, where that changes its bits: `st` with the new owner and without set-id
    * bits. rsync looks again at such a file before it says what changes; of others it tells what they were.

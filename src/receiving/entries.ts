@@ -259,7 +259,7 @@ export class EntryMaker {
     const { session, parts } = receiving;
     receiving.settleMode(row, st);
     const told = session.options.dryRun ? st : this.afterwards(row, st);
-    itemizer.announce(ndx, row, told, 0, 0, null);
+    itemizer.announce(ndx, row, told, this.losesCapability(row, st) ? Item.REPORT_XATTR : 0, 0, null);
     // What was compared by its sum gets its whole time, whatever counts as the same time otherwise.
     const exactTimes = session.options.checksum && session.list.isRegular(row);
     const changed =
@@ -267,6 +267,13 @@ export class EntryMaker {
       parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false, exactTimes });
     this.tellUnchanged(row, changed);
     this.finished(ndx, row);
+  }
+
+  /** True when a file has what it should, and will not have it any more when its owner has been set. */
+  private losesCapability(row: number, st: FileStat): boolean {
+    const { session, parts } = this.receiving;
+    if (parts.xattrs === null || session.options.dryRun || !parts.xattrs.hasCapability(row)) return false;
+    return parts.attrs.changesOwner(session.list, row, st);
   }
 
   /** The state of a file when owner and access list were set: lines tell what differs then. */

@@ -14,6 +14,8 @@ import type { FileStat } from '../files/stat.js';
 import type { Xattrs } from '../files/xattrs.js';
 import type { Session } from '../session/session.js';
 
+const CAPABILITY = 'security.capability';
+
 /**
  * The extended attributes of rows (-X) on the receiving side. The generator compares, and asks for what is too long for the list;
  * the receiver sets them: with the data of a file, or when the answer to an item without data has come (12.4).
@@ -42,6 +44,11 @@ export class RowXattrs {
   /** A row's name for messages, whole and in quotes. */
   private shown(row: number): string {
     return this.reporter.fullName(this.session.list.path(row));
+  }
+
+  /** True when a row has an attribute that the kernel takes away as the owner of its file changes. */
+  hasCapability(row: number): boolean {
+    return this.setOf(row).some(({ name }) => name === CAPABILITY);
   }
 
   /** True when the file at `path` does not have the attributes of a row; null: there is no file. */

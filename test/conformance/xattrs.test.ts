@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { getXattr, listXattrs, removeXattr, setXattr } from '../../src/libc/libc.js';
 import { diffDirs } from '../lib/compare.js';
+import { RSYNC } from '../lib/project.js';
 import { normalize, PAIRS, type Route, referenceOf, routeName, World } from '../lib/routes.js';
 
 /*
@@ -185,6 +196,25 @@ t.test('files that are removed at their source have their attributes first', { s
     test.equal(done.code, 0, `${name} ${done.stderr}`);
     test.same(attributes(world.path(`${name}/dst`)), wanted, name);
   }
+});
+
+t.test('a capability that goes with the old owner is set again', { skip }, async (test) => {
+  const world = new World(test);
+  const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+  for (const dir of ['src', 'rsync', 'tsrsync']) {
+    const path = join(world.makeDir(dir), 'tool');
+    writeFileSync(path, 'tool');
+    if (dir === 'src') chownSync(path, 1234, 1234);
+    setXattr(Buffer.from(path), 'security.capability', capability);
+    lutimesSync(path, OLD, OLD);
+  }
+  const out: string[] = [];
+  for (const { client, server } of [{ client: RSYNC, server: RSYNC }, PAIRS[2]]) {
+    const route: Route = { way: 'local', direction: 'push', protocol: null, client, server };
+    out.push((await world.copy(route, ['-aXi'], 'src/', `${client.name}/`)).stdout.replace(/^\.d.*\n/m, ''));
+  }
+  test.equal(out[1], out[0]);
+  test.same(getXattr(Buffer.from(world.path('tsrsync/tool')), 'security.capability'), capability);
 });
 
 t.test('a peer of protocol 29 is refused', async (test) => {

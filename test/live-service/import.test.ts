@@ -1,5 +1,6 @@
 import t from 'tap';
 import { MIRROR_DEFAULTS } from '../../src/live/defaults.js';
+import { checkConfig } from '../../src/live-service/config/check.js';
 import { ConfigError } from '../../src/live-service/config/lines.js';
 import { readConfig } from '../../src/live-service/config/read.js';
 import { importText, kindOfConfig } from '../../src/live-service/import/import.js';
@@ -185,6 +186,13 @@ t.test('lsyncd', async (t) => {
   t.match(text, /# no equivalent for the action action/);
   t.match(text, /# delete = "startup"/);
   t.match(text, /# insist: /);
+});
+
+t.test('attributes that lsyncd has kept', async (t) => {
+  const rsync = 'rsync = { archive = true, acls = true, xattrs = true, hard_links = true }';
+  const { config } = await imported(`sync { default.rsync, source = "/tmp", target = "h:/t/", ${rsync} }`);
+  t.same(config.syncs[0].spec.targets[0].options, ['-aAHX', '--delete']);
+  t.same(checkConfig(config), [], 'they can be kept here, too');
 });
 
 t.test('a configuration of lsyncd 2.0', async (t) => {

@@ -170,7 +170,6 @@ export class BlockSearch {
         sum = this.seek(this.at);
         this.fresh = false;
         head = kernel.head();
-        if (head < 0 && !this.isWanted(sum)) continue;
       } else {
         if (this.at === last) return;
         head = this.advance(last);
@@ -179,9 +178,43 @@ export class BlockSearch {
       }
       // Right after a match the next block is so likely that it is compared whatever was spent on false alarms.
       if (!isFresh && this.work > FREE_WORK + WORK_PER_BYTE * (this.base + this.at)) continue;
-      const block = this.verify(sum, head);
+      const block = head < 0 && !this.isWanted(sum) ? -1 : this.verify(sum, head);
       if (block >= 0) this.found(out, block);
+      else if (isFresh && !this.passOver(out)) return;
     }
+  }
+
+  /**
+   * The block that was expected after a match is not here. Mostly its bytes were overwritten, and the one behind it is where it
+   * was: then what lies between goes as it is. To look at each position of it costs most of what a few edits cost at all, and
+   * a block found there would overlap the next one, so that hardly ever less were to be sent. False: the window ends
+   * too early to tell.
+   */
+  private passOver(out: TokenSink): boolean {
+    const { blockLength } = this;
+    const block = this.wanted + 1;
+    if (block >= this.full) return true;
+    if (this.at + 2 * blockLength > this.fill) {
+      this.fresh = this.unread > 0;
+      return !this.fresh;
+    }
+    const position = this.at + blockLength;
+    if (this.kernel!.sumOf(position, blockLength) !== this.sums.rolling[block]) return true;
+    const before = this.at;
+    this.at = position;
+    if (this.isUsable(block) && this.isAt(block)) this.found(out, block);
+    else this.at = before;
+    return true;
+  }
+
+  /** Whether the block at the current position, which has the rolling sum of this one, is this one. */
+  private isAt(block: number): boolean {
+    this.hashHits++;
+    this.sumBlock();
+    if (this.hasStrong(block)) return true;
+    this.falseAlarms++;
+    this.work += this.blockLength;
+    return false;
   }
 
   /**

@@ -165,6 +165,28 @@ t.test('windows: matches across their borders, and blocks of every size', async 
   t.same(bench.pieces(Buffer.alloc(0), basis, bench.sums(basis, 700)), [], 'an empty file');
 });
 
+t.test('overwritten bytes: what is new is the blocks that have them, also where a window ends', async (t) => {
+  const bench = await Bench.make();
+  const random = new Random(22);
+  const basis = random.bytes(3_000_000);
+  for (const blockLength of [700, 16_384, 131_072, 300_000]) {
+    const file = Buffer.from(basis);
+    const sums = bench.sums(basis, blockLength, 8);
+    const { count } = sums.head;
+    const expected: Piece[] = Array.from({ length: count }, (_, block) => block);
+    for (let block = 0; block < count - 1; block += 3) {
+      const from = block * blockLength;
+      random.bytes(99).copy(file, from + 5);
+      expected[block] = file.toString('latin1', from, from + blockLength);
+    }
+    t.same(bench.pieces(file, basis, sums, false, 50_021), expected, `blocks of ${blockLength} bytes`);
+    t.same(bench.pieces(file, basis, sums, true, 50_021), expected, 'in place');
+    // One block in three is new, and no other place was taken for a block.
+    t.equal(bench.search.hashHits, 2 * expected.filter((piece) => typeof piece === 'number').length);
+    bench.search.hashHits = 0;
+  }
+});
+
 t.test('a file that ends early ends the search', async (t) => {
   const bench = await Bench.make();
   const basis = new Random(2).bytes(5000);
@@ -196,6 +218,11 @@ t.test('false alarms are counted and not believed', async (t) => {
   t.equal(bench.search.falseAlarms, 1);
   t.equal(bench.search.matches, 1);
   t.equal(bench.search.hashHits, 2);
+  const behind = Buffer.concat([file.subarray(4), Buffer.alloc(4, 5), basis]);
+  const overwritten = Buffer.concat([file.subarray(4), Buffer.alloc(4, 7), file]);
+  const pieces = bench.pieces(overwritten, behind, bench.sums(behind, 4));
+  t.same(pieces, [0, overwritten.toString('latin1', 4, 12), 0], 'the block behind the one that was expected');
+  t.equal(bench.search.falseAlarms, 3);
 });
 
 /** Milliseconds of processor time that `work` takes. */

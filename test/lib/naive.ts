@@ -17,7 +17,8 @@ export type Piece = string | number;
 
 /**
  * Cuts `file` into new bytes and blocks of `basis` by comparing the bytes themselves: at every position the block after
- * the last one found, else the first equal one. `usable` may forbid blocks.
+ * the last one found, else the first equal one. Right behind a block, where none begins, a block's length is passed over if the
+ * block after the expected one comes then. `usable` may forbid blocks.
  */
 export function cutByBlocks(
   file: Buffer,
@@ -31,14 +32,20 @@ export function cutByBlocks(
   let literal = 0;
   let wanted = 0;
   for (let at = 0; at < file.length; ) {
-    const fits = (block: number) =>
+    const fits = (block: number, from = at) =>
       block < blocks.length &&
-      (blocks[block].length === blockLength || at + blocks[block].length === file.length) &&
-      usable(block, at, pieces) &&
-      file.subarray(at, at + blocks[block].length).equals(blocks[block]);
+      (blocks[block].length === blockLength || from + blocks[block].length === file.length) &&
+      usable(block, from, pieces) &&
+      file.subarray(from, from + blocks[block].length).equals(blocks[block]);
     const block = fits(wanted) ? wanted : blocks.findIndex((_, i) => fits(i));
     if (block < 0) {
-      at++;
+      const isFull = blocks[wanted + 1]?.length === blockLength;
+      if (at === literal && isFull && fits(wanted + 1, at + blockLength)) {
+        at += blockLength;
+        wanted++;
+      } else {
+        at++;
+      }
       continue;
     }
     if (literal < at) pieces.push(file.toString('latin1', literal, at));

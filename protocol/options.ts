@@ -1,3 +1,5 @@
+import type { BatchRequest } from './batch.js';
+
 /**
  * A byte string: a JavaScript string whose every character code (0 to 255) is one byte (latin1). Names, patterns and
  * arguments are bytes, not text; this form keeps them whole and still lets string methods work on them.
@@ -169,7 +171,10 @@ export interface Options {
   iconv: string;
   maxAlloc: number;
 
+  /** Nothing is changed, and no data travels but with --only-write-batch (`movesData`). */
   dryRun: boolean;
+  /** On a server: --only-write-batch alone. */
+  batch: BatchRequest | null;
   progress: boolean;
   stats: boolean;
   /** 0 none (plain digits), 1 digit grouping (the default), 2 units of 1000, 3 units of 1024. */
@@ -191,4 +196,9 @@ export interface Options {
 
   /** Arguments that are not options. */
   args: ByteString[];
+}
+
+/** Whether the content of files is asked for and sent. */
+export function movesData(o: Pick<Options, 'dryRun' | 'batch'>): boolean {
+  return !o.dryRun || o.batch?.kind === 'only-write';
 }

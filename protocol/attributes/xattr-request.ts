@@ -55,12 +55,12 @@ class NumberedSet {
   private set: XattrSet | null = null;
   private readonly items = new Map<number, Xattr>();
 
-  /** The attribute of that number. It must be a long value in the given state. */
-  at(set: XattrSet, number: number, state: number): Xattr {
+  /** The attribute of that number. It must be a long value in the given state, or with null in any. */
+  at(set: XattrSet, number: number, state: number | null): Xattr {
     let item: Xattr | undefined = set[number - 1];
     // Names may be sorted in another way here, and some may be left out.
     if (item?.number !== number) item = this.search(set, number);
-    if (item === undefined || item.digest === null || item.state !== state) {
+    if (item === undefined || item.digest === null || (state !== null && item.state !== state)) {
       throw new ProtocolError('xattr number', number);
     }
     return item;
@@ -106,7 +106,11 @@ export class XattrAnswerReader {
   private left = 0;
   private bytes = 0;
 
-  constructor(private readonly kept: KeptBytes) {}
+  /** `state`: of a value that may come; null for a batch file, which answers what another run has asked. */
+  constructor(
+    private readonly kept: KeptBytes,
+    private readonly state: number | null = XattrState.WANTED,
+  ) {}
 
   /** Goes on with an answer; true at its end. The set has the values then; one that Linux could not keep stays null. */
   read(r: ByteReader, set: XattrSet): boolean {
@@ -119,7 +123,7 @@ export class XattrAnswerReader {
       if (!r.done()) return false;
       if (step === 0) break;
       this.number += step;
-      this.start(this.numbered.at(set, this.number, XattrState.WANTED), length);
+      this.start(this.numbered.at(set, this.number, this.state), length);
     }
     this.number = this.bytes = 0;
     return true;

@@ -1,5 +1,6 @@
 import { Exit, MAX_FRAME, MAX_TEXT_PAYLOAD, MPLEX_BASE, Msg } from '../constants.js';
 import { ProtocolError, RsyncError } from '../errors.js';
+import type { Tap } from './writer.js';
 
 /** Receives every frame that is not DATA. `payload` is a view that is valid only during the call. */
 export type MessageHandler = (code: number, payload: Buffer) => void;
@@ -62,6 +63,8 @@ export class ByteReader {
   private reach = FIRST_CAPACITY / 2;
   private frameLeft = UNFRAMED;
   private onMessage: MessageHandler | null = null;
+  /** Sees all data, without frames, before it is decoded. */
+  tap: Tap | null = null;
 
   /** From the next undecoded byte on, the stream is made of frames (4.1). */
   startFrames(onMessage: MessageHandler): void {
@@ -189,6 +192,7 @@ export class ByteReader {
       }
       const take = Math.min(this.frameLeft, this.rawEnd - this.end);
       if (take === 0) return false;
+      this.tap?.(this.buf, this.end, this.end + take);
       this.end += take;
       if (this.frameLeft !== UNFRAMED) this.frameLeft -= take;
     }

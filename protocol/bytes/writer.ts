@@ -11,6 +11,9 @@ const CAPACITY = 8 * (32 * 1024 + 4) + 64;
 const FIRST_CAPACITY = 16 * 1024;
 const POOL_LIMIT = 4;
 
+/** Sees bytes of data that go by: b[from, to), valid only during the call. */
+export type Tap = (b: Uint8Array, from: number, to: number) => void;
+
 /** One buffer of the pool: it is free again when it was handed out whole and every view of it has been sent. */
 class Page {
   readonly buf: Buffer;
@@ -50,6 +53,8 @@ export class ByteWriter {
   private frame = -1;
   private frames = false;
   private readonly free: Page[] = [];
+  /** Sees all data, without frames, as it goes out. */
+  tap: Tap | null = null;
   /** While data takes a detour: what carries on the data that comes back, and messages. */
   private carrying: Carrying | null = null;
 
@@ -110,6 +115,7 @@ export class ByteWriter {
       this.overhead -= 4;
     } else {
       this.buf.writeUInt32LE(length | ((MPLEX_BASE + Msg.DATA) << 24), this.frame);
+      this.tap?.(this.buf, this.frame + 4, this.pos);
     }
     this.frame = -1;
   }
@@ -166,6 +172,17 @@ export class ByteWriter {
     this.carrying = null;
   }
 
+  /** From now on data goes nowhere but to `tap`, and does not count; messages go on. */
+  divert(): void {
+    this.startDetour({ write: (_view, release) => release() });
+  }
+
+  /** Data goes out again. */
+  endDiversion(): void {
+    this.flush();
+    this.endDetour();
+  }
+
   /** Hands everything written so far to the sink, but for the last `held` bytes. */
   flush(held = 0): void {
     this.carrying?.out.flush();
@@ -173,6 +190,7 @@ export class ByteWriter {
     const { page, start } = this;
     const pos = this.pos - held;
     if (pos <= start) return;
+    if (!this.frames) this.tap?.(page.buf, start, pos);
     const length = pos - start;
     this.start = pos;
     this.pending += length;
@@ -191,11 +209,13 @@ export class ByteWriter {
       return;
     }
     this.closeFrame();
-    const wasFramed = this.frames;
+    const { frames, tap } = this;
     this.frames = false;
+    this.tap = null;
     this.i32(payload.length | ((MPLEX_BASE + code) << 24));
     this.bytes(payload);
-    this.frames = wasFramed;
+    this.frames = frames;
+    this.tap = tap;
     this.overhead += 4 + payload.length;
   }
 

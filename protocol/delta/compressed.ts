@@ -153,6 +153,8 @@ export class CompressedTokenReader implements TokenReader {
   /** Data frames were seen and the run has not ended. */
   private inRun = false;
   private isDraining = false;
+  /** Data frames of this file are passed over. */
+  private isDropping = false;
 
   constructor(private readonly codec: Decompressor) {
     this.wantsMatched = codec.matched !== undefined;
@@ -164,7 +166,13 @@ export class CompressedTokenReader implements TokenReader {
     this.further = 0;
     this.inRun = false;
     this.isDraining = false;
+    this.isDropping = false;
     this.codec.reset();
+  }
+
+  /** Where blocks enter the history, and there are none, the data cannot be unpacked; it need not be: it lasts for a file. */
+  drop(): void {
+    this.isDropping = this.wantsMatched;
   }
 
   next(r: ByteReader): number {
@@ -206,10 +214,12 @@ export class CompressedTokenReader implements TokenReader {
     const length = ((r.u8() & VALUE) << 8) | r.u8();
     if (!r.short && !r.has(length)) r.short = true;
     if (r.short) return r.done();
-    this.codec.feed(r.buf, r.pos, r.pos + length);
+    if (!this.isDropping) {
+      this.codec.feed(r.buf, r.pos, r.pos + length);
+      this.inRun = true;
+      this.isDraining = true;
+    }
     r.pos += length;
-    this.inRun = true;
-    this.isDraining = true;
     return r.done();
   }
 

@@ -42,6 +42,8 @@ export interface TokenReader {
   /** null where files can only be read by `next`. */
   readonly wholeInput: WholeInput | null;
   start(): void;
+  /** Nobody wants the content of the file that has begun; blocks are not handed to `matched`. */
+  drop(): void;
   /**
    * The next token. LITERAL: the bytes are data[from, to), valid until the next call. MATCH: `block` is the number of a
    * block (0 or more; the caller compares it with the count). SHORT: wait for input and call again.
@@ -137,6 +139,8 @@ export class PlainTokenReader implements TokenReader {
   start(): void {
     this.left = 0;
   }
+
+  drop(): void {}
 
   next(r: ByteReader): number {
     r.begin();

@@ -1,6 +1,6 @@
 import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
-import { Exit, MAX_TEXT_PAYLOAD } from '../constants.js';
+import { Exit, MAX_TEXT_PAYLOAD, PROTOCOL_VERSION } from '../constants.js';
 import { ProtocolError, RsyncError } from '../errors.js';
 import type { ByteString, FilterSource } from '../options.js';
 import { lastName } from '../path.js';
@@ -199,6 +199,11 @@ export class FilterList implements ScopeRules {
       this.cvs = target.rules;
     }
     return this.cvs;
+  }
+
+  /** The rules of the options, as --filter takes them, without those of -C. */
+  get texts(): ByteString[] {
+    return this.all.rules.map((rule) => ruleText(rule, PROTOCOL_VERSION, false, false) ?? '');
   }
 
   /** Writes the rules that the server needs (6.2 to 6.4), and the end mark. */

@@ -142,7 +142,11 @@ function bundle(o: Options & GivenOptions, push: boolean): string {
   const on = (condition: boolean, letters: string) => (condition ? letters : '');
   const times = (n: number, letter: string) => letter.repeat(Math.min(Math.max(n, 0), 2));
   let s = on(o.secludedArgs, 's') + 'v'.repeat(Math.min(o.verbose, MAX_VERBOSE_LETTERS));
-  s += on(o.quiet && o.stderrMode !== 'client', 'q') + on(o.backup, 'b') + on(o.update, 'u') + on(o.dryRun, 'n');
+  s +=
+    on(o.quiet && o.stderrMode !== 'client', 'q') +
+    on(o.backup, 'b') +
+    on(o.update, 'u') +
+    on(o.dryRun && o.batch === null, 'n');
   s += on(o.links, 'l');
   const plainDirs = o.dirs > 0 && !o.recurse && (o.listOnly || (o.deleteMode !== 'none' && push));
   s += on(o.dirs === 2 || plainDirs, 'd');

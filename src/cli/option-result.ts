@@ -6,7 +6,6 @@ import type { Settings } from './option-settings.js';
 /** Options, with what only the argument list and the refusal of unfinished features need. */
 export interface CommandOptions extends Options, GivenOptions {
   given: NonNullable<GivenOptions['given']>;
-  batch: { kind: 'read' | 'write' | 'only-write'; name: ByteString } | null;
   copyAs: ByteString;
   confineRoot: ByteString;
   /** Changes of the sources are sent as they happen. */
@@ -33,7 +32,8 @@ function givenWords(s: Settings): Record<string, number> {
 
 function batchOf(s: Settings): CommandOptions['batch'] {
   if (s.batchName === null || (s.writeBatch === 0 && !s.readBatch)) return null;
-  return { kind: s.readBatch ? 'read' : s.writeBatch > 0 ? 'write' : 'only-write', name: s.batchName };
+  const kind = s.readBatch ? 'read' : s.writeBatch > 0 ? 'write' : 'only-write';
+  return { kind, name: s.batchName, words: s.words };
 }
 
 export function toOptions(s: Settings): CommandOptions {
@@ -51,7 +51,7 @@ function outputOptions(s: Settings) {
     debug: s.debug.level,
     stderrMode: (['client', 'all', 'errors'] as const)[s.stderrMode],
     motd: onOff(s.motd),
-    dryRun: onOff(s.dryRun) || (onOff(s.server) && s.writeBatch < 0),
+    dryRun: onOff(s.dryRun) || s.writeBatch < 0,
     progress: onOff(s.progress) && !s.server,
     stats: onOff(s.stats),
     humanReadable: Math.min(s.humanReadable, 3),

@@ -168,6 +168,8 @@ export class Settings {
   /** 1 --write-batch, -1 --only-write-batch. */
   writeBatch = 0;
   readBatch = 0;
+  /** All of the command line. */
+  words: readonly ByteString[] = [];
 
   args: ByteString[] = [];
 }

@@ -97,6 +97,7 @@ function complaint(e: ScanError, s: Settings): RsyncError {
 export function parseCommand(argv: ByteString[], env: Environment): ParsedCommand {
   if (argv.length === 0) throw new RsyncError(Exit.SYNTAX, helpText());
   const s = new Settings();
+  s.words = argv;
   s.iconv = env.RSYNC_ICONV || null;
   const c = contextFor(env, false, () => s.server > 0, NOT_BUILT);
   const isDaemon = () => s.daemon > 0;
@@ -216,7 +217,6 @@ function serverError(e: unknown, s: Settings, argv: readonly ByteString[]): unkn
 /** Features that parse but are not built yet: a client refuses them as an rsync that was built without them. */
 const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>) => boolean, string]> = [
   [(o) => o.iconv !== '', 'This rsync does not support --iconv'],
-  [(o) => (o.batch ?? null) !== null, 'batch files are not supported on this client'],
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
 ];

@@ -14,7 +14,7 @@ const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
   ['hardlink-symlinks', true],
   ['IPv6', true],
   ['atimes', true],
-  ['batchfiles', false],
+  ['batchfiles', true],
   ['inplace', true],
   ['append', true],
   ['ACLs', true],

@@ -10,9 +10,10 @@ import { exchangeVersions } from '../session/handshake.js';
 import type { Session } from '../session/session.js';
 import { preloadRole } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
+import type { BatchFiles } from './batch-files.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { connectDaemon } from './daemon-transport.js';
-import { readInputs } from './inputs.js';
+import { type RunInputs, readInputs } from './inputs.js';
 import { defaultUser } from './password.js';
 import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
@@ -42,17 +43,38 @@ export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: Ru
   const inputs = readInputs(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (job.remote === null) {
-    const { beginLocal } = await import('./local-run.js');
-    return new ReadyRun(await beginLocal(o, job, inputs, log, hooks), null, hooks);
+  if (o.batch?.kind === 'read') {
+    const { beginBatch } = await import('./batch-run.js');
+    return new ReadyRun(await beginBatch(o, job, inputs, log, hooks), null, hooks, null);
   }
+  const batch = o.batch === null ? null : new (await import('./batch-files.js')).BatchFiles(o, inputs, log);
+  try {
+    if (job.remote !== null) return await readyRemote(o, job, inputs, log, hooks, batch);
+    const { beginLocal } = await import('./local-run.js');
+    return new ReadyRun(await beginLocal(o, job, inputs, log, hooks, batch), null, hooks, batch);
+  } catch (error) {
+    batch?.close();
+    throw error;
+  }
+}
+
+async function readyRemote(
+  o: CommandOptions,
+  job: Job,
+  inputs: RunInputs,
+  log: ClientLog,
+  hooks: RunHooks,
+  batch: BatchFiles | null,
+): Promise<ReadyRun | null> {
   const { connection, protocol, shell } = await open(o, job, log);
   if (protocol === null) {
     connection.finish();
+    batch?.close();
     return null;
   }
   try {
-    return new ReadyRun(await beginRemote(o, job, inputs, { connection, protocol }, log, hooks), shell, hooks);
+    const begun = await beginRemote(o, job, inputs, { connection, protocol }, log, hooks, batch);
+    return new ReadyRun(begun, shell, hooks, batch);
   } catch (error) {
     throw await afterFailure(error, connection, shell);
   }
@@ -64,6 +86,7 @@ export class ReadyRun {
     private readonly begun: BegunRun,
     private readonly shell: ShellRun | null,
     private readonly hooks: RunHooks,
+    private readonly batch: BatchFiles | null,
   ) {}
 
   get session(): Session {
@@ -77,6 +100,14 @@ export class ReadyRun {
 
   /** Brings the run to its end. `what`: what is sent, if not what the command line says. Returns the exit code. */
   async finish(what: WhatToList | null = null): Promise<number> {
+    try {
+      return await this.run(what);
+    } finally {
+      this.batch?.close();
+    }
+  }
+
+  private async run(what: WhatToList | null): Promise<number> {
     const { begun, shell } = this;
     const { connection } = begun.session;
     let code: number;

@@ -11,6 +11,8 @@ export interface RunInputs {
   names: Buffer | null;
   /** Gives the files that rules come from, as they were read. */
   rules: FilterReader;
+  /** The rules of the options, in the full syntax, without those of -C. */
+  ruleTexts(protocol: number): ByteString[];
 }
 
 /** Reads each file once: standard input has its rules but once, and both sides of a local copy want them. */
@@ -34,16 +36,18 @@ function readOnce(from: FilterReader): FilterReader {
  */
 export function readInputs(o: CommandOptions, job: Job): RunInputs {
   const rules = readOnce(filterReader(o));
-  buildFilters({
-    options: o,
-    protocol: o.protocol,
-    side: job.direction === 'push' || job.direction === 'local' ? 'sender' : 'receiver',
-    isServer: false,
-    isLocal: job.remote === null,
-    reader: rules,
-    report: () => {},
-    trace: () => {},
-  });
+  const filtersFor = (options: CommandOptions, protocol: number) =>
+    buildFilters({
+      options,
+      protocol,
+      side: job.direction === 'push' || job.direction === 'local' ? 'sender' : 'receiver',
+      isServer: false,
+      isLocal: job.remote === null,
+      reader: rules,
+      report: () => {},
+      trace: () => {},
+    });
+  filtersFor(o, o.protocol);
   const names = o.filesFrom !== '' && job.filesFromRemote === '' ? readNamesFile(o.filesFrom, o) : null;
-  return { names, rules };
+  return { names, rules, ruleTexts: (protocol) => filtersFor({ ...o, cvsExclude: false }, protocol).texts };
 }

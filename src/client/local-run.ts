@@ -4,7 +4,8 @@ import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
-import type { ClientLog } from '../report/log.js';
+import { exitLine } from '../report/exit.js';
+import { type ClientLog, logLines } from '../report/log.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
@@ -14,6 +15,7 @@ import { cwd, itemContextOf } from '../transfer/item-context.js';
 import { runReceivingSide } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
+import type { BatchFiles } from './batch-files.js';
 import type { RunInputs } from './inputs.js';
 import { type BegunRun, begin, type RunHooks } from './run.js';
 import type { Job } from './target.js';
@@ -28,11 +30,12 @@ export async function beginLocal(
   inputs: RunInputs,
   log: ClientLog,
   hooks: RunHooks,
+  batch: BatchFiles | null,
 ): Promise<BegunRun> {
   if (o.remoteOptions.length > 0) {
     throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
   }
-  const [here, there] = connectMemory();
+  const [here, there] = connectMemory(o.batch === null);
   const serverOptions: Options = {
     ...o,
     server: true,
@@ -44,13 +47,14 @@ export async function beginLocal(
     mungeLinks: false,
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
+  here.role = 'sender';
   const server = serveLocal(serverOptions, job, inputs, there, log);
   server.catch((error: Error) => here.fail(error));
   const agreement = await agree(here, o, false, true, o.protocol, (text) => log.info(text));
   const session = new Session(here, o, log, false, true, agreement);
   hooks.onSession?.(session);
   try {
-    return await begin(session, job, inputs, log, server, hooks);
+    return await begin(session, job, inputs, log, server, hooks, batch);
   } catch (error) {
     here.finish();
     await server.catch(() => {});
@@ -67,7 +71,13 @@ async function serveLocal(
   log: ClientLog,
 ): Promise<number> {
   connection.role = 'Receiver';
-  const agreement = await agree(connection, o, true, false, o.protocol, (text) => log.warning(text));
+  const agreement = await agree(connection, o, true, false, o.protocol, (text) => log.warning(text)).catch((error) => {
+    // A peer of its own would tell, and go.
+    logLines(log, 'error', `${error.message}\n`);
+    log.error(exitLine(error.exitCode, 'Receiver'));
+    connection.finish();
+    throw error;
+  });
   const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
   const session = new Session(connection, o, wireLog, true, false, agreement);
   const filters = buildFilters({
@@ -93,7 +103,8 @@ async function serveLocal(
       transferLog: null,
       progress: null,
       announcer: null,
-      isLocal: true,
+      // A batch file has differences, as it is to be small.
+      isLocal: o.batch === null,
       guard: new ListGuard(null, null, 'kept'),
     });
     connection.finish();

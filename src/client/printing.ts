@@ -68,6 +68,8 @@ export function countTraffic(session: Session): void {
 /** The closing lines of a run that ended with this exit code. */
 export function summarize(session: Session, log: ClientLog, code: number): void {
   countTraffic(session);
-  writeSummary(log, session.stats, session.options, session.protocol);
+  const { options: o } = session;
+  const kind = o.batch?.kind === 'only-write' ? 'batch only' : o.dryRun ? 'dry run' : 'real';
+  writeSummary(log, session.stats, o, session.protocol, kind);
   logClosing(session, log, code);
 }

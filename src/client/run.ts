@@ -18,6 +18,7 @@ import { forwardNames, receiveNames, splitNames, toAsync } from '../transfer/nam
 import { createSendingSide, runReceivingSide } from '../transfer/roles.js';
 import type { SendingSide } from '../transfer/sending-side.js';
 import type { Connection } from '../transport/connection.js';
+import type { BatchFiles } from './batch-files.js';
 import type { RunInputs } from './inputs.js';
 import { countTraffic, printing, reportDeletions, summarize } from './printing.js';
 import type { Job } from './target.js';
@@ -51,12 +52,13 @@ export async function beginRemote(
   to: { connection: Connection; protocol: number },
   log: ClientLog,
   hooks: RunHooks,
+  batch: BatchFiles | null,
 ): Promise<BegunRun> {
   const isSender = job.direction === 'push';
   const agreement = await agree(to.connection, o, false, isSender, to.protocol, (text) => log.info(text));
   const session = new Session(to.connection, o, log, false, isSender, agreement);
   hooks.onSession?.(session);
-  return begin(session, job, inputs, log, null, hooks);
+  return begin(session, job, inputs, log, null, hooks, batch);
 }
 
 /** Rules and limits, which both kinds of runs need. `server`: the other side of a copy on this machine. */
@@ -67,6 +69,7 @@ export async function begin(
   log: ClientLog,
   server: Promise<number> | null,
   hooks: RunHooks,
+  batch: BatchFiles | null,
 ): Promise<BegunRun> {
   const { connection, options: o, isSender } = session;
   const isLocal = server !== null;
@@ -86,9 +89,20 @@ export async function begin(
       report: (text) => log.warning(`${text}\n`),
       trace: (text) => session.log.info(text),
     });
-    if (!isLocal) await exchangeFilters(session, filters);
+    if (!isLocal && !session.replays) await exchangeFilters(session, filters);
+    if (batch !== null) await startRecording(session, batch);
     return { session, job, inputs, log, filters, server, sending: null };
   });
+}
+
+/** From here on, what the sender says is written to a batch file. */
+async function startRecording(session: Session, batch: BatchFiles): Promise<void> {
+  // `awaitSeed` keeps a byte back, which the server may need before it has a seed.
+  session.connection.flush();
+  await session.awaitSeed();
+  session.recorder = batch.recorder;
+  batch.writeScript(session.protocol);
+  batch.recorder.begin(session);
 }
 
 /** --stop-at and --stop-after: ends the run at a time in seconds. */
@@ -186,7 +200,7 @@ function sourcesOf({ session, job, inputs }: BegunRun) {
 /** What the client looks for in the lists of a sender: a remote one is not trusted unless --trust-sender says so. */
 function guardOf(o: Options, job: Job, filters: FilterList, names: readonly ByteString[] | null): ListGuard {
   const targets = o.mungeLinks ? 'munged' : 'kept';
-  if (o.trustSender) return new ListGuard(null, null, targets);
+  if (o.trustSender || o.batch?.kind === 'read') return new ListGuard(null, null, targets);
   const rules = filters.sendersScope();
   // With --old-args the far shell takes the arguments apart, and a list of names over there is not known here.
   if (o.oldArgs > 0 || job.filesFromRemote !== '') return new ListGuard(null, rules, targets);

@@ -111,6 +111,7 @@ const loginOf = (t: ShellTarget | DaemonTarget) => (t.user === null ? t.host : `
 export function planJob(o: ClientOptions): Job {
   if (o.args.length === 0) throw new TargetError('no source was given', 'sender');
   const first = parseTarget(o.args[0]);
+  if (o.batch?.kind === 'read') return planFromBatch(o);
   const job = first.kind === 'local' ? planFromLocal(o) : planFromRemote(o, first);
   checkTransport(o, job);
   return job;
@@ -156,6 +157,16 @@ function planFromRemote(o: ClientOptions, first: ShellTarget | DaemonTarget): Jo
     remotePaths: sources.map(remotePath),
     filesFromRemote,
   };
+}
+
+/** --read-batch: the last argument is the destination; nothing else is anywhere. */
+function planFromBatch(o: ClientOptions): Job {
+  const dest = parseTarget(o.args[o.args.length - 1] || '.');
+  if (dest.kind !== 'local') {
+    throw new TargetError('remote destination is not allowed with --read-batch', 'Receiver');
+  }
+  const none = { sources: [], remote: null, daemonOverShell: false, listModules: false, remotePaths: [] };
+  return { direction: 'pull', dest, filesFromRemote: '', ...none };
 }
 
 function planFromLocal(o: ClientOptions): Job {

@@ -26,6 +26,7 @@ export class Closing {
     const { session } = this.receiving;
     session.ndxOut.write(session.connection.writer, NDX_DONE);
     this.receiving.donesOpen++;
+    this.receiving.replay?.notice();
   }
 
   /** Waits for news from the receiver, which may have failed. */

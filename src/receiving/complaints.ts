@@ -33,6 +33,12 @@ export class Complaints {
     this.failed('mkstemp', tempDir === '' ? join(dir, `.${text}.XXXXXX`) : join(tempDir, `${text}.XXXXXX`), error);
   }
 
+  /** What a run ends with that is told to take blocks from a file that is not there. */
+  noBasis(name: ByteString): RsyncError {
+    const text = `got a block match with no basis file for ${this.receiving.fullName(name)} [receiver]`;
+    return new RsyncError(Exit.PROTOCOL, text);
+  }
+
   /** What a run ends with whose file cannot be written. */
   writeError(name: ByteString, error: unknown): RsyncError {
     const shown = this.receiving.fullName(name);
@@ -49,7 +55,8 @@ export class Complaints {
       log.xferError(failedVerification(name, what, false));
       return 'failed';
     }
-    if (o.info.name >= 1 || receiving.printsItems) log.warning(failedVerification(name, what, true));
+    if (o.info.name >= 1 || receiving.printsItems)
+      log.warning(failedVerification(name, what, true, receiving.replay !== null));
     return 'redo';
   }
 

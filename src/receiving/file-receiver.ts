@@ -18,6 +18,8 @@ export interface FileTarget {
   updating: boolean;
   /** 0, or the append mode of this file (9.7). */
   append: number;
+  /** What a block ends the run with while there is no basis; null: a breach of the protocol. */
+  lostBasis: Error | null;
 }
 
 /** Bytes that are copied between two turns of others, and from which on the kernel copies faster than we do. */
@@ -64,6 +66,7 @@ export class FileReceiver {
   begin(target: FileTarget): void {
     this.target = target;
     this.tokens.start();
+    if (target.output === null && target.basis < 0) this.tokens.drop();
     this.digest.init();
     this.inSum = false;
     this.window.open(target.basis);
@@ -218,7 +221,7 @@ export class FileReceiver {
     this.matchedBytes += length;
     this.used += length;
     if (basis < 0) {
-      if (output !== null) throw new ProtocolError('block number', `${block} without a basis`);
+      if (output !== null) throw target.lostBasis ?? new ProtocolError('block number', `${block} without a basis`);
       return;
     }
     const at = block * head.blockLength;

@@ -94,7 +94,8 @@ export class Generator {
   // --- lists -------------------------------------------------------------------------------------------------------
 
   private async segment(segment: Segment): Promise<void> {
-    const { session } = this.receiving;
+    const { receiving } = this;
+    const { session } = receiving;
     const { connection, incremental } = session;
     if (session.options.hardLinks) await this.links.lookAhead(() => this.closing.waitForReceiver());
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
@@ -109,12 +110,15 @@ export class Generator {
         if (this.requests.hasPending) await this.requests.sendSums();
         if (connection.congested) await connection.drain();
       }
+      receiving.replay?.pass(segment.firstNdx + i + 1);
       if (this.links.hasEnded) await this.links.settle();
       if (passed > 0 ? this.pace.dueNow() : this.pace.due()) {
         connection.flush();
         await this.pace.rest();
       }
     }
+    // Index of an empty list's end: of the next list, that of its directory.
+    receiving.replay?.pass(segment.firstNdx + segment.count);
   }
 
   /** The directory that a list belongs to, with its own attributes and its deletions. */

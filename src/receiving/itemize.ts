@@ -100,7 +100,7 @@ export class Itemizer {
       session.ndxOut.write(session.connection.writer, ndx);
       if (basisType !== Basis.FNAME) this.receiving.untoldBasis.set(ndx, basisType);
       else this.receiving.untoldBasis.delete(ndx);
-    } else if (!session.isServer && this.receiving.printsItems) {
+    } else if (!session.isServer && !session.replays && this.receiving.printsItems) {
       this.localItem?.(row, iflags, xname);
     }
     return iflags;

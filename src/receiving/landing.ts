@@ -10,6 +10,7 @@ import type { Dir } from '../files/root.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
 import { createTemp, splitPath, type TempFile } from '../files/temp.js';
 import { accessFlags, openForReading } from '../files/window.js';
+import { Errno, errnoOf } from '../libc/errno.js';
 import { basisPath, partialName } from './basis-path.js';
 import { Complaints } from './complaints.js';
 import type { FileTarget } from './file-receiver.js';
@@ -109,15 +110,30 @@ export class Landing {
     // A backup was copied from the output, so that what lies at the same place in both is the same.
     const isOutput = item.basisType === Basis.FNAME || item.basisType === Basis.BACKUP;
     const updating = inPlace && append === 0 && isOutput;
-    const place: Place = { row, temp: null, fd: -1, output: null, basis: -1, head, updating, append, isAside: false };
+    const place: Place = {
+      row,
+      temp: null,
+      fd: -1,
+      output: null,
+      basis: -1,
+      head,
+      updating,
+      append,
+      isAside: false,
+      lostBasis: null,
+    };
     this.place = place;
     if (head.count > 0) {
       try {
         const path = basisPath(receiving, row, item.basisType, item.xname);
         place.basis = openForReading(path, accessFlags(receiving.session.options));
       } catch (error) {
-        this.complaints.failed('open', this.nameOf(place), error);
-        return place;
+        // The blocks of a batch file are those of the file that was there when it was made; there may be none in it.
+        if (receiving.replay === null || errnoOf(error) !== Errno.ENOENT) {
+          this.complaints.failed('open', this.nameOf(place), error);
+          return place;
+        }
+        place.lostBasis = this.complaints.noBasis(this.nameOf(place));
       }
     }
     if (head.count === 0 && !isRedo && this.aside.open(row)) {

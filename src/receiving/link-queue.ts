@@ -33,7 +33,9 @@ export class LinkQueue {
     const { session, lists } = this.receiving;
     const { list, incremental } = session;
     const isEnough = () => list.count - (list.segments.oldest?.start ?? list.count) >= LINK_LOOKAHEAD;
-    while (incremental && !lists.complete && !isEnough()) await waitForReceiver();
+    // A receiver that waits for this side reads no more lists.
+    const mayWait = () => this.receiving.replay?.isAwaited !== true;
+    while (incremental && !lists.complete && !isEnough() && mayWait()) await waitForReceiver();
     this.groups.update();
   }
 

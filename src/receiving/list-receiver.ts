@@ -50,7 +50,7 @@ export class ListReceiver {
     this.prepare(segment);
     session.listsComplete = !session.incremental;
     // As in rsync, with whatever has arrived behind it.
-    session.stats.listSize = reader.total - before;
+    session.stats.listSize = session.replays ? 0 : reader.total - before;
     return segment;
   }
 
@@ -83,8 +83,10 @@ export class ListReceiver {
   }
 
   private async readDeletions(): Promise<void> {
-    const { connection, stats } = this.session;
-    applyDelStats(stats, await decodeWhole(connection, readDelStats));
+    const { connection, stats, replays } = this.session;
+    const counts = await decodeWhole(connection, readDelStats);
+    // A batch tells of the deletions of another run.
+    if (!replays) applyDelStats(stats, counts);
   }
 
   /** Reads the list of the directory that `ndx` announces (8.2). */

@@ -1,13 +1,15 @@
 import { isMadeLink } from '../../protocol/attributes/xattr-request.js';
 import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
-import { readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
+import { EMPTY_HEAD, readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { Answers } from '../../protocol/delta/file-answers.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import { movesData } from '../../protocol/options.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { digestHex, type ReportItem } from '../report/item.js';
+import { skippingBatched } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
 import type { ItemLog } from '../session/item-log.js';
@@ -19,11 +21,12 @@ import { HandedCopy } from './handed-copy.js';
 import type { Landing, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
+import type { Replay } from './replay.js';
 import { Settlement } from './settlement.js';
 import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
-const Next = { INDEX: 0, ITEM: 1, XATTRS: 2, SUM_HEAD: 3, DATA: 4, DONE: 5 } as const;
+const Next = { INDEX: 0, ITEM: 1, XATTRS: 2, SUM_HEAD: 3, OPEN: 4, DATA: 5, DONE: 6 } as const;
 
 /** Takes what the sender answers: further lists, items, file data, and the ends of phases (9.2, 13.1). */
 export class Receiver {
@@ -37,7 +40,10 @@ export class Receiver {
   private row = -1;
   /** The file whose data is coming in, and how much data was decoded before it. */
   private place: Place | null = null;
+  private head: SumHead = EMPTY_HEAD;
   private isRedo = false;
+  /** Its data is only read. */
+  private isDropped = false;
   /** Its data does not come in the stream. */
   private isHanded = false;
   private began = 0;
@@ -52,6 +58,8 @@ export class Receiver {
     this.files.beginTurn();
     this.session.connection.poke();
   });
+  /** An answer of a batch file has come before it is known whether it is wanted. */
+  private isEarly = false;
   /** The end of a phase has come, and waits for files that are set aside. */
   private isDraining = false;
 
@@ -82,7 +90,8 @@ export class Receiver {
       for (;;) {
         await connection.pump(this.advance);
         if (this.isOver) return;
-        await this.lists.take(this.item.ndx);
+        if (this.isEarly) await this.receiving.replay!.wait();
+        else await this.lists.take(this.item.ndx);
       }
     } catch (error) {
       const { place } = this;
@@ -142,6 +151,8 @@ export class Receiver {
           // A phase ends when its files are in their places.
           this.isDraining = this.endsPhase && this.landing.aside.count > 0;
           if (this.isDraining) return false;
+          this.isEarly = this.replay !== null && !this.mayEnd(this.replay);
+          if (this.isEarly) return true;
           this.next = Next.INDEX;
           this.isOver = this.endOfListOrPhase();
           if (this.isOver) return true;
@@ -158,7 +169,15 @@ export class Receiver {
         case Next.SUM_HEAD: {
           const head = readSumHead(reader, session.protocol, DIGEST_LENGTH[session.algorithms.transferSum]);
           if (head === null) return false;
-          this.next = this.openFile(head) ? Next.DATA : Next.INDEX;
+          this.head = head;
+          this.next = Next.OPEN;
+          break;
+        }
+        case Next.OPEN: {
+          const isWanted = this.isWanted();
+          this.isEarly = isWanted === null;
+          if (isWanted === null) return true;
+          this.next = this.openFile(this.head, isWanted) ? Next.DATA : Next.INDEX;
           break;
         }
         default:
@@ -245,16 +264,50 @@ export class Receiver {
     if (!list.isRegular(row) || receivingIsOver(this.receiving)) {
       throw new ProtocolError('transfer', `index ${ndx} is no regular file`);
     }
-    this.answered(ndx, row);
+    if (this.replay === null) this.answered(ndx, row);
     if (session.protocol < 29) item.basisType = this.receiving.untoldBasis.get(ndx) ?? Basis.FNAME;
     session.stats.transferredFiles++;
     countTransferred();
     session.stats.transferredSize += list.size(row);
     this.began = connection.reader.decoded;
-    if (!session.options.dryRun) return true;
+    // A server is sent nothing with --only-write-batch; what a batch file has is there in any case.
+    if (this.replay !== null || (movesData(session.options) && !(session.isServer && session.options.dryRun)))
+      return true;
     this.itemLog.transfer(this.report());
     return false;
   }
+
+  private get replay() {
+    return this.receiving.replay;
+  }
+
+  /** Whether the data that follows is wanted; null: not known yet. */
+  private isWanted(): boolean | null {
+    const { replay, row, item, session } = this;
+    this.isRedo = (session.list.flags(row) & EntryFlag.FILE_SENT) !== 0;
+    const isWanted = replay === null || replay.wants(item.ndx, this.isRedo, this.lose);
+    if (isWanted === false) session.log.info(skippingBatched(this.receiving.relativePath(row), this.isRedo));
+    return isWanted;
+  }
+
+  /** An end that stands in a batch file: true once this side is as far, too. */
+  private mayEnd(replay: Replay): boolean {
+    const { session, receiving } = this;
+    const { list, incremental } = session;
+    const { oldest } = list.segments;
+    if (oldest !== null) {
+      const isLast = list.segments.ended === list.segments.length - 1;
+      if (incremental && isLast && !receiving.lists.complete) throw new ProtocolError('NDX_DONE', 'no list is open');
+      const isFinal = incremental || receiving.phasesDone > 0;
+      if (!replay.endBefore(oldest.firstNdx + oldest.count, isFinal, this.lose)) return false;
+    }
+    return receiving.donesOpen > 0;
+  }
+
+  /** A file that was asked for will not come. */
+  private readonly lose = (ndx: number, row: number): void => {
+    if (!this.session.options.dryRun) this.settlement.settle(ndx, row, 'failed');
+  };
 
   private report(): ReportItem {
     const { item } = this;
@@ -262,11 +315,18 @@ export class Receiver {
   }
 
   /** Begins a file; false when there is no data to wait for. */
-  private openFile(head: SumHead): boolean {
+  private openFile(head: SumHead, isWanted: boolean): boolean {
     const { session, item, row } = this;
-    const { list } = session;
-    if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report());
-    this.isRedo = (list.flags(row) & EntryFlag.FILE_SENT) !== 0;
+    const { list, options: o } = session;
+    if (isWanted && (this.itemLog.beforeTransfer || o.dryRun) && !this.itemLog.isSilent) {
+      this.itemLog.transfer(this.report());
+    }
+    this.isDropped = !isWanted || o.dryRun;
+    if (this.replay !== null) list.addFlags(row, EntryFlag.FILE_SENT);
+    if (this.isDropped) {
+      this.files.begin({ output: null, basis: -1, head, updating: false, append: 0, lostBasis: null });
+      return true;
+    }
     this.isHanded = this.handed?.take(item.ndx) === true;
     if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) return false;
     this.place = this.landing.open(row, item, head, this.isRedo);
@@ -284,10 +344,11 @@ export class Receiver {
     const { session, files, landing, row, itemLog } = this;
     const { connection, list } = session;
     if (!(this.isHanded ? this.handed!.piece() : files.step(connection.reader))) {
-      this.progress?.update(files.offset);
+      if (!this.isDropped) this.progress?.update(files.offset);
       if (files.isTurnOver) this.rest.begin();
       return false;
     }
+    if (this.isDropped) return true;
     this.progress?.endFile(list.size(row));
     const place = this.place as Place;
     this.place = null;

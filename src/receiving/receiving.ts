@@ -11,6 +11,7 @@ import type { Root } from '../files/root.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import type { ListReceiver } from './list-receiver.js';
+import { Replay } from './replay.js';
 import type { RowAcls } from './row-acls.js';
 import type { RowXattrs } from './row-xattrs.js';
 
@@ -45,6 +46,8 @@ export class Receiving {
   donesOpen = 0;
   /** Below protocol 29 a sender does not repeat which basis (9.5) was used for an index: those that are not the file itself. */
   readonly untoldBasis = new Map<number, number>();
+  /** null: a sender answers. */
+  readonly replay: Replay | null;
   /** Why one of the roles ended early; the other one must not wait for it. */
   failure: Error | null = null;
 
@@ -55,12 +58,15 @@ export class Receiving {
     readonly session: Session,
     readonly lists: ListReceiver,
     readonly parts: ReceivingParts,
-  ) {}
+  ) {
+    this.replay = session.replays ? new Replay(this) : null;
+  }
 
   fail(error: Error): void {
     this.failure ??= error;
     this.session.connection.fail(error);
     this.lists.changed.raise();
+    this.replay?.notice();
   }
 
   /** Where a row belongs below the destination, as a byte string. */

@@ -3,6 +3,7 @@ import { Basis, Item } from '../../protocol/constants.js';
 import { chooseSumHead, EMPTY_HEAD, type SumHead, SumWriter, writeSumHead } from '../../protocol/delta/blocks.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
+import { movesData } from '../../protocol/options.js';
 import type { Backup } from '../files/backup.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { accessFlags, openForReading } from '../files/window.js';
@@ -56,7 +57,8 @@ export class Requests {
     isLocal: boolean,
   ) {
     const o = receiving.session.options;
-    this.wholeFile = (o.wholeFile ?? isLocal) && o.append === 0;
+    const { replays } = receiving.session;
+    this.wholeFile = replays || ((o.wholeFile ?? isLocal) && o.append === 0);
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
     this.similar = o.fuzzy > 0 && !this.wholeFile && o.append === 0 ? new SimilarFiles(receiving) : null;
@@ -209,8 +211,8 @@ export class Requests {
     const { writer } = session.connection;
     let basisType = basis.type;
     let fd = -1;
-    if (!o.dryRun && basis.path !== null) {
-      const backsUp = o.inplace && parts.backup !== null && basisType === Basis.FNAME && !redo;
+    if (movesData(o) && basis.path !== null) {
+      const backsUp = o.inplace && !o.dryRun && parts.backup !== null && basisType === Basis.FNAME && !redo;
       if (backsUp && !this.keepCopy(row)) return;
       try {
         if (!this.wholeFile) fd = openForReading(basis.path, accessFlags(o));
@@ -228,11 +230,11 @@ export class Requests {
     const compared = basisType < Basis.FNAME ? basis.path : null;
     this.itemizer.announce(ndx, row, st.exists ? st : null, flags, basisType, basis.name, compared);
     list.addFlags(row, EntryFlag.REQUESTED);
-    if (o.dryRun) {
-      if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
-      return;
-    }
-    receiving.listOf(ndx).inProgress++;
+    // Nobody waits for a file that is not made.
+    if (!o.dryRun) receiving.listOf(ndx).inProgress++;
+    else if (list.flags(row) & EntryFlag.HLINKED && o.hardLinks) this.entries.finished(ndx, row);
+    receiving.replay?.ask(ndx);
+    if (!movesData(o)) return;
     this.similar?.changing(row);
     const head = fd < 0 ? EMPTY_HEAD : this.headFor(basis.size, redo);
     writeSumHead(writer, head);

@@ -9,6 +9,7 @@ import type { KeptBytes } from '../../protocol/attributes/xattr-wire.js';
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import type { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Item } from '../../protocol/constants.js';
+import { movesData } from '../../protocol/options.js';
 import type { Reporter } from '../files/report.js';
 import type { FileStat } from '../files/stat.js';
 import type { Xattrs } from '../files/xattrs.js';
@@ -33,7 +34,7 @@ export class RowXattrs {
     private readonly reporter: Pick<Reporter, 'fullName'>,
     kept: KeptBytes,
   ) {
-    this.answers = new XattrAnswerReader(kept);
+    this.answers = session.replays ? new XattrAnswerReader(kept, null) : new XattrAnswerReader(kept);
   }
 
   private setOf(row: number): XattrSet {
@@ -65,7 +66,7 @@ export class RowXattrs {
   ask(w: ByteWriter, row: number, iflags: number): boolean {
     const { list, options, protocol, compatFlags } = this.session;
     const isTransfer = (iflags & Item.TRANSFER) !== 0;
-    if (options.dryRun || (iflags & (Item.REPORT_XATTR | Item.TRANSFER)) === 0) return false;
+    if (!movesData(options) || (iflags & (Item.REPORT_XATTR | Item.TRANSFER)) === 0) return false;
     // A further name of a file has what that has, and nothing is set by it.
     const isLink = isMadeLink(iflags);
     const wanted = isLink ? [] : takeWanted(this.setOf(row), this.present, isTransfer);
@@ -78,8 +79,8 @@ export class RowXattrs {
 
   /** True when an item with these flags comes with values. */
   isAnswered(iflags: number): boolean {
-    const { options, protocol, compatFlags } = this.session;
-    return !options.dryRun && carriesXattrs(iflags, protocol, compatFlags);
+    const { options, protocol, compatFlags, replays } = this.session;
+    return (replays || movesData(options)) && carriesXattrs(iflags, protocol, compatFlags);
   }
 
   /** Goes on reading values for a row; true at their end. */

@@ -22,6 +22,11 @@ export class Settlement implements AsideListener {
     const segment = receiving.listOf(ndx);
     if (outcome === 'redo') {
       receiving.session.list.addFlags(row, EntryFlag.FILE_SENT);
+      if (receiving.replay !== null) {
+        // Nobody can be asked: it stays in progress.
+        receiving.replay.failed(ndx);
+        return;
+      }
       segment.toRedo++;
       receiving.redo.push(ndx);
     } else if (outcome !== 'delayed') {

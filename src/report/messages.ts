@@ -31,6 +31,16 @@ export function defaultAclFault(dir: ByteString, reason: string): string {
   return `default_perms_for_dir: sys_acl_get_file(${name}, ACL_TYPE_DEFAULT): ${reason}, falling back on umask\n`;
 }
 
+/** --read-batch: a file that was asked for is not in the batch, or not once more; xferError(). */
+export function noBatchedUpdate(name: ByteString, isRedo: boolean): ByteString {
+  return `(No batched update for${isRedo ? ' resend of' : ''} "${name}")\n`;
+}
+
+/** --read-batch: a file of the batch is not wanted. */
+export function skippingBatched(name: ByteString, isRedo: boolean): ByteString {
+  return `(Skipping batched update for${isRedo ? ' resend of' : ''} "${name}")\n`;
+}
+
 // --- the file list -------------------------------------------------------------------------------------------------
 
 /** --info=flist1 of an incremental run, at its start; client(). */
@@ -249,9 +259,10 @@ export type Kept = 'discarded' | 'retained' | 'put into partial-dir';
  * The digest of a received file is wrong. The first time it will be asked for again: warning(), only with
  * --info=name1 or -i. The second time: xferError().
  */
-export function failedVerification(name: ByteString, kept: Kept, again: boolean): ByteString {
+export function failedVerification(name: ByteString, kept: Kept, again: boolean, isBatch = false): ByteString {
   const head = again ? 'WARNING' : 'ERROR';
-  return `${head}: ${name} failed verification -- update ${kept}${again ? ' (will try again)' : ''}.\n`;
+  const next = again ? ` (${isBatch ? 'may' : 'will'} try again)` : '';
+  return `${head}: ${name} failed verification -- update ${kept}${next}.\n`;
 }
 
 /** xferError(): no --partial-dir can be made for a file. */

@@ -3,6 +3,7 @@ import { BlockSums, readSumHead, type SumHead, writeSumHead } from '../../protoc
 import { ProtocolError } from '../../protocol/errors.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import { movesData } from '../../protocol/options.js';
 import { ItemHeader, writeItem } from '../../protocol/request.js';
 import { FileStat, fstatInto } from '../files/stat.js';
 import { closeFile } from '../libc/files.js';
@@ -93,7 +94,7 @@ export class Answer {
       session.stats.transferredFiles++;
       countTransferred();
       session.stats.transferredSize += list.size(row);
-      if (!session.options.dryRun) return true;
+      if (movesData(session.options)) return true;
     }
     if (!itemLog.isSilent) {
       if (isTransfer) itemLog.transfer(this.report(row));
@@ -162,6 +163,7 @@ export class Answer {
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report(row));
     this.began = connection.writer.data;
     this.echo();
+    if (session.recorder?.isOnly) connection.writer.divert();
     writeSumHead(connection.writer, this.sums.head);
     this.progress?.startFile(this.size, this.place(item.ndx));
     this.isHanded = this.handsOver && this.sums.head.count === 0 && this.stat.isRegular;
@@ -209,6 +211,7 @@ export class Answer {
     }
     progress?.update(this.size);
     progress?.endFile(this.size);
+    if (this.session.recorder?.isOnly) this.session.connection.writer.endDiversion();
     this.logSent();
     if (files.readError !== null) this.readFailed(this.row, files.readError);
     this.close();

@@ -13,7 +13,8 @@ async function tokenWriter(session: Session, isMeasured: boolean): Promise<Compr
   const { compressLevel: level, compressThreads: threads } = session.options;
   const codec = { name, level, protocol, threads };
   const { compressedWriter } = await loadCodecs();
-  return compressedWriter(connection, codec, isMeasured);
+  // Nothing is told of what a thread makes.
+  return compressedWriter(connection, codec, isMeasured || session.recorder !== null);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { carriesXattrs, writeXattrAnswer, XattrRequestReader } from '../../protocol/attributes/xattr-request.js';
 import type { ByteReader } from '../../protocol/bytes/reader.js';
 import type { ByteWriter } from '../../protocol/bytes/writer.js';
+import { movesData } from '../../protocol/options.js';
 import type { Xattrs } from '../files/xattrs.js';
 import type { Session } from '../session/session.js';
 import type { Scanner } from './scan.js';
@@ -18,7 +19,7 @@ export class XattrAnswers {
   /** True when an item with these flags comes with a request. */
   isAsked(iflags: number): boolean {
     const { options, protocol, compatFlags } = this.session;
-    return !options.dryRun && carriesXattrs(iflags, protocol, compatFlags);
+    return movesData(options) && carriesXattrs(iflags, protocol, compatFlags);
   }
 
   /** Goes on reading the request for a row; true at its end. */

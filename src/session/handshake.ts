@@ -17,7 +17,7 @@ import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import type { Agreement } from './session.js';
 
-const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
+export const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
 
 /** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. */
 export async function exchangeVersions(connection: Connection, own: number): Promise<number> {
@@ -50,6 +50,20 @@ function checkAttributes(o: Options, protocol: number): void {
   throw new RsyncError(Exit.PROTOCOL, `${option} requires protocol 30 or higher (negotiated ${protocol}).`);
 }
 
+/** Finding out what there is takes time, and most runs do not ask. A batch file has what every reader knows. */
+async function compressionsFor(o: Options, isServer: boolean): Promise<string[]> {
+  if (o.batch !== null) return ['zlib'];
+  return compressList(process.env.RSYNC_COMPRESS_LIST, isServer, (await loadCodecs()).availableCompressions());
+}
+
+/** What follows from the version for the options. Errors: 2 where a peer of that version cannot do what they ask for. */
+export function settleVersion(o: Options, protocol: number): void {
+  // What a plain --delete means depends on the version (3.1).
+  if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
+  if (protocol < 29) checkOldPeer(o, protocol);
+  if (protocol < 30) checkAttributes(o, protocol);
+}
+
 /**
  * Settles compat flags, algorithms and seed (sections 3.2 to 3.4). Versions are known already.
  * `trace` takes the lines of --debug=nstr. Errors: 2 when the peer wants something impossible, 4 when no common algorithm exists.
@@ -63,10 +77,7 @@ export async function agree(
   trace: ((text: string) => void) | null = null,
 ): Promise<Agreement> {
   const { writer } = connection;
-  // What a plain --delete means depends on the version (3.1).
-  if (o.deleteUntimed && o.deleteMode !== 'none') o.deleteMode = protocol < 30 ? 'before' : 'during';
-  if (protocol < 29) checkOldPeer(o, protocol);
-  if (protocol < 30) checkAttributes(o, protocol);
+  settleVersion(o, protocol);
   let compatFlags = 0;
   if (protocol >= 30) {
     if (isServer) {
@@ -84,11 +95,9 @@ export async function agree(
     isServer,
     protocol,
     compatFlags,
-    checksums: checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer),
-    // Finding out what there is takes time, and most runs do not ask.
-    compressions: mayCompress(o)
-      ? compressList(process.env.RSYNC_COMPRESS_LIST, isServer, (await loadCodecs()).availableCompressions())
-      : [],
+    checksums:
+      o.batch === null ? checksumList(process.env.RSYNC_CHECKSUM_LIST, isServer) : [protocol >= 30 ? 'md5' : 'md4'],
+    compressions: mayCompress(o) ? await compressionsFor(o, isServer) : [],
     trace,
   };
   writeNegotiation(writer, input);

@@ -10,6 +10,7 @@ import type { Log } from '../report/log.js';
 import { timeoutAdopted } from '../report/messages.js';
 import type { RunStats } from '../report/stats.js';
 import type { Connection } from '../transport/connection.js';
+import type { BatchRecorder } from './batch-recorder.js';
 import { nowMs } from './clock.js';
 import { emptyStats } from './run-stats.js';
 
@@ -34,6 +35,10 @@ export class Session {
   readonly kernels = new Kernels();
   readonly ndxIn: NdxReader;
   readonly ndxOut: NdxWriter;
+  /** Client: writes a batch file; null: none. */
+  recorder: BatchRecorder | null = null;
+  /** What comes in is a batch file: nobody answers, and nobody reads what is asked. */
+  readonly replays: boolean;
   readonly stats: RunStats = emptyStats();
   /** By the clock of `nowMs`. */
   readonly started = nowMs();
@@ -81,6 +86,7 @@ export class Session {
     this.compatFlags = agreement.compatFlags;
     this.algorithms = agreement.algorithms;
     this.seed = agreement.seed;
+    this.replays = options.batch?.kind === 'read';
     this.incremental = (this.compatFlags & Compat.INC_RECURSE) !== 0;
     const sumLength = options.checksum ? DIGEST_LENGTH[this.algorithms.listSum] : 0;
     this.list = new FileList(options.atimes > 0, sumLength);
@@ -113,9 +119,15 @@ export class Session {
     };
   }
 
+  /** 0 before it is known. */
+  get checksumSeed(): number {
+    return this.seed ?? 0;
+  }
+
   /** From here on this side's output, and on a server its input, is made of frames as far as the version says (4.2). */
   startFrames(): void {
     const { connection, protocol, isServer } = this;
+    if (this.replays) return;
     const clientFramed = protocol >= 30 || (!this.isSenderClient() && this.options.removeSourceFiles);
     if (isServer) {
       connection.writer.startFrames();

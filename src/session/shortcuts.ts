@@ -30,6 +30,8 @@ function excludedBy(o: Options): number {
   // Nothing is made, or no data comes.
   exclude(o.listOnly, SWEEP | MISSING);
   exclude(o.dryRun, MISSING | ANSWERS | WHOLE);
+  // Answers go to a file as well, or come from there whatever was asked for.
+  exclude(o.batch !== null, MISSING | ANSWERS | WHOLE | ASIDE);
   // Something is said or done about each file that is right, or was sent.
   exclude((o.info.name ?? 0) >= 2, SWEEP);
   exclude(o.removeSourceFiles, SWEEP | ANSWERS);

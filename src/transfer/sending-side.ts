@@ -70,6 +70,7 @@ export async function createSendingSide(session: Session, input: SendingInput): 
       if (session.isServer) sendStatistics(session);
       // A client's totals are without the goodbye, as rsync's.
       else session.countTraffic();
+      session.recorder?.statistics(session);
       await senderGoodbye(session);
       session.kernels.release();
     },

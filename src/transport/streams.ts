@@ -45,6 +45,23 @@ export function connectStreams(input: Readable, output: Writable): Connection {
   return connection;
 }
 
+/** A connection to a file that says all by itself: what is written to it goes nowhere. */
+export function connectFile(input: Readable): Connection {
+  const connection = new Connection({
+    write: (_view, sent) => sent(),
+    pauseInput: () => input.pause(),
+    resumeInput: () => input.resume(),
+    endOutput: () => {},
+    destroy: () => input.destroy(),
+  });
+  input.on('data', (chunk: Buffer) => connection.received(chunk));
+  input.on('close', () => connection.ended());
+  input.on('error', (error) => {
+    connection.fail(new RsyncError(Exit.SOCKETIO, `rsync: [${connection.role}] read error: ${error.message}`), true);
+  });
+  return connection;
+}
+
 /**
  * Options of a socket that puts what it receives straight into the reader's window, so that receiving allocates and
  * copies nothing. `arrived` is told the number of bytes.

@@ -317,7 +317,7 @@ t.test('unfinished features', async (test) => {
   for (const line of ['-avzHP --delete', '-aAXH', '-aXX', '-aX --fake-super']) {
     test.equal(unsupportedOption(parse(line)), null, line);
   }
-  for (const line of ['--iconv=utf8', '--write-batch=x', '--copy-as=x']) {
+  for (const line of ['--iconv=utf8', '--copy-as=x']) {
     test.type(unsupportedOption(parse(line)), 'string', line);
   }
 });

@@ -7,6 +7,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { compareForRemoval } from '../files/remove.js';
 import { chmodNoFollow } from '../files/set.js';
 import { FileStat, lstatInto } from '../files/stat.js';
+import { Errno, systemError } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import {
   cannotDeleteMountPoint,
@@ -50,14 +51,9 @@ export class Deleter {
 
   /** Looks through one directory of the transfer. `segment` is the list that holds its entries. */
   directory(row: number, segment: Segment, delay: boolean): void {
+    if (!this.isSearched(row)) return;
     const { session, parts } = this.receiving;
     const { list, options: o, log } = session;
-    if ((list.flags(row) & EntryFlag.CONTENT_DIR) === 0) return;
-    if (session.ioError & IoError.GENERAL && !o.ignoreErrors) {
-      if (!this.warned) log.info(skippingDeletion());
-      this.warned = true;
-      return;
-    }
     const path = list.path(row);
     const dir = path === '.' ? '' : path;
     const dirId = list.dirs.known(dir);
@@ -79,6 +75,28 @@ export class Deleter {
     }
   }
 
+  /** What is in the place of a directory stays there (--ignore-existing): that nothing in it can be deleted is an error. */
+  blocked(row: number): void {
+    if (this.isSearched(row))
+      this.unreadable(this.receiving.session.list.path(row), systemError(Errno.ENOTDIR, 'opendir'));
+  }
+
+  /** Extra entries are looked for in this directory. */
+  private isSearched(row: number): boolean {
+    const { list, options: o, log, ioError } = this.receiving.session;
+    if ((list.flags(row) & EntryFlag.CONTENT_DIR) === 0) return false;
+    if ((ioError & IoError.GENERAL) === 0 || o.ignoreErrors) return true;
+    if (!this.warned) log.info(skippingDeletion());
+    this.warned = true;
+    return false;
+  }
+
+  private unreadable(dir: ByteString, error: unknown): void {
+    const { session } = this.receiving;
+    session.ioError |= IoError.GENERAL;
+    session.log.xferError(`rsync: [generator] opendir ${this.receiving.fullName(dir)} failed: ${errnoText(error)}\n`);
+  }
+
   /** --debug=filter: rsync asks the rules about everything in a directory, not only about what may go. */
   private traceRules(dir: ByteString, scope: FilterScope, isListed: (name: Buffer) => boolean): void {
     for (const { name, isDir } of this.entries(dir, isListed) ?? []) {
@@ -92,18 +110,12 @@ export class Deleter {
 
   /** Entries of a directory that `wanted` picks, in the order of removal; null when it cannot be read. */
   private entries(dir: ByteString, wanted: (name: Buffer) => boolean): Extra[] | null {
-    const { parts, session } = this.receiving;
     let names: Buffer[];
     try {
-      names = fs.readdirSync(parts.root.dir(dir).self(), { encoding: 'buffer' });
+      names = fs.readdirSync(this.receiving.parts.root.dir(dir).self(), { encoding: 'buffer' });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') {
-        session.ioError |= IoError.GENERAL;
-        session.log.xferError(
-          `rsync: [generator] opendir ${this.receiving.fullName(dir)} failed: ${errnoText(error)}\n`,
-        );
-      }
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') this.unreadable(dir, error);
       return null;
     }
     const found: Extra[] = [];

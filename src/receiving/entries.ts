@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import {
-  IoError,
   Item,
   S_IFBLK,
   S_IFCHR,
@@ -247,7 +246,6 @@ export class EntryMaker {
   private fail(row: number): void {
     const { session } = this.receiving;
     session.log.error(skippingContents());
-    session.ioError |= IoError.GENERAL;
     this.failedDir = `${this.receiving.relativePath(row)}/`;
   }
 

@@ -133,7 +133,10 @@ export class Generator {
     const path = receiving.relativePath(row);
     if (this.entries.isBelowFailed(path) || this.isRefused(row, path, true)) return;
     const errno = this.entries.look(row, stat);
-    if (this.isLeftOut(row, stat, true, errno)) return;
+    if (this.isLeftOut(row, stat, true, errno)) {
+      if (stat.exists && this.deletesMeanwhile) this.deleter.blocked(row);
+      return;
+    }
     this.entries.directory(segment.firstNdx - 1, row, stat);
     if (!this.entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
   }
@@ -160,9 +163,14 @@ export class Generator {
   }
 
   private deleteIn(row: number, segment: Segment): void {
+    if (!this.deletesMeanwhile) return;
+    this.deleter.directory(row, segment, this.receiving.session.options.deleteMode === 'delay');
+  }
+
+  /** Deletions are looked for directory by directory, as the lists go on. */
+  private get deletesMeanwhile(): boolean {
     const mode = this.receiving.session.options.deleteMode;
-    if (mode !== 'during' && mode !== 'delay') return;
-    this.deleter.directory(row, segment, mode === 'delay');
+    return mode === 'during' || mode === 'delay';
   }
 
   private entry(ndx: number, row: number, segment: Segment): void {

@@ -37,6 +37,12 @@ const CASES: readonly OptionCase[] = [
   c('-ai --delete-after --max-delete=3'),
   v('-avv --existing --delete'),
   c('-a --info=skip2 --ignore-existing'),
+  // A file stays where a directory should be: what cannot be deleted in it, and what its failing means for other deletions.
+  c('-a --ignore-existing --delete'),
+  c('-a --ignore-existing --delete-delay'),
+  c('-a --ignore-existing --delete-after'),
+  c('-a --ignore-existing --delete --no-i-r'),
+  c('-an --ignore-existing --delete'),
   c('-ai -u --modify-window=1000'),
   v('-avv --delete-before'),
   v('-avvF --exclude=*.tmp --include=*.c --delete'),

@@ -9,7 +9,7 @@ import {
 } from '../../protocol/attributes/acl-bytes.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
-import { getXattr, removeXattr, setXattr } from '../libc/libc.js';
+import { getXattr, removeXattr, setXattr } from '../libc/xattrs.js';
 import type { Reporter } from './report.js';
 
 const PERMISSIONS = 0o777;

@@ -2,7 +2,8 @@ import { NO_ENTRY } from '../../protocol/attributes/acl.js';
 import { AclName, parseAcl } from '../../protocol/attributes/acl-bytes.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
-import { getXattr, hasLibc } from '../libc/libc.js';
+import { hasLibc } from '../libc/libc.js';
+import { getXattr } from '../libc/xattrs.js';
 import type { Root } from './root.js';
 
 /** What the owner, the group (the mask, where there is one) and others have in an ACL; null when it is none. */

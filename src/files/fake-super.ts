@@ -3,7 +3,7 @@ import { Exit, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../..
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
-import { getXattr, removeXattr, setXattr } from '../libc/libc.js';
+import { getXattr, removeXattr, setXattr } from '../libc/xattrs.js';
 import type { Root } from './root.js';
 import { chmodNoFollow } from './set.js';
 import { FileStat, lstatInto } from './stat.js';

@@ -11,7 +11,7 @@ import { S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { oneShot } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
-import { getXattr, listXattrs, removeXattr, setXattr } from '../libc/libc.js';
+import { getXattr, listXattrs, removeXattr, setXattr } from '../libc/xattrs.js';
 import type { Reporter } from './report.js';
 import { chmodNoFollow } from './set.js';
 import type { FileStat } from './stat.js';

@@ -25,10 +25,6 @@ const PROTOTYPES = {
   renameat: 'int renameat(int from, void *a, int to, void *b)',
   // Addresses as numbers: to look into a buffer for each call takes longer than the call.
   statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
-  llistxattr: 'int64_t llistxattr(void *path, void *names, size_t size)',
-  lgetxattr: 'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
-  lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
-  lremovexattr: 'int lremovexattr(void *path, void *name)',
   getpwuid_r: 'int getpwuid_r(unsigned int uid, void *entry, void *text, size_t size, void *result)',
   getpwnam_r: 'int getpwnam_r(void *name, void *entry, void *text, size_t size, void *result)',
   getgrgid_r: 'int getgrgid_r(unsigned int gid, void *entry, void *text, size_t size, void *result)',
@@ -288,46 +284,6 @@ export function statxRaw(dir: number, path: Uint8Array, follow: boolean): number
     statxAreaAt = addressOf(statxBytes);
   }
   return c.statx(isEmpty ? dir : heldDir, statxPathAt, flags, 0x7ff, statxAreaAt) === 0 ? 0 : c.koffi.errno();
-}
-
-/** Longest value of one attribute, and longest list of names, that Linux has. */
-const MAX_XATTR = 65536;
-let xattrRoom: Buffer | null = null;
-
-/** Names of the extended attributes of the file itself (links are not followed), in no order. */
-export function listXattrs(path: Uint8Array): string[] {
-  const c = need('extended attributes');
-  xattrRoom ??= Buffer.allocUnsafeSlow(MAX_XATTR);
-  const length = Number(c.llistxattr(cString(path, 'llistxattr'), xattrRoom, MAX_XATTR));
-  if (length === 0) return [];
-  // Each name has a NUL at its end.
-  return xattrRoom.toString('latin1', 0, check(c, length, 'llistxattr') - 1).split('\0');
-}
-
-/** The value of an extended attribute of the file itself (links are not followed); null when it has none. */
-export function getXattr(path: Uint8Array, name: string): Buffer | null {
-  const c = need('extended attributes');
-  xattrRoom ??= Buffer.allocUnsafeSlow(MAX_XATTR);
-  const cname = Buffer.from(`${name}\0`, 'latin1');
-  const length = Number(c.lgetxattr(cString(path, 'lgetxattr'), cname, xattrRoom, MAX_XATTR));
-  if (length >= 0) return Buffer.from(xattrRoom.subarray(0, length));
-  const errno = c.koffi.errno();
-  if (errno === 61) return null;
-  throw systemError(errno, 'lgetxattr');
-}
-
-export function setXattr(path: Uint8Array, name: string, value: Uint8Array): void {
-  const c = need('extended attributes');
-  const cname = Buffer.from(`${name}\0`, 'latin1');
-  check(c, c.lsetxattr(cString(path, 'lsetxattr'), cname, value, value.length, 0), 'lsetxattr');
-}
-
-/** Removes an attribute; one that is not there is no error. */
-export function removeXattr(path: Uint8Array, name: string): void {
-  const c = need('extended attributes');
-  if (c.lremovexattr(cString(path, 'lremovexattr'), Buffer.from(`${name}\0`, 'latin1')) === 0) return;
-  const errno = c.koffi.errno();
-  if (errno !== 61) throw systemError(errno, 'lremovexattr');
 }
 
 /** A user or group as the name service gives it. `name` is a byte string; `gid` is the user's own group. */

@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } fr
 import { join } from 'node:path';
 import t from 'tap';
 import { AclName } from '../../protocol/attributes/acl-bytes.js';
-import { getXattr } from '../../src/libc/libc.js';
+import { getXattr } from '../../src/libc/xattrs.js';
 import { diffDirs } from '../lib/compare.js';
 import { normalize, PAIRS, type Route, referenceOf, routeName, World } from '../lib/routes.js';
 

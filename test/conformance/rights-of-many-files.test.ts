@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { getXattr, setXattr } from '../../src/libc/libc.js';
+import { getXattr, setXattr } from '../../src/libc/xattrs.js';
 import { diffDirs } from '../lib/compare.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { World } from '../lib/routes.js';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { getXattr, listXattrs, removeXattr, setXattr } from '../../src/libc/libc.js';
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../src/libc/xattrs.js';
 import { diffDirs } from '../lib/compare.js';
 import { RSYNC } from '../lib/project.js';
 import { normalize, PAIRS, type Route, referenceOf, routeName, World } from '../lib/routes.js';

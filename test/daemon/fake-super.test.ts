@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { getXattr } from '../../src/libc/libc.js';
+import { getXattr } from '../../src/libc/xattrs.js';
 import { diffDirs } from '../lib/compare.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { aclPermissions, NewRights } from '../../src/files/default-acl.js';
 import { Root } from '../../src/files/root.js';
-import { setXattr } from '../../src/libc/libc.js';
+import { setXattr } from '../../src/libc/xattrs.js';
 
 const NO_ID = 0xffff_ffff;
 

@@ -9,7 +9,8 @@ import { lstatFake, makeFake, parseFakeStat, readFakeLink, storeFakeStat } from 
 import { IdMap } from '../../src/files/ids.js';
 import { Root } from '../../src/files/root.js';
 import { FileStat } from '../../src/files/stat.js';
-import { getXattr, mknod, setXattr } from '../../src/libc/libc.js';
+import { mknod } from '../../src/libc/libc.js';
+import { getXattr, setXattr } from '../../src/libc/xattrs.js';
 import { cleanEnv } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 

@@ -17,19 +17,17 @@ import {
   copyFileRange,
   fallocate,
   futimens,
-  getXattr,
   hasLibc,
   lockRange,
   lookUp,
   mknod,
   punchHole,
-  removeXattr,
   renameRaw,
-  setXattr,
   statxRaw,
   statxWords,
   utimensat,
 } from '../../src/libc/libc.js';
+import { getXattr, removeXattr, setXattr } from '../../src/libc/xattrs.js';
 import { tempDir } from '../lib/temp.js';
 
 const path = (dir: string, name: string) => Buffer.from(join(dir, name));

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AclName } from '../../protocol/attributes/acl-bytes.js';
-import { getXattr, removeXattr, setXattr } from '../../src/libc/libc.js';
+import { getXattr, removeXattr, setXattr } from '../../src/libc/xattrs.js';
 import { startInStep } from '../lib/mirror.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { World } from '../lib/routes.js';

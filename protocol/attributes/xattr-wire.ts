@@ -108,14 +108,15 @@ export class XattrDecoder {
   private readOne(r: ByteReader): boolean {
     r.begin();
     const nameLength = r.bounded(readVarint(r), 1, MAX_NAME, 'xattr name length');
-    const length = r.bounded(readVarint(r), 0, MAX_VALUE, 'xattr value length');
+    const length = r.bounded(readVarint(r), 0, 0x7fff_ffff, 'xattr value length');
+    if (length > MAX_VALUE) throw new RsyncError(Exit.PROTOCOL, 'xattr datum_len exceeds per-value limit');
     const isLong = length > MAX_FULL_VALUE;
     const raw = r.short ? null : r.bytes(nameLength);
     const value = r.short ? null : r.bytes(isLong ? DIGEST : length);
     if (!r.done() || raw === null || value === null) return false;
     if (raw[nameLength - 1] !== 0) throw new ProtocolError('xattr name', 'no NUL at its end', Exit.FILEIO);
     this.bytes += nameLength + length;
-    if (this.bytes > MAX_SET) throw new ProtocolError('xattr set', `more than ${MAX_SET} bytes`);
+    if (this.bytes > MAX_SET) throw new RsyncError(Exit.PROTOCOL, 'xattr list exceeds per-file limit');
     const number = ++this.seen;
     const name = this.nameOf(raw.toString('latin1', 0, raw.indexOf(0)));
     if (name === null) return true;

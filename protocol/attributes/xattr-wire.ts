@@ -109,7 +109,7 @@ export class XattrDecoder {
     r.begin();
     const nameLength = r.bounded(readVarint(r), 1, MAX_NAME, 'xattr name length');
     const length = r.bounded(readVarint(r), 0, 0x7fff_ffff, 'xattr value length');
-    if (length > MAX_VALUE) throw new RsyncError(Exit.PROTOCOL, 'xattr datum_len exceeds per-value limit');
+    if (!r.short && length > MAX_VALUE) throw new RsyncError(Exit.PROTOCOL, 'xattr datum_len exceeds per-value limit');
     const isLong = length > MAX_FULL_VALUE;
     const raw = r.short ? null : r.bytes(nameLength);
     const value = r.short ? null : r.bytes(isLong ? DIGEST : length);

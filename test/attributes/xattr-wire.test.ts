@@ -85,6 +85,12 @@ t.test('a set travels once, and its number afterwards', (test) => {
   test.end();
 });
 
+t.test('a long name whose length is cut in two is waited for', (test) => {
+  const set = setOf({ [`user.${'n'.repeat(245)}`]: Buffer.alloc(60_000, 1) });
+  for (const cut of cuts(encode([set]), [1, 2])) test.same(decode(cut.chunks, 1), [set], cut.name);
+  test.end();
+});
+
 t.test('what is not kept leaves the numbers of the others as they are', (test) => {
   const set = setOf({ 'a.x': Buffer.from('1'), 'b.y': Buffer.from('2'), 'c.z': Buffer.from('3') });
   const [read] = decode([encode([set])], 1, (name) => (name === 'b.y' ? null : `z.${name}`));

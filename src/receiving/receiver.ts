@@ -16,12 +16,12 @@ import type { ItemLog } from '../session/item-log.js';
 import { Rest } from '../session/pace.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
+import { Ends } from './ends.js';
 import type { FileReceiver } from './file-receiver.js';
 import { HandedCopy } from './handed-copy.js';
 import type { Landing, Place } from './landing.js';
 import type { ListReceiver } from './list-receiver.js';
 import type { Receiving } from './receiving.js';
-import type { Replay } from './replay.js';
 import { Settlement } from './settlement.js';
 import { WholeFiles } from './whole-files.js';
 
@@ -50,6 +50,7 @@ export class Receiver {
   /** Takes what most answers are; null where each may have something special about it. */
   private readonly wholeFiles: WholeFiles | null;
   private readonly settlement: Settlement;
+  private readonly ends: Ends;
   private readonly handed: HandedCopy | null;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
@@ -71,7 +72,7 @@ export class Receiver {
     private readonly itemLog: ItemLog,
     private readonly progress: Progress | null,
     /** Told about every file that is in its place or lost; `ok` is false when it failed for good. */
-    private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
+    fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     this.session = receiving.session;
     const { connection } = this.session;
@@ -79,6 +80,7 @@ export class Receiver {
     this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
     this.settlement = new Settlement(receiving, fileDone);
     landing.aside.listener = this.settlement;
+    this.ends = new Ends(receiving, landing, progress, fileDone, this.lose);
     this.handed = connection.handOver && new HandedCopy(this.session, connection.handOver, landing.aside, files);
     this.session.onNoSend = (ndx) => this.notSent(ndx);
   }
@@ -149,12 +151,12 @@ export class Receiver {
         }
         case Next.DONE:
           // A phase ends when its files are in their places.
-          this.isDraining = this.endsPhase && this.landing.aside.count > 0;
+          this.isDraining = this.ends.isPhase && this.landing.aside.count > 0;
           if (this.isDraining) return false;
-          this.isEarly = this.replay !== null && !this.mayEnd(this.replay);
+          this.isEarly = !this.ends.mayCome();
           if (this.isEarly) return true;
           this.next = Next.INDEX;
-          this.isOver = this.endOfListOrPhase();
+          this.isOver = this.ends.take(this.current);
           if (this.isOver) return true;
           break;
         case Next.ITEM:
@@ -185,35 +187,6 @@ export class Receiver {
           this.next = Next.INDEX;
       }
     }
-  }
-
-  /** The end of a list is said by this side first, so its files are settled. */
-  private get endsPhase(): boolean {
-    const { incremental, list } = this.session;
-    return !(incremental && list.segments.oldest !== null);
-  }
-
-  private endOfListOrPhase(): boolean {
-    const { session, receiving } = this;
-    const { list } = session;
-    if (--receiving.donesOpen < 0) throw new ProtocolError('NDX_DONE', 'nothing has ended yet');
-    if (!this.endsPhase) {
-      const ended = list.endSegment();
-      const segment = this.current ?? ended;
-      // rsync counts from the list that it worked on last, not from the one that ends.
-      this.progress?.endList(segment.firstNdx + segment.count - 2 - segment.number);
-      if (list.segments.oldest !== null || !receiving.lists.complete) {
-        receiving.lists.changed.raise();
-        return false;
-      }
-    }
-    if (!session.incremental) this.progress?.endList(list.count - 1);
-    receiving.phasesDone++;
-    if (receiving.phasesDone === 2 && session.options.delayUpdates) {
-      this.landing.releaseDelayed((ndx, row) => this.fileDone(ndx, row, true));
-    }
-    receiving.lists.changed.raise();
-    return receiving.phasesDone > session.maxPhase;
   }
 
   private rowOf(ndx: number): number {
@@ -288,20 +261,6 @@ export class Receiver {
     const isWanted = replay === null || replay.wants(item.ndx, this.isRedo, this.lose);
     if (isWanted === false) session.log.info(skippingBatched(this.receiving.relativePath(row), this.isRedo));
     return isWanted;
-  }
-
-  /** An end that stands in a batch file: true once this side is as far, too. */
-  private mayEnd(replay: Replay): boolean {
-    const { session, receiving } = this;
-    const { list, incremental } = session;
-    const { oldest } = list.segments;
-    if (oldest !== null) {
-      const isLast = list.segments.ended === list.segments.length - 1;
-      if (incremental && isLast && !receiving.lists.complete) throw new ProtocolError('NDX_DONE', 'no list is open');
-      const isFinal = incremental || receiving.phasesDone > 0;
-      if (!replay.endBefore(oldest.firstNdx + oldest.count, isFinal, this.lose)) return false;
-    }
-    return receiving.donesOpen > 0;
   }
 
   /** A file that was asked for will not come. */

@@ -67,10 +67,13 @@ export class Aside implements FileOutput {
     this.isPossible = allows(receiving.session.options, Shortcut.ASIDE) && isPlainPlace(receiving);
     this.place = new JobPlace(receiving);
     this.worth = new ThreadWorth(receiving.session.list);
-    if (!this.isPossible) return;
-    this.thread = FileThread.waiting(this.hear);
+    if (this.isPossible) receiving.onAsked = (row, count) => this.expect(row, count);
+  }
+
+  /** The run begins: a thread that an earlier one has left is taken. */
+  begin(): void {
+    if (this.isPossible) this.thread = FileThread.waiting(this.hear);
     this.isStarted = this.thread !== null;
-    receiving.onAsked = (row, count) => this.expect(row, count);
   }
 
   private readonly hear = (error: Error | null): void => {

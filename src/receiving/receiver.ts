@@ -88,6 +88,7 @@ export class Receiver {
   /** Runs until the sender has answered the end of the last phase before the deletions. */
   async run(): Promise<void> {
     const { connection } = this.session;
+    this.landing.aside.begin();
     try {
       for (;;) {
         await connection.pump(this.advance);

@@ -28,6 +28,10 @@ export class SetAside {
     this.aside = new Aside(receiving, spill, tell);
   }
 
+  begin(): void {
+    this.aside.begin();
+  }
+
   /** True when a row's file may be set aside: its content goes to `output`, until `commit`. */
   open(row: number): boolean {
     return this.aside.open(row, this.receiving.session.list.size(row), Kind.WRITE);

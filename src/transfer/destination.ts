@@ -23,6 +23,12 @@ export interface Destination {
   below: ByteString;
 }
 
+/** A destination that was there before the list had come. */
+export interface FoundDestination extends Destination {
+  /** What is at its place now is the same directory. If not, this one is closed. */
+  confirm(): boolean;
+}
+
 /** A module's tree, in which the destination of a daemon lies. */
 export interface DestinationBase {
   /** Absolute directory that relative destinations start from. */
@@ -42,17 +48,11 @@ export interface DestinationBase {
  */
 export function openDestination(session: Session, dest: ByteString, base: DestinationBase): Destination {
   const { options: o, log } = session;
-  const path = dest === '' ? '.' : dest;
-  const whole = path.startsWith('/') && base.confined === null ? path : joinPath(base.cwd, path);
-  const relative = path.replace(/^\/+/, '').replace(/\/+$/, '');
+  const { path, whole, relative } = placeOf(dest, base);
   const trailing = /(^|\/)\.?$/.test(path);
   const total = countEntries(session);
   const st = new FileStat();
   const name = base.isModule === true ? `/${tidy(relative)}` : path.replace(/(.)\/+$/, '$1');
-  const plainName = relative.replace(/(^|\/)\.$/, '');
-  if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
-    throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
-  }
   const shownName = (where: ByteString) => fullName(where, '/', base.module ?? null);
   let errno = look(base, whole, relative, st);
   if (errno === Errno.ENOENT && o.mkpath && (total > 1 || path.includes('/'))) {
@@ -84,6 +84,43 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   if (o.dryRun && o.mkpath) return inside(session, base, parent, relativeParent, localName, true);
   const why = errnoText(errnoParent);
   throw new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir#3 ${shownName(parent)} failed: ${why}`);
+}
+
+/** The destination as it was named, from the root of the system, and from the module. Exit code 3 for one that is excluded. */
+function placeOf(dest: ByteString, base: DestinationBase) {
+  const path = dest === '' ? '.' : dest;
+  const whole = path.startsWith('/') && base.confined === null ? path : joinPath(base.cwd, path);
+  const relative = path.replace(/^\/+/, '').replace(/\/+$/, '');
+  const plainName = relative.replace(/(^|\/)\.$/, '');
+  if (base.hides?.(plainName, false) || base.hides?.(plainName, true)) {
+    throw new RsyncError(Exit.FILESELECT, `ERROR: daemon has excluded destination "${path}"`);
+  }
+  return { path, whole, relative };
+}
+
+/**
+ * The destination in a module, when it is a directory already: what the list says makes no difference to it then. Null for
+ * whatever else there is; `openDestination` says what is wrong with it, once the list has come.
+ */
+export function openExisting(session: Session, dest: ByteString, base: DestinationBase): FoundDestination | null {
+  if (base.isModule !== true) return null;
+  const [found, now] = [new FileStat(), new FileStat()];
+  try {
+    const { whole, relative } = placeOf(dest, base);
+    if (look(base, whole, relative, found) !== 0 || !found.exists || !found.isDir) return null;
+    const opened = inside(session, base, whole, relative, null, false);
+    const place = Buffer.from(whole, 'latin1');
+    const confirm = (): boolean => {
+      if (statInto(place, now) === 0 && now.ino === found.ino && now.dev === found.dev) return true;
+      opened.root.close();
+      // Directories on the way to it may be others, too.
+      base.confined?.forget(components(relative)[0] ?? '');
+      return false;
+    };
+    return statInto(opened.root.path('.'), found) === 0 && confirm() ? { ...opened, confirm } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The lines about directories that are made for the destination are wanted. */
@@ -190,11 +227,12 @@ function inside(
   }
 }
 
+function components(relative: ByteString): ByteString[] {
+  return relative.split('/').filter((part) => part !== '' && part !== '.');
+}
+
 function tidy(relative: ByteString): ByteString {
-  return relative
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .join('/');
+  return components(relative).join('/');
 }
 
 /** `shown`: the name for an error message. */

@@ -38,6 +38,8 @@ export class BasisSums {
 
   /** Sends all sums of `head` in slices, and closes `fd`. What is missing of a basis that shrank counts as zeros. */
   async send(fd: number, head: SumHead): Promise<void> {
+    // Between two of them, the generator rests by a pace of its own.
+    this.pace.begin();
     try {
       if (this.canReadAside && flength(head) >= WORTH_ASIDE && head.blockLength <= PIECE_ASIDE)
         await this.sendReadAside({ fd, head });

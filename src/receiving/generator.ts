@@ -67,6 +67,7 @@ export class Generator {
   }
 
   async run(): Promise<void> {
+    this.pace.begin();
     try {
       await this.allPhases();
     } finally {

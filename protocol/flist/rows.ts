@@ -36,6 +36,11 @@ export class Rows {
     private readonly maxRows = 0x7fff_fff0,
   ) {}
 
+  /** Makes room for the first rows, for a list that is waited for. */
+  prepare(): void {
+    if (this.count === 0 && this.spare.length === 0) this.spare.push(new Chunk(this.sumLength));
+  }
+
   /** Appends an empty row and returns its number. Its name, mode, size, times and ids are to be set, on a sender its base. */
   addRow(): number {
     const row = this.count;

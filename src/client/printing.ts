@@ -10,7 +10,7 @@ import { ListAnnouncer } from '../transfer/list-announcer.js';
 import type { BegunRun } from './run.js';
 
 /** What both roles of a client need for what they print. */
-export function printing({ session, log }: BegunRun, itemContext: ItemContext) {
+export function printing({ session, log, context: itemContext }: BegunRun) {
   const { options: o, isSender } = session;
   return {
     itemContext,
@@ -30,11 +30,11 @@ function logFormat(o: Options): ByteString {
 export function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
   const { options: o } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
-  const fileFormat = new ItemFormat(logFormat(o), context);
+  const fileFormat = log.file === null ? null : new ItemFormat(logFormat(o), context);
   session.onDeleted = (name, mode) => {
     const line = deletedLine(name, mode, o, format);
     if (line !== '') log.client(line);
-    if (log.file !== null && !o.dryRun) log.file.info(loggedDeletion(name, mode, fileFormat));
+    if (fileFormat !== null && !o.dryRun) log.file?.info(loggedDeletion(name, mode, fileFormat));
   };
 }
 

@@ -42,6 +42,8 @@ export interface BegunRun {
   server: Promise<number> | null;
   /** The sending side, when it was made ahead of time. */
   sending: SendingSide | null;
+  /** For the lines about items. */
+  context: ItemContext;
 }
 
 /** Begins the binary part of a connection as the client. */
@@ -91,7 +93,8 @@ export async function begin(
     });
     if (!isLocal && !session.replays) await exchangeFilters(session, filters);
     if (batch !== null) await startRecording(session, batch);
-    return { session, job, inputs, log, filters, server, sending: null };
+    const context = { ...itemContextOf(session, null), localServer: isLocal };
+    return { session, job, inputs, log, filters, server, sending: null, context };
   });
 }
 
@@ -132,10 +135,9 @@ async function announced<T>(session: Session, hooks: RunHooks, work: () => Promi
 export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | null): Promise<number> {
   const { session, log } = run;
   return announced(session, hooks, async () => {
-    const context = contextOf(run);
-    reportDeletions(session, context, log);
-    if (session.isSender) await send(run, context, what);
-    else await receive(run, context);
+    reportDeletions(session, run.context, log);
+    if (session.isSender) await send(run, what);
+    else await receive(run);
     session.connection.flush();
     const code = session.exitCode();
     if (what === null) summarize(session, log, code);
@@ -144,18 +146,14 @@ export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | nul
   });
 }
 
-function contextOf({ session, server }: BegunRun): ItemContext {
-  return { ...itemContextOf(session, null), localServer: server !== null };
-}
-
 /** Makes the sending side of a run that is told later what to send. */
 export async function prepareSending(run: BegunRun): Promise<void> {
-  run.sending = await makeSending(run, contextOf(run), false);
+  run.sending = await makeSending(run, false);
   await run.sending.prepare();
 }
 
-function makeSending(run: BegunRun, context: ItemContext, isAnnounced: boolean): Promise<SendingSide> {
-  const parts = printing(run, context);
+function makeSending(run: BegunRun, isAnnounced: boolean): Promise<SendingSide> {
+  const parts = printing(run);
   return createSendingSide(run.session, {
     ...parts,
     announcer: isAnnounced ? parts.announcer : null,
@@ -167,18 +165,18 @@ function makeSending(run: BegunRun, context: ItemContext, isAnnounced: boolean):
   });
 }
 
-async function send(run: BegunRun, context: ItemContext, what: WhatToList | null): Promise<void> {
-  const side = run.sending ?? (await makeSending(run, context, what === null));
+async function send(run: BegunRun, what: WhatToList | null): Promise<void> {
+  const side = run.sending ?? (await makeSending(run, what === null));
   await side.run(what ?? sourcesOf(run));
 }
 
-async function receive(run: BegunRun, context: ItemContext): Promise<void> {
+async function receive(run: BegunRun): Promise<void> {
   const { session, job, inputs, filters } = run;
   const { options: o } = session;
   const names = inputs.names !== null ? splitNames(inputs.names, o.from0, false) : null;
   if (names !== null) forwardNames(session, names);
   await runReceivingSide(session, {
-    ...printing(run, context),
+    ...printing(run),
     dest: job.dest?.kind === 'local' ? job.dest.path : '.',
     base: { cwd: cwd(), confined: null },
     filters,

@@ -37,6 +37,12 @@ export class HardLinks {
     return found;
   }
 
+  /** True for a file that has one name, and had no other one when it was looked at before. */
+  isAlone(path: ByteString): boolean {
+    if (this.ids.has(path)) return false;
+    return lstatInto(Buffer.from(below(this.root, path), 'latin1'), this.stat) !== 0 || this.stat.nlink < 2;
+  }
+
   private async find(paths: readonly ByteString[], trees: readonly ByteString[]): Promise<ByteString[]> {
     const given = new Set(paths);
     const wanted = new Map<string, number>();

@@ -254,9 +254,13 @@ async function withLinks(marks: Mark[], links: HardLinks): Promise<Mark[]> {
 }
 
 /** Adds the other names of files that were written to: no event tells that their content changed. */
-async function withWritten(marks: Mark[], links: HardLinks): Promise<Mark[]> {
-  const written = marks.filter(({ what }) => (what & CONTENT) !== 0 && (what & (Change.MADE | TREE)) === 0);
-  if (written.length === 0) return marks;
+function withWritten(marks: Mark[], links: HardLinks): Mark[] | Promise<Mark[]> {
+  const isWritten = ({ what }: Mark) => (what & CONTENT) !== 0 && (what & (Change.MADE | TREE)) === 0;
+  const written = marks.filter((mark) => isWritten(mark) && !links.isAlone(mark.path));
+  return written.length === 0 ? marks : withNamesOf(written, marks, links);
+}
+
+async function withNamesOf(written: readonly Mark[], marks: Mark[], links: HardLinks): Promise<Mark[]> {
   const beside = await links.namesBeside(
     written.map((mark) => mark.path),
     [],

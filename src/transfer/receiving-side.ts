@@ -52,6 +52,7 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   await session.awaitSeed();
   // All of this is made while the sender looks for what it has: a mirror's sender waits for what comes after the list.
   const tools = await makeTools(session);
+  list.prepare();
   const make = async (to: Destination | null) =>
     new ReceivingRoles(await makeReceiving(session, lists, input, decoder, attributes, to), input, tools);
   const found = mayOpenAhead(o) ? openExisting(session, input.dest, input.base) : null;

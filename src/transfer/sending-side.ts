@@ -61,7 +61,10 @@ export async function createSendingSide(session: Session, input: SendingInput): 
   const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
   const sender = new Sender(session, lists, scanner, itemLog, input.progress, attributes?.xattrs ?? null);
   return {
-    prepare: () => sender.prepareSearch(),
+    prepare: () => {
+      session.list.prepare();
+      return sender.prepareSearch();
+    },
     run: async (what) => {
       await sendLists(session, lists, what, input.announcer);
       if (session.list.count === 0 && session.isServer) return;

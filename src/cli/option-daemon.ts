@@ -38,7 +38,7 @@ const row = (name: string, arg: Kind = 'none'): Row => {
   return { long, short, arg };
 };
 
-const DAEMON_INDEX = indexRows([
+const daemonRows = () => [
   row('address', 'text'),
   row('bwlimit', 'int'),
   row('config', 'text'),
@@ -59,7 +59,7 @@ const DAEMON_INDEX = indexRows([
   row('no-verbose'),
   row('no-v'),
   row('help,h'),
-]);
+];
 
 function failure(message: string): RsyncError {
   return new RsyncError(1, `${message}\n(Type "rsync --daemon --help" for assistance with daemon mode.)`);
@@ -90,7 +90,7 @@ export function parseDaemonArgs(argv: readonly ByteString[]): { daemon: DaemonOp
       if (r.long === 'daemon') asked = true;
       else takeDaemonOption(d, r, value, word);
     };
-    walk(argv, DAEMON_INDEX, args, () => false, take);
+    walk(argv, indexRows(daemonRows()), args, () => false, take);
   } catch (e) {
     if (e instanceof ScanError) throw failure(`rsync: ${e.text} (in daemon mode)`);
     throw e;

@@ -6,7 +6,7 @@
 import type { ByteString } from '../../protocol/options.js';
 import { ACTIONS } from './option-actions.js';
 import type { Settings } from './option-settings.js';
-import type { Row } from './option-table.js';
+import type { OptionIndex, Row } from './option-table.js';
 import { parseInteger } from './option-values.js';
 
 /** A word that breaks the rules: the caller puts its own words around `text`. */
@@ -25,7 +25,7 @@ type Take = (row: Row, value: string, word: string) => void;
 /** Scans `argv` into `settings`; returns false when `before` ended the scan. */
 export function scanOptions(
   argv: readonly ByteString[],
-  index: ReadonlyMap<string, Row>,
+  index: OptionIndex,
   settings: Settings,
   before: OnOption,
 ): boolean {
@@ -35,7 +35,7 @@ export function scanOptions(
 /** The walk over the words, apart from what an option does. */
 export function walk(
   argv: readonly ByteString[],
-  index: ReadonlyMap<string, Row>,
+  index: OptionIndex,
   args: ByteString[],
   before: OnOption,
   take: Take,

@@ -23,32 +23,34 @@ export interface Row {
 
 const rows: Row[] = [];
 
-/** `name` is `long` or `long,s`. */
-function add(name: string, row: Omit<Row, 'long' | 'short'>): void {
-  const [long, short = ''] = name.split(',');
-  // Not spread: that is several times as slow, and this is done at each start.
-  rows.push({
-    long,
-    short,
-    arg: row.arg,
-    number: row.number,
-    text: row.text,
-    value: row.value,
-    action: row.action,
-    exactRefusalOnly: row.exactRefusalOnly,
-  });
+/** `name` is `long` or `long,s`. Written out, as this is done 276 times at each start. */
+function add(
+  name: string,
+  arg: Row['arg'],
+  number: NumberField | undefined,
+  text: TextField | undefined,
+  value: number | undefined,
+  action: ActionName | undefined,
+): void {
+  const hasShort = name.at(-2) === ',';
+  const long = hasShort ? name.slice(0, -2) : name;
+  const short = hasShort ? (name.at(-1) as string) : '';
+  rows.push({ long, short, arg, number, text, value, action, exactRefusalOnly: undefined });
 }
-const set = (name: string, number: NumberField, value = 1) => add(name, { arg: 'none', number, value });
-const int = (name: string, number: NumberField, action?: ActionName) => add(name, { arg: 'int', number, action });
-const text = (name: string, field: TextField, action?: ActionName) => add(name, { arg: 'text', text: field, action });
-const act = (name: string, action: ActionName, arg: Row['arg'] = 'none') => add(name, { arg, action });
+const set = (name: string, number: NumberField, value = 1) => add(name, 'none', number, undefined, value, undefined);
+const int = (name: string, number: NumberField, action?: ActionName) =>
+  add(name, 'int', number, undefined, undefined, action);
+const text = (name: string, field: TextField, action?: ActionName) =>
+  add(name, 'text', undefined, field, undefined, action);
+const act = (name: string, action: ActionName, arg: Row['arg'] = 'none') =>
+  add(name, arg, undefined, undefined, undefined, action);
 /** An option with its --no- forms: the long one and those of the further short names. */
 function flag(name: string, number: NumberField, noShort = '', value = 1): void {
   set(name, number, value);
   no(name, number, noShort);
 }
 function no(name: string, number: NumberField, noShort = ''): void {
-  set(`no-${name.split(',')[0]}`, number, 0);
+  set(`no-${name.at(-2) === ',' ? name.slice(0, -2) : name}`, number, 0);
   if (noShort !== '') set(`no-${noShort}`, number, 0);
 }
 /** Like `flag`, for options whose action counts or implies. */
@@ -244,10 +246,14 @@ for (const name of EXACT_ONLY.split(' ')) rows[rows.findIndex((row) => row.long 
 
 export const OPTION_ROWS: readonly Row[] = rows;
 
-/** Rows by `--long` and `-s` name. */
-export const OPTION_INDEX: ReadonlyMap<string, Row> = indexRows(rows);
+/** What finds the row of a `--long` or `-s` name. */
+export interface OptionIndex {
+  get(name: string): Row | undefined;
+}
 
-export function indexRows(table: readonly Row[]): Map<string, Row> {
+export const OPTION_INDEX: OptionIndex = indexRows(rows);
+
+export function indexRows(table: readonly Row[]): OptionIndex {
   const index = new Map<string, Row>();
   for (const row of table) {
     if (row.long !== '') index.set(`--${row.long}`, row);
@@ -259,4 +265,6 @@ export function indexRows(table: readonly Row[]): Map<string, Row> {
 /** What a client's own command line has besides: an option that rsync does not know, and no server takes. */
 const WATCH: Row = { long: 'watch', short: '', arg: 'none', number: 'watch', value: 1 };
 
-export const CLIENT_INDEX: ReadonlyMap<string, Row> = new Map([...OPTION_INDEX, ['--watch', WATCH]]);
+export const CLIENT_INDEX: OptionIndex = {
+  get: (name) => (name === '--watch' ? WATCH : OPTION_INDEX.get(name)),
+};

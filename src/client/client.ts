@@ -220,14 +220,14 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
     shell = startShell(command, env, role);
     connection = shell.connection;
   } else {
-    // The role is loaded while the daemon answers.
-    const connecting = connectDaemon(o, remote.host, remote.port || o.port || RSYNC_PORT, role, log);
-    [connection] = await Promise.all([connecting, job.listModules ? null : preloadRole(isPush(job))]);
+    connection = await connectDaemon(o, remote.host, remote.port || o.port || RSYNC_PORT, role, log);
   }
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {
     const request = daemonRequest(o, job, remote);
-    const protocol = await startDaemon(connection, request, o, log);
+    // The role is loaded while the daemon answers.
+    const answered = startDaemon(connection, request, o, log);
+    const [protocol] = await Promise.all([answered, job.listModules ? null : preloadRole(isPush(job))]);
     return { connection, protocol, shell };
   } catch (error) {
     connection.destroy();

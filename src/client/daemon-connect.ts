@@ -68,14 +68,15 @@ export async function startDaemon(
   log: ClientLog,
 ): Promise<number | null> {
   const { writer } = connection;
+  // Nothing of this depends on what the daemon greets with: a round trip less.
   writer.text(greetingLine(o.protocol));
+  sendEarlyInput(connection, o);
+  writer.text(`${request.module}\n`);
   writer.flush();
   const first = await readLine(connection);
   const greeting = parseGreeting(first);
   if (typeof greeting === 'string') throw new RsyncError(Exit.STARTCLIENT, greetingComplaint(greeting, first));
   const protocol = agreeProtocol(greeting, o.protocol);
-  sendEarlyInput(connection, o);
-  writer.text(`${request.module}\n`);
   for (;;) {
     writer.flush();
     const line = parseServerLine(await nextLine(connection));

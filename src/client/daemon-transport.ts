@@ -7,7 +7,8 @@ import { errnoText } from '../report/errno.js';
 import type { Log } from '../report/log.js';
 import { connectedTo, openingTcp, runningProgram, throughProxy } from '../report/messages.js';
 import type { Connection } from '../transport/connection.js';
-import { connectTcp, socketPair, type TcpTarget } from '../transport/streams.js';
+import { socketPair } from '../transport/streams.js';
+import { connectTcp, type TcpTarget } from '../transport/tcp-connect.js';
 import { openTunnel, parseProxy } from './web-proxy.js';
 
 /**

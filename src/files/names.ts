@@ -6,8 +6,8 @@ import { type Account, lookUp } from '../libc/libc.js';
 interface Table {
   byId: Map<number, Account>;
   byName: Map<ByteString, Account>;
-  /** True when the name service has more sources than this file, so that the C library must be asked too. */
-  more: boolean;
+  /** True when the name service has more sources than this file, so that the C library must be asked too; null: not known yet. */
+  more: boolean | null;
 }
 
 type Kind = 'passwd' | 'group';
@@ -30,7 +30,7 @@ function hasOtherSources(kind: Kind): boolean {
 }
 
 function readTable(kind: Kind): Table {
-  const table: Table = { byId: new Map(), byName: new Map(), more: hasOtherSources(kind) };
+  const table: Table = { byId: new Map(), byName: new Map(), more: null };
   for (const line of readText(`/etc/${kind}`).split('\n')) {
     const fields = line.split(':');
     if (fields.length < 4 || !/^\d+$/.test(fields[2])) continue;
@@ -48,10 +48,16 @@ function table(kind: Kind): Table {
   return tables[kind];
 }
 
-/** Reads both files now: soon they may be out of reach. */
+function hasMore(kind: Kind): boolean {
+  const t = table(kind);
+  t.more ??= hasOtherSources(kind);
+  return t.more;
+}
+
+/** Reads all about both now: soon it may be out of reach. */
 export function readAccounts(): void {
-  table('passwd');
-  table('group');
+  hasMore('passwd');
+  hasMore('group');
 }
 
 const unknownIds: Record<Kind, Set<number>> = { passwd: new Set(), group: new Set() };
@@ -61,7 +67,7 @@ function byId(kind: Kind, id: number): Account | null {
   const t = table(kind);
   const known = t.byId.get(id);
   if (known !== undefined) return known;
-  if (!t.more || unknownIds[kind].has(id)) return null;
+  if (unknownIds[kind].has(id) || !hasMore(kind)) return null;
   const found = lookUp(kind === 'passwd' ? 'getpwuid_r' : 'getgrgid_r', id);
   if (found === null) unknownIds[kind].add(id);
   else t.byId.set(id, found);
@@ -72,7 +78,7 @@ function byName(kind: Kind, name: ByteString): Account | null {
   const t = table(kind);
   const known = t.byName.get(name);
   if (known !== undefined) return known;
-  if (!t.more || name === '' || name.includes('\0')) return null;
+  if (name === '' || name.includes('\0') || !hasMore(kind)) return null;
   const found = lookUp(kind === 'passwd' ? 'getpwnam_r' : 'getgrnam_r', name);
   if (found !== null) t.byName.set(name, found);
   return found;

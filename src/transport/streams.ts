@@ -1,4 +1,3 @@
-import dns from 'node:dns';
 import fs from 'node:fs';
 import net from 'node:net';
 import type { Readable, Writable } from 'node:stream';
@@ -15,7 +14,7 @@ const BROKEN: Readonly<Record<string, string>> = {
 };
 
 /** A write error as the roles report it. */
-function writeError(error: NodeJS.ErrnoException, role: string): RsyncError {
+export function writeError(error: NodeJS.ErrnoException, role: string): RsyncError {
   const why = BROKEN[error.code ?? ''] ?? error.message;
   return new RsyncError(Exit.SOCKETIO, `rsync: [${role}] write error: ${why}`);
 }
@@ -66,7 +65,7 @@ export function connectFile(input: Readable): Connection {
  * Options of a socket that puts what it receives straight into the reader's window, so that receiving allocates and
  * copies nothing. `arrived` is told the number of bytes.
  */
-function receivingInto(reader: ByteReader, arrived: (n: number) => void): net.SocketConstructorOpts {
+export function receivingInto(reader: ByteReader, arrived: (n: number) => void): net.SocketConstructorOpts {
   const onread = {
     buffer: () => reader.space(),
     callback: (n: number) => {
@@ -77,15 +76,18 @@ function receivingInto(reader: ByteReader, arrived: (n: number) => void): net.So
   return { onread } as net.SocketConstructorOpts;
 }
 
+export function endOfInput(connection: Connection, error: NodeJS.ErrnoException | null): void {
+  if (error === null || error.code === 'ECONNRESET') connection.ended();
+  else connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`), true);
+}
+
 function watchStreams(connection: Connection, input: Readable, output: Writable): void {
   input.on('end', () => connection.ended());
   input.on('close', () => connection.ended());
   input.on('error', (error: NodeJS.ErrnoException) => {
     // A socket tells here of its writes, too.
     if (error.syscall === 'write') connection.brokenPipe(writeError(error, connection.role));
-    else if (error.code === 'ECONNRESET') connection.ended();
-    else
-      connection.fail(new RsyncError(Exit.STREAMIO, `rsync: [${connection.role}] read error: ${error.message}`), true);
+    else endOfInput(connection, error);
   });
   if ((output as unknown) !== input) {
     output.on('error', (error) => connection.brokenPipe(writeError(error, connection.role)));
@@ -115,82 +117,6 @@ export function connectStdio(): Connection {
   const connection = new Connection(carrierOf(input, output), false, reader);
   watchStreams(connection, input, output);
   return connection;
-}
-
-export interface TcpTarget {
-  host: string;
-  port: number;
-  /** Local address to bind, '' for any. */
-  localAddress: string;
-  family: 0 | 4 | 6;
-  /** Seconds to wait for the connection, 0 for no limit. */
-  connectTimeout: number;
-  /** Told the address that has answered, when it is of interest. */
-  connected?: (address: string) => void;
-}
-
-/** Who has no address, in the words of getaddrinfo. */
-function lookupFailure(what: string, error: NodeJS.ErrnoException): RsyncError {
-  const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
-  return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo${what}: ${why}`);
-}
-
-/** --address as an address: names are looked up. */
-function localAddressOf(target: TcpTarget): Promise<string | undefined> {
-  const { localAddress, family } = target;
-  if (localAddress === '' || net.isIP(localAddress) !== 0) return Promise.resolve(localAddress || undefined);
-  return new Promise((resolve, reject) => {
-    dns.lookup(localAddress, { family }, (error, address) => {
-      if (error === null) resolve(address);
-      else reject(lookupFailure(` ${localAddress}`, error));
-    });
-  });
-}
-
-/**
- * Opens a TCP connection.
- * Errors: exit code 10 with rsync's text when nobody answers, 35 after `connectTimeout`.
- */
-export async function connectTcp(
-  target: TcpTarget,
-  role: string,
-  errnoText: (error: unknown) => string,
-): Promise<Connection> {
-  const localAddress = await localAddressOf(target);
-  return new Promise((resolve, reject) => {
-    let connection: Connection | null = null;
-    const reader = new ByteReader();
-    const socket = net.connect({
-      host: target.host,
-      // A number that is too large is cut, as it is by getaddrinfo.
-      port: target.port & 0xffff,
-      localAddress,
-      family: target.family,
-      noDelay: true,
-      keepAlive: true,
-      allowHalfOpen: true,
-      ...receivingInto(reader, (n) => connection?.arrived(n)),
-    } as net.NetConnectOpts);
-    let timer: NodeJS.Timeout | null = null;
-    if (target.connectTimeout > 0) {
-      timer = setTimeout(() => {
-        socket.destroy();
-        reject(new RsyncError(Exit.CONTIMEOUT, '', true));
-      }, target.connectTimeout * 1000);
-    }
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (timer !== null) clearTimeout(timer);
-      if (connection !== null) return;
-      reject(connectFailure(target, role, error, errnoText));
-    });
-    socket.once('connect', () => {
-      if (timer !== null) clearTimeout(timer);
-      connection = overSocket(socket, reader);
-      connection.role = role;
-      target.connected?.(socket.remoteAddress ?? '');
-      resolve(connection);
-    });
-  });
 }
 
 /**
@@ -230,27 +156,11 @@ export async function socketPair(): Promise<{ connection: Connection; socket: ne
   }
 }
 
-function connectFailure(
-  target: TcpTarget,
-  role: string,
-  error: NodeJS.ErrnoException,
-  errnoText: (e: unknown) => string,
-): RsyncError {
-  if (error.syscall === 'getaddrinfo') return lookupFailure(`: ${target.host} ${target.port}`, error);
-  const all = (error as unknown as { errors?: NodeJS.ErrnoException[] }).errors ?? [error];
-  const lines = all.map((e) => {
-    if (e.syscall === 'bind') return `rsync: [${role}] bind failed: ${errnoText(e)}`;
-    const { address = target.host } = e as { address?: string };
-    return `rsync: [${role}] failed to connect to ${target.host} (${address}): ${errnoText(e)}`;
-  });
-  return new RsyncError(Exit.SOCKETIO, lines.join('\n'));
-}
-
 /**
  * An act that happens before the event loop waits the next time, however often it is asked for until then: a socket that
  * has much to give is read many times in one turn.
  */
-function onceATurn(act: () => void): () => void {
+export function onceATurn(act: () => void): () => void {
   let isDue = false;
   const now = (): void => {
     isDue = false;
@@ -263,7 +173,7 @@ function onceATurn(act: () => void): () => void {
 }
 
 /** A connection over a socket that fills `reader`. */
-function overSocket(socket: net.Socket, reader: ByteReader): Connection {
+export function overSocket(socket: net.Socket, reader: ByteReader): Connection {
   const carrier = { ...carrierOf(socket, socket), acknowledge: onceATurn(() => acknowledge(fdOf(socket))) };
   const connection = new Connection(carrier, false, reader);
   socket.resume();

@@ -42,6 +42,19 @@ t.test('greetings that are none', async (t) => {
   }
 });
 
+t.test('the module is asked for at once, before the daemon has said anything', async (t) => {
+  const heard: string[] = [];
+  const port = await hostileServer(t, async (peer) => {
+    heard.push(await peer.line(), await peer.line());
+    peer.send('@RSYNCD: 31.0 sha1\n@ERROR: seen\n');
+    await peer.rest().catch(() => {});
+  });
+  const options = { timeout: 20_000 };
+  await endsWith(t, TSRSYNC, ['-a', `rsync://127.0.0.1:${port}/m/`, dst], 5, /^@ERROR: seen$/m, options);
+  t.match(heard[0], /^@RSYNCD: /);
+  t.equal(heard[1], 'm');
+});
+
 t.test('garbage behind the greeting', async (t) => {
   const start = '@RSYNCD: 31.0 sha1\n@RSYNCD: OK\n';
   const cases: [string, number][] = [

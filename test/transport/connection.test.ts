@@ -5,17 +5,19 @@ import { MPLEX_BASE } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { Connection } from '../../src/transport/connection.js';
 import { connectMemory } from '../../src/transport/memory.js';
-import { adoptSocket, connectTcp } from '../../src/transport/streams.js';
+import { adoptSocket } from '../../src/transport/streams.js';
+import { connectTcp } from '../../src/transport/tcp-connect.js';
 import { waitFor, within } from '../lib/wait.js';
 
 /** A connection of ours over loopback, and the bare socket at its other end. */
-async function overTcp(t: Test): Promise<{ connection: Connection; peer: net.Socket }> {
+async function overTcp(t: Test, host = '127.0.0.1'): Promise<{ connection: Connection; peer: net.Socket }> {
   const server = net.createServer({ allowHalfOpen: true });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const accepted = once(server, 'connection');
   const { port } = server.address() as net.AddressInfo;
-  const target = { host: '127.0.0.1', port, localAddress: '', family: 4, connectTimeout: 10 } as const;
+  const family = host.includes(':') ? 6 : 4;
+  const target = { host, port, localAddress: '', family, connectTimeout: 10 } as const;
   const connection = await connectTcp(target, 'client', String);
   const [peer] = (await accepted) as [net.Socket];
   t.teardown(() => {
@@ -180,4 +182,78 @@ t.test('small pieces that the peer holds back until the first is acknowledged co
   const ms = performance.now() - start;
   // Where each round waits for the acknowledgement of the first piece, that is 40 ms.
   t.ok(ms < rounds * 20, `${rounds} rounds in ${ms.toFixed(0)} ms`);
+});
+
+/** An address is connected to by Node's own handle, a name by way of node:net. */
+const WAYS = ['127.0.0.1', '::1', 'localhost'];
+
+for (const host of WAYS) {
+  t.test(`more than the kernel takes goes and comes whole: ${host}`, async (t) => {
+    const { connection, peer } = await overTcp(t, host);
+    const count = 4_000_000;
+    peer.pipe(peer);
+    let isCongested = false;
+    const writing = (async () => {
+      for (let value = 0; value < count; value++) {
+        connection.writer.i32(value);
+        if (!connection.congested) continue;
+        isCongested = true;
+        await connection.drain();
+      }
+      connection.finish();
+    })();
+    let next = 0;
+    let wrong = 0;
+    const { reader } = connection;
+    const step = () => {
+      for (;;) {
+        reader.begin();
+        const value = reader.i32();
+        if (!reader.done()) return false;
+        if (value !== next++) wrong++;
+        if (next === count) return true;
+      }
+    };
+    await within(Promise.all([writing, connection.pump(step)]), 60_000, 'all of it');
+    t.equal(wrong, 0);
+    t.ok(isCongested);
+    t.notOk(await within(connection.fillOrEnd(), 10_000, 'the end'));
+  });
+
+  t.test(`a peer that is gone: ${host}`, async (t) => {
+    const { connection, peer } = await overTcp(t, host);
+    peer.resetAndDestroy();
+    await t.rejects(within(connection.fill(), 10_000, 'the end'), { exitCode: 12, message: /unexpectedly closed/ });
+    t.notOk(connection.isOpen);
+    connection.writer.i32(1);
+    connection.flush();
+    await within(connection.outputEnded(), 10_000, 'nothing left to send');
+    t.equal(connection.writer.pending, 0);
+  });
+
+  t.test(`nobody there: ${host}`, async (t) => {
+    const server = net.createServer();
+    server.listen(0, host);
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const family = host.includes(':') ? 6 : 4;
+    const target = { host, port, localAddress: '', family, connectTimeout: 10 } as const;
+    await t.rejects(
+      connectTcp(target, 'sender', (error) => (error as NodeJS.ErrnoException).code ?? ''),
+      { exitCode: 10, message: /^rsync: \[sender\] failed to connect to \S+ \(\S+\): ECONNREFUSED$/ },
+    );
+  });
+}
+
+t.test('without the handles of Node, an address is connected to by node:net', async (t) => {
+  const { binding } = process as unknown as { binding: unknown };
+  Object.assign(process, { binding: undefined });
+  t.teardown(() => Object.assign(process, { binding }));
+  const { connection, peer } = await overTcp(t);
+  connection.writer.i32(7);
+  connection.flush();
+  const [bytes] = await once(peer, 'data');
+  t.same(bytes, i32(7));
 });

@@ -2,6 +2,7 @@ import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
 import { loadCodecs } from '../codec/load.js';
 import type { CompressedTokens } from '../codec/tokens.js';
+import { hasOneRun } from '../session/engine.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
@@ -27,4 +28,12 @@ export async function createFileSender(session: Session, isMeasured: boolean): P
   const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
   const { writer, stream } = await tokenWriter(session, isMeasured);
   return new FileSender(session.connection.writer, writer, block, digest, stream);
+}
+
+/**
+ * Whether the sender may work for long before it rests. A compressor fills the caches, so that after each rest all code is
+ * cold, and what it sends then is little. A peer, or another run, in this process would have to wait, though.
+ */
+export function mayTakeLong({ connection, algorithms }: Session): boolean {
+  return hasOneRun() && !connection.isMemory && algorithms.compression !== 'none';
 }

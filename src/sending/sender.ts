@@ -15,7 +15,7 @@ import { applyDelStats } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { Answer, Wait } from './answer.js';
 import { AnswerRuns } from './answer-runs.js';
-import { createFileSender } from './create.js';
+import { createFileSender, mayTakeLong } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
 import type { Scanner } from './scan.js';
@@ -74,6 +74,7 @@ export class Sender {
   async run(): Promise<void> {
     const { session } = this;
     await this.prepare();
+    this.pace.isLong = mayTakeLong(session) && !this.files.canSearch;
     this.pace.begin();
     session.inTransfer = true;
     try {
@@ -126,6 +127,7 @@ export class Sender {
         break;
       case Wait.SEARCH:
         await this.files.prepareSearch();
+        this.pace.isLong = false;
         break;
       default:
         // The numbers of matched blocks are few bytes for much data: the receiver goes to work on what is known so far.

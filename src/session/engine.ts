@@ -35,6 +35,11 @@ export function stayForLong(): void {
   setFlag('--no-flush-bytecode');
 }
 
+/** Whether this process has one run to do, and nothing else that would have to wait for a long step of it. */
+export function hasOneRun(): boolean {
+  return isAllowed && !lastsLong;
+}
+
 /** To be called for each file, or for several. */
 export function countTransferred(count = 1): void {
   if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed && !lastsLong) {

@@ -56,3 +56,20 @@ t.test('a run of many files optimises late, one process for many sessions by the
   t.ok(late > 2 * own, `${late} thousand calls with many files, ${own} with few`);
   t.ok(late > 2 * lasting, `${lasting} thousand calls in a process that lasts`);
 });
+
+/** Whether a process that has said `calls` takes it that it has one run to do. */
+function saysOneRun(calls: string): boolean {
+  const module = new URL('../../src/session/engine.js', import.meta.url).href;
+  const program = `
+    import { allowEngineLimits, hasOneRun, stayForLong } from ${JSON.stringify(module)};
+    ${calls}
+    console.log(hasOneRun());
+  `;
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'latin1' }) === 'true\n';
+}
+
+t.test('only a program of our own that does not last has one run', async (t) => {
+  t.ok(saysOneRun('allowEngineLimits()'));
+  t.notOk(saysOneRun('allowEngineLimits(); stayForLong()'));
+  t.notOk(saysOneRun(''), 'in a program of somebody else');
+});

@@ -9,7 +9,13 @@ import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
-import { AnswerKernel, AnswerPlace, AnswerState, type PackCalls } from '../../protocol/kernel/answer-kernel.js';
+import {
+  AnswerKernel,
+  AnswerPlace,
+  AnswerState,
+  type FileCalls,
+  type PackCalls,
+} from '../../protocol/kernel/answer-kernel.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { createCompressor } from '../../src/codec/index.js';
 import { hasZstd } from '../../src/codec/zstd.js';
@@ -30,7 +36,16 @@ if (!hasLibc()) throw new Error('these tests need koffi');
 if (!hasZstd()) throw new Error('these tests need libzstd');
 /** Of the run of files that is answered. */
 let stream: PackCalls;
-const kernel = new AnswerKernel(callsForKernel(), { pack: (...file) => stream.pack(...file) });
+const libc = callsForKernel();
+let looks = 0;
+const counted: FileCalls = {
+  ...libc,
+  statx: (...args) => {
+    looks++;
+    return libc.statx(...args);
+  },
+};
+const kernel = new AnswerKernel(counted, { pack: (...file) => stream.pack(...file) });
 const ZSTD = { name: 'zstd', level: null, protocol: PROTOCOL, threads: 0 };
 
 /** Requests as a generator may send them: long stretches of plain ones, and others of all kinds in between. */
@@ -200,6 +215,7 @@ t.test('answers', async (t) => {
       t.equal(kernel.state[AnswerState.LAST_OUT], ndx);
     }
   }
+  t.equal(looks, 0, 'where a file ends tells what a look would');
   const open = fs.readdirSync('/proc/self/fd').length;
   kernel.state[AnswerState.LAST_OUT] = -1;
   const handed = run('openFiles', 0, files.length);
@@ -223,8 +239,11 @@ t.test('answers', async (t) => {
       fs.mkdirSync(file);
     },
   };
-  for (const [what, change] of Object.entries(changes)) {
-    const at = files.findIndex(({ name, size }) => size > 4 && fs.existsSync(join(path, `${name}`)) && name !== 'f0');
+  const places = [1, 0, 32768].map((least) =>
+    files.findIndex(({ size }, i) => i > 0 && (least === 1 ? size > 4 : size === least)),
+  );
+  for (const [what, change, at] of places.flatMap((at) => Object.entries(changes).map((c) => [...c, at] as const))) {
+    if (what === 'is shorter' && files[at].size === 0) continue;
     const file = join(path, files[at].name);
     change(file);
     for (const kind of ['sendFiles', 'packFiles', 'openFiles'] as const) {

@@ -12,10 +12,10 @@ declare function openat(dir: i32, name: f64, flags: i32): i32;
 declare function statx(dir: i32, name: f64, flags: i32, mask: i32, out: f64): i32;
 // @ts-ignore: decorator
 @external("libc", "read")
-export declare function read(fd: i32, to: f64, length: i32): f64;
+declare function read(fd: i32, to: f64, length: i32): f64;
 // @ts-ignore: decorator
 @external("libc", "close")
-export declare function close(fd: i32): i32;
+declare function close(fd: i32): i32;
 
 const AT_EMPTY_PATH: i32 = 0x1000;
 /** STATX_TYPE and STATX_SIZE. */
@@ -43,12 +43,8 @@ export function sendFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i
     const at = <usize>i << 2;
     const size = load<i32>(SIZES + at);
     if (out + HEAD + size + 8 + SUM > OUT + OUT_ROOM) break;
-    const fd = openListed(at, dir, arena, openFlags, memory);
-    if (fd < 0) break;
     const head = writeHead(out, load<i32>(NDXS + at), iflags);
-    const isRead = size == 0 || <i32>read(fd, memory + <f64>(head + 4), size) == size;
-    close(fd);
-    if (!isRead) break;
+    if (!readListed(at, dir, arena, openFlags, memory + <f64>(head + 4))) break;
     out = finish(head, size);
     store<i32>(LAST_OUT, load<i32>(NDXS + at));
   }
@@ -72,8 +68,21 @@ export function openFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i
   return i;
 }
 
+/**
+ * Reads the file of a request to the address `to`, where there is room for one byte more than was listed: only a file that is as long
+ * as it was ends there, so it need not be looked at before. False for any other.
+ */
+export function readListed(at: usize, dir: i32, arena: f64, openFlags: i32, to: f64): bool {
+  const size = load<i32>(SIZES + at);
+  const fd = openat(dir, arena + <f64>load<i32>(NAMES + at), openFlags);
+  if (fd < 0) return false;
+  const isRead = <i32>read(fd, to, size + 1) == size;
+  close(fd);
+  return isRead;
+}
+
 /** The open file of a request, -1 unless it is a regular one of the size that was listed. */
-export function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64): i32 {
+function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64): i32 {
   const fd = openat(dir, arena + <f64>load<i32>(NAMES + at), openFlags);
   if (fd < 0) return -1;
   const failed = statx(fd, memory + <f64>NO_NAME, AT_EMPTY_PATH, MASK, memory + <f64>STATX);

@@ -22,6 +22,6 @@ export const FDS: usize = 0x4000;
 export const REQUESTS: usize = 0x5000;
 /** Answers. */
 export const OUT: usize = 0x8000;
-export const OUT_ROOM: usize = 0x10000;
-/** The file that goes into a compressed stream: up to CHUNK_SIZE bytes. */
-export const IN: usize = 0x18000;
+export const OUT_ROOM: usize = 0xff00;
+/** The file that goes into a compressed stream: up to CHUNK_SIZE bytes, and one more. */
+export const IN: usize = 0x17f00;

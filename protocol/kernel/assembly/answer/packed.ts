@@ -1,7 +1,7 @@
 // Answers that are compressed by zstd (9.2, 10.2, 10.4): the request once more, the file in data frames, and its XXH128.
 
 import { xxh128 } from '../xxh128';
-import { close, HEAD, openListed, read, SUM, writeHead } from './files';
+import { HEAD, readListed, SUM, writeHead } from './files';
 import { IN, LAST_OUT, NDXS, OUT, OUT_ROOM, SIZES, USED } from './layout';
 
 /** `PackCalls.pack` of answer-kernel.ts. */
@@ -26,11 +26,7 @@ export function packFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i
     const at = <usize>i << 2;
     const size = load<i32>(SIZES + at);
     if (out + HEAD + size + MORE + SUM > OUT + OUT_ROOM) break;
-    const fd = openListed(at, dir, arena, openFlags, memory);
-    if (fd < 0) break;
-    const isRead = size == 0 || <i32>read(fd, memory + <f64>IN, size) == size;
-    close(fd);
-    if (!isRead) break;
+    if (!readListed(at, dir, arena, openFlags, memory + <f64>IN)) break;
     const head = writeHead(out, load<i32>(NDXS + at), iflags);
     out = size == 0 ? head : pack(head, size, memory);
     if (out == 0) return -1;

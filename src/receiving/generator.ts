@@ -82,7 +82,11 @@ export class Generator {
     if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
     if (o.deleteMode === 'before') this.deleter.everything();
     for (let i = 0; ; i++) {
-      while (i >= list.segments.length && !receiving.lists.complete) await closing.waitForReceiver();
+      while (i >= list.segments.length && !receiving.lists.complete) {
+        await closing.waitForReceiver();
+        // The sender may send no further list before it knows that one has ended.
+        await closing.lists();
+      }
       if (i >= list.segments.length) break;
       await this.segment(list.segments.at(i));
       closing.worked = i + 1;

@@ -78,3 +78,19 @@ for (const direction of ['push', 'pull'] as const) {
     }
   });
 }
+
+/** A race: the sender waits when it gets the news of a finished file by itself, with no request behind it. */
+const RACES = 10;
+
+t.test('a sender that sends no further list before one has ended', async (t) => {
+  const made = memoryDir(t);
+  await makeTrees(made);
+  for (let turn = 0; turn < RACES; turn++) {
+    const dir = memoryDir(t);
+    await real('cp', '-a', join(made, 'source'), dir);
+    await real('cp', '-al', join(made, 'target'), dir);
+    const { exitCode } = await transfer('pull', dir, ['-aH', ...SUMS, '--remove-source-files']);
+    t.equal(exitCode, 0, `turn ${turn}`);
+    rmSync(dir, { recursive: true });
+  }
+});

@@ -6,6 +6,7 @@ import type { SentIds } from '../flist/sent-ids.js';
 import { writeName } from '../flist/sent-ids.js';
 import type { ByteString } from '../options.js';
 import { type Acl, type AclTable, byId, type NamedEntry, NO_ENTRY } from './acl.js';
+import { SentNumbers } from './sent-numbers.js';
 import type { KeptBytes } from './xattr-wire.js';
 
 /** Which parts of a list follow. */
@@ -25,7 +26,7 @@ const IS_USER = 2;
  *                    a name follows; length byte and name
  */
 export class AclEncoder {
-  private readonly sent = new Map<number, number>();
+  readonly sent = new SentNumbers();
 
   constructor(
     private readonly table: AclTable,
@@ -34,10 +35,9 @@ export class AclEncoder {
   ) {}
 
   write(w: ByteWriter, number: number, ids: SentIds): void {
-    const known = this.sent.get(number) ?? 0;
+    const known = this.sent.take(number);
     writeVarint(w, known);
     if (known > 0) return;
-    this.sent.set(number, this.sent.size + 1);
     const { user, group, mask, other, names } = this.table.at(number);
     let parts = 0;
     if (user !== NO_ENTRY) parts |= Part.USER;
@@ -70,7 +70,8 @@ export interface IdNamesRead {
 
 /** Reads what AclEncoder writes. Each named entry is a unit of its own. */
 export class AclDecoder {
-  private readonly received: number[] = [];
+  /** Number in the table by number on the wire, less one. */
+  readonly received: number[] = [];
   /** Named entries of the list that is being read that are still to come, -1: its head comes next. */
   private left = -1;
   private user = NO_ENTRY;

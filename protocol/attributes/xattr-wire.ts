@@ -4,6 +4,7 @@ import type { ByteWriter } from '../bytes/writer.js';
 import { Exit } from '../constants.js';
 import { ProtocolError, RsyncError } from '../errors.js';
 import type { ByteString } from '../options.js';
+import { SentNumbers } from './sent-numbers.js';
 import { byName, MAX_FULL_VALUE, type Xattr, XattrState, type XattrTable } from './xattr-set.js';
 
 /** Limits on what a peer sends (15). */
@@ -34,8 +35,7 @@ export class KeptBytes {
  *       the value, or its MD5 when it is longer than 32 bytes
  */
 export class XattrEncoder {
-  /** Number on the wire by number in the table. */
-  private readonly sent = new Map<number, number>();
+  readonly sent = new SentNumbers();
 
   constructor(
     private readonly table: XattrTable,
@@ -44,10 +44,9 @@ export class XattrEncoder {
   ) {}
 
   write(w: ByteWriter, number: number): void {
-    const known = this.sent.get(number) ?? 0;
+    const known = this.sent.take(number);
     writeVarint(w, known);
     if (known > 0) return;
-    this.sent.set(number, this.sent.size + 1);
     const set = this.table.at(number);
     writeVarint(w, set.length);
     for (const { name, length, value, digest } of set) {
@@ -69,7 +68,7 @@ export class XattrDecoder {
   private bytes = 0;
   private set: Xattr[] = [];
   /** Number in the table by number on the wire, less one. */
-  private readonly received: number[] = [];
+  readonly received: number[] = [];
 
   constructor(
     private readonly table: XattrTable,

@@ -230,6 +230,8 @@ export class Chunk {
     this.extra.setSame(i, n, -1);
     this.group.setSame(i, n, -1);
     this.base.setSame(i, n, base);
+    if (kernel.hasAcls) this.acl.setMany(i, kernel.acls.subarray(from, end));
+    if (kernel.hasXattrs) this.xattrs.setMany(i, kernel.xattrs.subarray(from, end));
     const { sumLength, sums } = this;
     if (sumLength === 0) return;
     sums.set(kernel.bytes.subarray(ListPlace.SUMS + from * sumLength, ListPlace.SUMS + end * sumLength), i * sumLength);

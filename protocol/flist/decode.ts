@@ -296,7 +296,7 @@ export class EntryDecoder {
     if (wire.hardLinks && !isDir) this.links.join(row, flags, this.eReference);
     else if ((this.eMode & S_IFMT) === S_IFREG) this.noteFile(row, filesFrom, plainFrom);
     this.isOdd = false;
-    if (row === WORTH_A_KERNEL && isPlainWire(wire)) this.runs = new RunDecoder(wire, list, this.name);
+    if (row === WORTH_A_KERNEL && isPlainWire(wire)) this.runs = new RunDecoder(wire, list, this.name, this.extras);
   }
 
   /** A file was appended: does it go on with those before it? The others are what they were before. */

@@ -69,7 +69,7 @@ export class EntryEncoder {
   /** Writes rows from `row` on, at most to `end`, and returns the row behind them: one, or many that have much in common. */
   encodeSome(w: ByteWriter, row: number, end: number): number {
     if (this.runs === null && this.rowsEncoded++ === WORTH_A_KERNEL && isPlainWire(this.wire)) {
-      this.runs = new RunEncoder(this.wire, this.list, this.name);
+      this.runs = new RunEncoder(this.wire, this.list, this.name, this.extras);
     }
     if (this.runs !== null) {
       const next = this.runs.encode(w, row, end, this);

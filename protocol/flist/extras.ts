@@ -2,7 +2,9 @@ import { AclDecoder, AclEncoder, type IdNamesRead } from '../attributes/acl-wire
 import { type KeptBytes, XattrDecoder, XattrEncoder } from '../attributes/xattr-wire.js';
 import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
+import type { ListKernel } from '../kernel/list-kernel.js';
 import type { ByteString } from '../options.js';
+import type { Chunk } from './chunk.js';
 import type { FileList } from './list.js';
 import type { SentIds } from './sent-ids.js';
 import type { EntryExtras, EntryExtrasReader, ListWire } from './wire.js';
@@ -34,6 +36,15 @@ export class ExtrasEncoder implements EntryExtras {
     }
     if (wire.xattrs) this.xattrs.write(w, list.xattrs(row));
   }
+
+  known(kernel: ListKernel, chunk: Chunk, i: number, n: number): number {
+    let count = n;
+    if (this.wire.acls) {
+      count = this.acls.sent.number(chunk.acl, i, count, kernel.acls);
+      count = this.defaultAcls.sent.number(chunk.defaultAcl, i, count, kernel.defaultAcls);
+    }
+    return this.wire.xattrs ? this.xattrs.sent.number(chunk.xattrs, i, count, kernel.xattrs) : count;
+  }
 }
 
 /** What comes next behind an entry. */
@@ -56,6 +67,19 @@ export class ExtrasDecoder implements EntryExtrasReader {
     this.acls = new AclDecoder(list.aclTable, false, maxAccess, kept);
     this.defaultAcls = new AclDecoder(list.defaultAclTable, true, maxAccess, kept);
     this.xattrs = new XattrDecoder(list.xattrTable, nameOf, kept);
+  }
+
+  get aclCount(): number {
+    return this.wire.acls ? this.acls.received.length : -1;
+  }
+
+  get xattrCount(): number {
+    return this.wire.xattrs ? this.xattrs.received.length : -1;
+  }
+
+  number({ acls, xattrs }: ListKernel, count: number): void {
+    if (this.wire.acls) for (let k = 0; k < count; k++) acls[k] = this.acls.received[acls[k] - 1];
+    if (this.wire.xattrs) for (let k = 0; k < count; k++) xattrs[k] = this.xattrs.received[xattrs[k] - 1];
   }
 
   read(r: ByteReader, row: number, names: IdNamesRead): boolean {

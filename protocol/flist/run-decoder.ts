@@ -3,7 +3,7 @@ import { BYTES_ROOM, ListKernel, ListPlace, ListState } from '../kernel/list-ker
 import type { FileList } from './list.js';
 import type { NameDecoder } from './name-decoder.js';
 import type { EntryState } from './run-encoder.js';
-import type { ListWire } from './wire.js';
+import type { EntryExtrasReader, ListWire } from './wire.js';
 
 /** Bytes that are given to the kernel: more of them while it takes them all. */
 const SHORTEST_INPUT = 64;
@@ -18,13 +18,16 @@ export class RunDecoder {
     private readonly wire: ListWire,
     private readonly list: FileList,
     private readonly name: NameDecoder,
+    private readonly extras: EntryExtrasReader | null,
   ) {
+    this.kernel.hasAcls = wire.acls;
+    this.kernel.hasXattrs = wire.xattrs;
     name.moveTo(this.kernel);
   }
 
   /** Appends the rows of a run and moves the reader behind them; false when what comes next is for others. */
   decode(r: ByteReader, before: EntryState): boolean {
-    const { kernel, list, name, wire } = this;
+    const { kernel, list, name, wire, extras } = this;
     const { state } = kernel;
     const length = Math.min(r.end - r.pos, this.reach);
     if (length < SHORTEST_INPUT || before.mtime !== (before.mtime | 0) || !name.give(state)) return false;
@@ -33,10 +36,13 @@ export class RunDecoder {
     state[ListState.MTIME] = before.mtime;
     const goesOn = list.plainFrom < list.count;
     const [owner, group] = [wire.owner ? 1 : 0, wire.group ? 1 : 0];
-    const count = kernel.wasm.decodeRows(length, name.slash, owner, group, goesOn ? 1 : 0, wire.sumLength);
+    const [acls, xattrs] = [extras?.aclCount ?? -1, extras?.xattrCount ?? -1];
+    const first = goesOn ? 1 : 0;
+    const count = kernel.wasm.decodeRows(length, name.slash, owner, group, first, wire.sumLength, acls, xattrs);
     const used = state[ListState.USED];
     this.reach = used > length / 2 ? Math.min(2 * this.reach, BYTES_ROOM) : FIRST_INPUT;
     if (count === 0) return false;
+    extras?.number(kernel, count);
     kernel.uids.fill(before.uid, 0, count);
     kernel.gids.fill(before.gid, 0, count);
     name.takeBack(state);

@@ -3,7 +3,7 @@ import { ListKernel, ListPlace, ListState, MAX_SUM, RUN_ROWS } from '../kernel/l
 import { CHUNK_ROWS, rowIn } from './chunk.js';
 import type { FileList } from './list.js';
 import type { NameCursor } from './name-cursor.js';
-import type { ListWire } from './wire.js';
+import type { EntryExtras, ListWire } from './wire.js';
 
 /** Fewer rows than these are not worth the way to the kernel. */
 const SHORTEST_RUN = 4;
@@ -16,34 +16,39 @@ export interface EntryState {
   gid: number;
 }
 
-/** True for the form of entries that the list kernels know, with nothing but names, sizes, times, modes, ids and sums. */
+/** True for the form of entries that the list kernels know: names, sizes, times, modes, ids, sums, and numbers of attributes. */
 export function isPlainWire(wire: ListWire): boolean {
-  if (wire.hardLinks || wire.atimes || wire.acls || wire.xattrs) return false;
+  if (wire.hardLinks || wire.atimes) return false;
   return wire.protocol >= 31 && wire.varintFlags && wire.sumLength <= MAX_SUM;
 }
 
 /** Encodes runs of rows of one directory by a kernel. */
 export class RunEncoder {
   private readonly kernel = new ListKernel();
+  /** Which parts of entries travel, as the kernel takes it. */
+  private readonly parts: number[];
 
   constructor(
     private readonly wire: ListWire,
     private readonly list: FileList,
     private readonly name: NameCursor,
+    private readonly extras: EntryExtras | null,
   ) {
     name.moveTo(this.kernel);
+    this.parts = [wire.owner, wire.group, wire.acls, wire.xattrs].map((travels) => (travels ? 1 : 0));
   }
 
   /**
    * Writes rows from `row` on, at most to `end`, and returns the row behind them. Stops where something else than a file
-   * or a directory comes, or an owner or group that the entry before did not have.
+   * or a directory comes, or an owner or group that the entry before did not have, or attributes that were not sent yet.
    */
   encode(w: ByteWriter, row: number, end: number, before: EntryState): number {
     const { list, kernel, name, wire } = this;
     const chunk = list.chunkOf(row);
     const i = rowIn(row);
     const dir = chunk.dir[i];
-    const n = sameFrom(chunk.dir, i, Math.min(i + end - row, i + RUN_ROWS, CHUNK_ROWS)) - i;
+    let n = sameFrom(chunk.dir, i, Math.min(i + end - row, i + RUN_ROWS, CHUNK_ROWS)) - i;
+    if (this.extras !== null) n = this.extras.known(kernel, chunk, i, n);
     if (n < SHORTEST_RUN || before.mtime !== (before.mtime | 0)) return row;
     if (!chunk.load(kernel, i, n) || !chunk.loadRest(kernel, i, n)) return row;
     const { state, wasm } = kernel;
@@ -52,9 +57,10 @@ export class RunEncoder {
     state[ListState.MTIME] = before.mtime;
     state[ListState.UID] = before.uid;
     state[ListState.GID] = before.gid;
+    const [owner, group, acls, xattrs] = this.parts;
     let done = 0;
     for (;;) {
-      const to = wasm.encodeRows(done, n, wire.owner ? 1 : 0, wire.group ? 1 : 0, wire.sumLength);
+      const to = wasm.encodeRows(done, n, owner, group, wire.sumLength, acls, xattrs);
       w.bytes(kernel.bytes, ListPlace.BYTES, ListPlace.BYTES + state[ListState.USED]);
       if (to === done) break;
       done = to;

@@ -16,7 +16,15 @@ interface Exports {
   hasEqual(order: number, count: number, offsets: number, lengths: number): number;
   takeFound(i: number, name: number, length: number): number;
   isRight(i: number, modes: number, asksTime: number, uid: number, gid: number): number;
-  encodeRows(from: number, to: number, owner: number, group: number, sumLength: number): number;
+  encodeRows(
+    from: number,
+    to: number,
+    owner: number,
+    group: number,
+    sumLength: number,
+    acls: number,
+    xattrs: number,
+  ): number;
   decodeRows(
     length: number,
     slash: number,
@@ -24,6 +32,8 @@ interface Exports {
     group: number,
     comparesFirst: number,
     sumLength: number,
+    acls: number,
+    xattrs: number,
   ): number;
 }
 
@@ -97,6 +107,12 @@ export class ListKernel {
   nsecs!: Int32Array;
   uids!: Int32Array;
   gids!: Int32Array;
+  acls!: Int32Array;
+  defaultAcls!: Int32Array;
+  xattrs!: Int32Array;
+  /** The columns `acls` and `xattrs` of the files of a run mean something. */
+  hasAcls = false;
+  hasXattrs = false;
 
   constructor() {
     this.look();
@@ -117,6 +133,9 @@ export class ListKernel {
     this.nsecs = new Int32Array(buffer, 0xa000, RUN_ROWS);
     this.uids = new Int32Array(buffer, 0xb000, RUN_ROWS);
     this.gids = new Int32Array(buffer, 0xc000, RUN_ROWS);
+    this.acls = new Int32Array(buffer, 0xd000, RUN_ROWS);
+    this.defaultAcls = new Int32Array(buffer, 0xe000, RUN_ROWS);
+    this.xattrs = new Int32Array(buffer, 0xf000, RUN_ROWS);
   }
 
   /** Makes the memory at least `size` bytes long; true when it has grown. */

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { type Names, SiblingSorter } from '../../protocol/flist/siblings.js';
 import type { ListKernel } from '../../protocol/kernel/list-kernel.js';
-import { canReadRaw, RawDirectory } from '../libc/directory.js';
+import { canReadRaw, type FurtherTaker, RawDirectory } from '../libc/directory.js';
 import { countLooks, type FileStat, fromStatx, lstatInto } from './stat.js';
 
 /** The content of one directory, read at once. Good until the next one is opened by the same reader. */
@@ -15,6 +15,8 @@ export interface DirectoryEntries {
   /** Where `take` makes rows of plain files, `taken` of them; null when that is not possible. */
   readonly kernel: ListKernel | null;
   readonly taken: number;
+  /** What `take` takes besides the state of a file; null: nothing. */
+  further: FurtherTaker | null;
   /** Makes an entry the next row of a run. False when it is no plain file, or the run is full. */
   take(entry: number): boolean;
   dropRun(): void;
@@ -40,6 +42,7 @@ class LibcEntries extends RawDirectory implements DirectoryEntries {
 class NodeEntries implements DirectoryEntries, Names {
   readonly kernel = null;
   readonly taken = 0;
+  further = null;
   count = 0;
   arena: Buffer = Buffer.alloc(0);
   nameOffset = new Uint32Array(0);

@@ -19,6 +19,28 @@ import type { FileStat } from './stat.js';
 const OWNER_WRITES = 0o200;
 const PERMISSION_BITS = 0o7777;
 
+export interface NamedValue {
+  name: ByteString;
+  value: Buffer;
+}
+
+/** A set of attributes that a file has. With `keep` long values are kept besides their digests. */
+export function xattrSet(values: readonly NamedValue[], keep: boolean): XattrSet {
+  if (values.length === 0) return NO_XATTRS;
+  const set = values.map(({ name, value }): Xattr => {
+    const isLong = value.length > MAX_FULL_VALUE;
+    return {
+      name,
+      length: value.length,
+      value: isLong && !keep ? null : value,
+      digest: isLong ? oneShot('md5', [value]) : null,
+      number: 0,
+      state: XattrState.ABBREVIATED,
+    };
+  });
+  return set.sort(byName).map((item, i) => ({ ...item, number: i + 1 }));
+}
+
 /** Reads and sets the extended attributes that take part in a transfer. Links are never followed. */
 export class Xattrs {
   constructor(
@@ -33,23 +55,14 @@ export class Xattrs {
   read(path: Buffer, shown: () => ByteString, keep: boolean): XattrSet | null {
     const names = this.list(path, shown);
     if (names === null) return null;
-    const set: Xattr[] = [];
+    const values: NamedValue[] = [];
     for (const name of names) {
       if (!this.names.counts(name)) continue;
       const value = this.value(path, name, shown);
       if (value === null) return null;
-      const isLong = value.length > MAX_FULL_VALUE;
-      set.push({
-        name,
-        length: value.length,
-        value: isLong && !keep ? null : value,
-        digest: isLong ? oneShot('md5', [value]) : null,
-        number: 0,
-        state: XattrState.ABBREVIATED,
-      });
+      values.push({ name, value });
     }
-    if (set.length === 0) return NO_XATTRS;
-    return set.sort(byName).map((item, i) => ({ ...item, number: i + 1 }));
+    return xattrSet(values, keep);
   }
 
   /** The value of one attribute; null, after a message, when it cannot be read. */

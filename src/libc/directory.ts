@@ -51,6 +51,11 @@ export function canReadRaw(): boolean {
   return calls !== null;
 }
 
+/** Takes what else a file has than its state into a run: as row `i`, of the name at an address, in an open directory. False: it cannot. */
+export interface FurtherTaker {
+  take(kernel: ListKernel, i: number, dir: number, name: number): boolean;
+}
+
 /**
  * The entries of one directory as the system gives them: names stay where it has put them, each with a NUL behind it, and
  * go back to it from there. To be used again and again; only when `canReadRaw()`.
@@ -61,6 +66,8 @@ export class RawDirectory {
   nameOffset: Uint32Array = new Uint32Array(0);
   nameLength: Uint32Array = new Uint32Array(0);
   readonly kernel = new ListKernel();
+  /** Null: nothing else is wanted. */
+  further: FurtherTaker | null = null;
   /** Rows of the run that `take` has made so far. */
   taken = 0;
   private readonly calls = calls as Calls;
@@ -154,12 +161,16 @@ export class RawDirectory {
    * Otherwise false; `lookAt`, or another try, then does not ask the system again.
    */
   take(i: number): boolean {
-    const { kernel } = this;
+    const { kernel, further, taken } = this;
     const name = this.nameOffset[i];
+    const used = kernel.state[ListState.USED];
     if (this.looked !== i) this.errno = this.statx(name);
-    if (this.errno === 0 && kernel.wasm.takeFound(this.taken, name, this.nameLength[i]) !== 0) {
-      this.takenEntries[this.taken++] = i;
-      return true;
+    if (this.errno === 0 && kernel.wasm.takeFound(taken, name, this.nameLength[i]) !== 0) {
+      if (further === null || further.take(kernel, taken, this.fd, this.address + name)) {
+        this.takenEntries[this.taken++] = i;
+        return true;
+      }
+      kernel.state[ListState.USED] = used;
     }
     this.looked = i;
     return false;

@@ -47,7 +47,7 @@ export class Itemizer {
   }
 
   /** -A and -X: what else than columns differs. */
-  private furtherDifferences(row: number, st: FileStat, path: Buffer | null): number {
+  furtherDifferences(row: number, st: FileStat, path: Buffer | null): number {
     const { session, parts } = this.receiving;
     const { acls, xattrs } = parts;
     if (acls === null && xattrs === null) return 0;

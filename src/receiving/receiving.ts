@@ -13,6 +13,7 @@ import type { Session } from '../session/session.js';
 import type { ListReceiver } from './list-receiver.js';
 import { Replay } from './replay.js';
 import type { RowAcls } from './row-acls.js';
+import type { RowFurther } from './row-further.js';
 import type { RowXattrs } from './row-xattrs.js';
 
 export interface ReceivingParts {
@@ -31,6 +32,7 @@ export interface ReceivingParts {
   /** Null without -A and -X. */
   acls: RowAcls | null;
   xattrs: RowXattrs | null;
+  further: RowFurther | null;
   isRoot: boolean;
   /** A single file is written under this name instead of its own (destination is not a directory). */
   localName: ByteString | null;

@@ -51,6 +51,11 @@ export class RowAcls {
     this.forNew = new MappedAcls(list.defaultAclTable, ids);
   }
 
+  /** An access list with the ids of this side. */
+  at(number: number): Acl {
+    return this.access.at(number);
+  }
+
   /** True when the file at `path`, whose state is `st`, has other lists than a row. */
   differ(list: FileList, row: number, path: Buffer, st: FileStat): boolean {
     if (list.isLink(row)) return false;

@@ -5,6 +5,7 @@ import type { Options } from '../../protocol/options.js';
 import { addressOf } from '../libc/libc.js';
 import type { RawPlace } from '../libc/place.js';
 import type { RightFile } from './right-file.js';
+import type { RowFurther } from './row-further.js';
 import type { QuickCheck } from './unchanged.js';
 
 const LARGEST_SUMMED = 1 << 20;
@@ -23,6 +24,8 @@ export class RunCheck {
     private readonly options: Options,
     private readonly right: RightFile,
     private readonly check: QuickCheck,
+    /** Null where files have nothing but what the kernel compares. */
+    private readonly further: RowFurther | null,
   ) {}
 
   /**
@@ -30,7 +33,7 @@ export class RunCheck {
    * one behind them, if it is below `count`, was looked at in vain. -1 when it cannot be said.
    */
   pass(place: RawPlace, segment: Segment, at: number, count: number): number {
-    const { kernel, options: o, right, out, names } = this;
+    const { kernel, options: o, right, out, names, further } = this;
     const { modes, asksTime } = right;
     const row = rowAt(segment, at);
     if (segment.order === null ? !this.loadRows(row, count) : !this.loadOrder(segment.order, at, count)) return -1;
@@ -41,6 +44,7 @@ export class RunCheck {
     for (let k = 0; k < count; k++) {
       this.errno = place.statxAt(names[k], out);
       if (this.errno !== 0 || wasm.isRight(k, modes, asksTime, uid, gid) === 0) return k;
+      if (further !== null && !further.isRight(rowAt(segment, at + k), place.fd, names[k])) return k;
       if (o.checksum && !this.hasSum(place, rowAt(segment, at + k), k)) return k;
     }
     return count;

@@ -49,7 +49,7 @@ export class Sweep {
     private readonly receiving: Receiving,
     private readonly entries: EntryMaker,
     private readonly check: QuickCheck,
-    itemizer: Itemizer,
+    private readonly itemizer: Itemizer,
     private readonly stat: FileStat,
   ) {
     const { session, parts } = receiving;
@@ -83,7 +83,7 @@ export class Sweep {
     if (row === this.runEnd || !this.appliesRuns) return 0;
     const place = this.placeOf(row);
     if (place === null || !place.isHeld) return 0;
-    this.run ??= new RunCheck(this.list, this.options, this.right, this.check);
+    this.run ??= new RunCheck(this.list, this.options, this.right, this.check, this.receiving.parts.further);
     const together = segment.order === null ? CHUNK_ROWS - rowIn(row) : LONGEST_RUN;
     const count = Math.min(segment.count - i, together, LONGEST_RUN);
     const passed = this.run.pass(place, segment, i, count);
@@ -105,7 +105,7 @@ export class Sweep {
 
   private isRight(row: number): boolean {
     const { right, options: o, stat } = this;
-    if (!right.is(row, stat)) return false;
+    if (!right.is(row, stat) || this.itemizer.furtherDifferences(row, stat, null) !== 0) return false;
     return !o.checksum || this.check.same(row, this.receiving.destPath(row), stat);
   }
 
@@ -145,7 +145,9 @@ export class Sweep {
 
   private enter(place: RawPlace, dir: Dir): void {
     this.dir = null;
-    place.enter(dir.self());
+    const path = dir.self();
+    place.enter(path);
+    this.receiving.parts.further?.enter(path);
     this.dir = dir;
     this.dirFd = dir.fd;
   }

@@ -70,7 +70,9 @@ export class DirectoryLister {
       this.device = finder.looker.stat.dev;
     }
     try {
-      this.entries = this.reader.open(base.prefixOf(this.dir));
+      const path = base.prefixOf(this.dir);
+      this.entries = this.reader.open(path);
+      this.entries.further = finder.ctx.attributes?.takerFor(path) ?? null;
       return true;
     } catch (error) {
       this.openFailed(error, path);

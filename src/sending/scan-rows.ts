@@ -69,8 +69,7 @@ export class RowMaker {
 
   /** True when a plain file's row holds nothing but what a kernel's run has. */
   get takesRuns(): boolean {
-    const { hardLinks, acls, xattrs } = this.options;
-    return this.chmod.length === 0 && !hardLinks && !acls && xattrs === 0 && !this.list.withAtime;
+    return this.chmod.length === 0 && !this.options.hardLinks && !this.list.withAtime;
   }
 
   /** Appends the first `count` rows of a run, files of the directory `dir` in the order of their names. */

@@ -53,13 +53,14 @@ function excludedBy(o: Options): number {
   // They are written in another manner.
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
   // They have more attributes than a list's plain columns.
-  exclude(o.acls || o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
+  exclude(o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
+  exclude(o.acls || o.xattrs > 0, WHOLE | ASIDE);
   // And requests and answers have a part more.
-  exclude(o.xattrs > 0, SWEEP | MISSING | ANSWERS | WHOLE | ASIDE);
+  exclude(o.xattrs > 0, MISSING | ANSWERS);
   exclude(o.fakeSuper, SWEEP | MISSING | ASIDE);
   // Permissions depend on what is there, or on the directory.
   exclude(!o.perms, MISSING);
-  exclude(!o.perms && o.executability, SWEEP);
+  exclude(!o.perms && (o.executability || o.acls), SWEEP);
   // Parents are made when they are needed.
   exclude(o.relative && !o.impliedDirs, SWEEP | MISSING);
   return out;

@@ -75,6 +75,7 @@ export async function makeReceiving(
     ),
     acls: further?.acls ?? null,
     xattrs: further?.xattrs ?? null,
+    further: further?.further ?? null,
     backup: o.backup
       ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session), further?.copy ?? null)
       : null,

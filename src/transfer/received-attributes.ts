@@ -1,14 +1,17 @@
+import { NO_ACL } from '../../protocol/attributes/acl.js';
 import { KeptBytes } from '../../protocol/attributes/xattr-wire.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { ExtrasDecoder } from '../../protocol/flist/extras.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Acls } from '../files/acls.js';
 import type { FurtherAttributes } from '../files/attrs.js';
+import { FoundAttributes } from '../files/found-attributes.js';
 import type { IdMap } from '../files/ids.js';
 import type { Reporter } from '../files/report.js';
 import type { FileStat } from '../files/stat.js';
 import { Xattrs } from '../files/xattrs.js';
 import { RowAcls } from '../receiving/row-acls.js';
+import { RowFurther } from '../receiving/row-further.js';
 import { RowXattrs } from '../receiving/row-xattrs.js';
 import type { Session } from '../session/session.js';
 import { listWire } from './list-wire.js';
@@ -28,6 +31,8 @@ interface Reporters {
 export interface RowsOfAttributes extends FurtherAttributes {
   acls: RowAcls | null;
   xattrs: RowXattrs | null;
+  /** Compares many files. */
+  further: RowFurther;
   /** Gives a backup that is a copy what its original has. */
   copy(from: Buffer, to: Buffer, st: FileStat, name: ByteString): void;
 }
@@ -58,9 +63,14 @@ export function receivedAttributes(
       const acls = o.acls ? new RowAcls(list, aclFiles, generator, ids(), o.dryRun) : null;
       const xattrs =
         o.xattrs > 0 ? new RowXattrs(session, xattrFiles, new Xattrs(names, receiver), generator, kept) : null;
+      const known = {
+        acl: (number: number) => acls?.at(number) ?? NO_ACL,
+        xattrs: (number: number) => list.xattrTable.at(number),
+      };
       return {
         acls,
         xattrs,
+        further: new RowFurther(list, known, () => new FoundAttributes(o.acls, o.xattrs > 0 ? names : null)),
         setXattrs: (path, row, st) => xattrs?.setXattrs(path, row, st),
         setAcls: (path, rows, row, from, to) =>
           acls?.set(path, rows, row, from, to) ?? { mode: from, hasChanged: false },

@@ -27,5 +27,5 @@ export function sentAttributes(
   const names = xattrNames(session, filters, moduleFilters);
   const xattrs = new Xattrs(names, reporter);
   const encoder = new ExtrasEncoder(list, listWire(session), (name) => names.sent(name));
-  return { rows: new RowAttributes(list, o, new Acls(o.fakeSuper, reporter), xattrs), encoder, xattrs };
+  return { rows: new RowAttributes(list, o, new Acls(o.fakeSuper, reporter), xattrs, names), encoder, xattrs };
 }

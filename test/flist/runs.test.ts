@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { NO_ACL } from '../../protocol/attributes/acl.js';
+import { NO_XATTRS } from '../../protocol/attributes/xattr-set.js';
+import { KeptBytes } from '../../protocol/attributes/xattr-wire.js';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import { EntryEncoder } from '../../protocol/flist/encode.js';
+import { ExtrasDecoder, ExtrasEncoder } from '../../protocol/flist/extras.js';
 import { EntryFlag, FileList, rowAt } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ListWire } from '../../protocol/flist/wire.js';
@@ -13,6 +17,22 @@ import { addEntry } from './make-list.js';
 const NAMES = { userName: () => null, groupName: () => 'users' };
 const MODES = [0o100644, 0o100644, 0o100644, 0o100755, 0o040755, 0o120777, 0o020600];
 const DIRS = ['', 'a', 'a/b', 'ab', `long/${'d'.repeat(300)}`];
+
+/** A few sets of attributes for long stretches of rows, and now and then a new one. */
+function giveAttributes(random: Random, list: FileList): void {
+  let value = 0;
+  let access = 0;
+  for (let row = 0; row < list.count; row++) {
+    if (random.chance(2)) value = random.int(random.pick([4, 4, 1000]));
+    if (random.chance(2)) access = random.int(8);
+    const attribute = { name: 'user.a', length: 1, digest: null, number: 1, state: 0 };
+    const set = value === 0 ? NO_XATTRS : [{ ...attribute, value: Buffer.from([value]) }];
+    const names = [{ id: random.pick([1, 2]), access, isUser: random.chance(50) }];
+    list.setXattrs(row, list.xattrTable.intern(set));
+    list.setAcl(row, list.aclTable.intern(access === 0 || list.isLink(row) ? NO_ACL : { ...NO_ACL, names }));
+    list.setDefaultAcl(row, list.defaultAclTable.intern(list.isDir(row) ? { ...NO_ACL, other: access } : NO_ACL));
+  }
+}
 
 /** A list with long stretches of files that have much in common, and exceptions of all kinds between them. */
 function mixedList(random: Random, count: number, sumLength: number): FileList {
@@ -45,7 +65,7 @@ function mixedList(random: Random, count: number, sumLength: number): FileList {
 
 function encode(wire: ListWire, list: FileList, inRuns: boolean): Buffer {
   const { writer, taken } = collector();
-  const encoder = new EntryEncoder(wire, list, NAMES);
+  const encoder = new EntryEncoder(wire, list, NAMES, new ExtrasEncoder(list, wire, (name) => name));
   for (let row = 0; row < list.count; ) {
     if (inRuns) row = encoder.encodeSome(writer, row, list.count);
     else encoder.encode(writer, row++);
@@ -55,10 +75,17 @@ function encode(wire: ListWire, list: FileList, inRuns: boolean): Buffer {
 }
 
 const wires: ListWire[] = [];
+const FURTHER = [
+  { acls: false, xattrs: false },
+  { acls: true, xattrs: true },
+  { acls: true, xattrs: false },
+  { acls: false, xattrs: true },
+];
 for (const owner of [true, false]) {
   for (const group of [true, false]) {
     wires.push(
       plainWire(31 + (wires.length % 2), {
+        ...FURTHER[wires.length],
         incremental: true,
         hardLinks: false,
         owner,
@@ -72,7 +99,9 @@ for (const owner of [true, false]) {
 t.test('rows that are encoded in runs are the same bytes as one by one', async (t) => {
   fc.assert(
     fc.property(fc.nat(), fc.constantFrom(...wires), (seed, wire) => {
-      const list = mixedList(new Random(seed), 6000, wire.sumLength);
+      const random = new Random(seed);
+      const list = mixedList(random, 6000, wire.sumLength);
+      giveAttributes(random, list);
       t.ok(encode(wire, list, true).equals(encode(wire, list, false)), `seed ${seed}`);
     }),
     { numRuns: 15 },
@@ -83,7 +112,8 @@ t.test('rows that are encoded in runs are the same bytes as one by one', async (
 function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): string[] {
   const reader = new ByteReader();
   const list = new FileList(false, wire.sumLength);
-  const decoder = new EntryDecoder(wire, list);
+  const extras = new ExtrasDecoder(list, wire, (name) => name, 7, new KeptBytes());
+  const decoder = new EntryDecoder(wire, list, extras);
   decoder.oneByOne = oneByOne;
   let next = 0;
   for (let state = 0; state !== 2; ) {
@@ -95,7 +125,8 @@ function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): s
     const parts = [list.path(row), list.mode(row).toString(8), list.size(row), list.mtime(row), list.nsec(row)];
     parts.push(list.uid(row), list.gid(row), list.flags(row), list.extra(row), list.group(row), list.base(row));
     parts.push(list.target(row).toString('latin1'), list.arenaOf(row)[list.offsetOf(row) + list.lengthOf(row)]);
-    parts.push(list.sum(row).toString('hex'));
+    parts.push(list.sum(row).toString('hex'), list.xattrs(row));
+    parts.push(list.isLink(row) ? '' : list.acl(row), list.isDir(row) ? list.defaultAcl(row) : '');
     lines.push(parts.join(' '));
   }
   while (next < chunks.length) reader.push(chunks[next++]);
@@ -115,7 +146,9 @@ t.test('rows that are decoded in runs are the same as one by one, however the by
   fc.assert(
     fc.property(fc.nat(), fc.constantFrom(...wires), fc.integer({ min: 1, max: 40_000 }), (seed, wire, longest) => {
       const random = new Random(seed);
-      const bytes = Buffer.concat([encode(wire, mixedList(random, 6000, wire.sumLength), true), Buffer.from('behind')]);
+      const sent = mixedList(random, 6000, wire.sumLength);
+      giveAttributes(random, sent);
+      const bytes = Buffer.concat([encode(wire, sent, true), Buffer.from('behind')]);
       const chunks = longest < 20_000 ? pieces(random, bytes, longest) : [bytes];
       t.same(decode(wire, chunks, false), decode(wire, [bytes], true), `seed ${seed}`);
     }),

@@ -1,9 +1,10 @@
 // Wire entries (7.3) as rows of a run, in the form of protocol 31 and later with flags as varints: the plain ones. At
 // anything else this ends, and whoever knows all forms, and what is forbidden, goes on.
 
-import { ASCENDING, BYTES, DOT, GROUP_NAME_FOLLOWS, HLINKED, LENGTHS, LONG_NAME, MODE, MODES, MOD_NSEC } from './layout';
+import { ACLS, ASCENDING, BYTES, DOT, GROUP_NAME_FOLLOWS, HLINKED, LENGTHS, LONG_NAME, MODE, MODES, MOD_NSEC } from './layout';
 import { MTIME, MTIMES, NAME, NAMES, NAMES_ROOM, NAME_LENGTH, NSECS, OFFSETS, ROWS, S_IFMT, S_IFREG } from './layout';
 import { SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES, SLASH, SUMS, USED, USER_NAME_FOLLOWS } from './layout';
+import { XATTRS } from './layout';
 
 const MAX_PATH: i32 = 4096;
 const MAX_NSEC: u32 = 999_999_999;
@@ -30,7 +31,8 @@ let suffixAt: usize = 0;
  * Reads entries from `length` bytes at BYTES. Stops in front of one that is not whole within them, of one that is no
  * regular file in the directory of the entry before, whose last slash is at `slash` (-1: none), or has an owner or group
  * of its own (if these travel), or a value beyond 31 bits, and at the end mark. `comparesFirst`: the entry before is a
- * regular file of this list. Returns the number of rows; USED is how many bytes they took, ASCENDING says whether each
+ * regular file of this list. `acls` and `xattrs`: how many access control lists and sets of attributes have come so far, one of
+ * which follows each entry as a number; -1 where none does. Returns the number of rows; USED is how many bytes they took, ASCENDING says whether each
  * name is greater than the one before.
  */
 export function decodeRows(
@@ -40,6 +42,8 @@ export function decodeRows(
   group: i32,
   comparesFirst: i32,
   sumLength: i32,
+  acls: i32,
+  xattrs: i32,
 ): i32 {
   const end = BYTES + length;
   const refused = HLINKED | (owner ? USER_NAME_FOLLOWS : 0) | (group ? GROUP_NAME_FOLLOWS : 0);
@@ -55,10 +59,13 @@ export function decodeRows(
     if (flags == 0 || (flags & refused) != 0 || (flags & needed) != needed) break;
     if (!readName(flags, slash + 1, end) || names + MAX_PATH > NAMES_ROOM) break;
     if (!readAttributes(flags, i)) break;
-    pos += sumLength;
-    if (pos > end || bad) break;
-    memory.copy(SUMS + i * sumLength, pos - sumLength, sumLength);
+    const sum = pos;
     const at = (<usize>i) << 2;
+    pos += sumLength;
+    if (acls >= 0 && !readKnown(ACLS + at, acls)) break;
+    if (xattrs >= 0 && !readKnown(XATTRS + at, xattrs)) break;
+    if (pos > end || bad) break;
+    memory.copy(SUMS + i * sumLength, sum, sumLength);
     const order = takeName();
     const last = shared + suffix - slash - 1;
     memory.copy(NAMES + names, NAME + slash + 1, last);
@@ -130,6 +137,13 @@ function readAttributes(flags: u32, i: i32): bool {
   store<i32>(MTIMES + at, <i32>mtime);
   store<i32>(NSECS + at, <i32>nsec);
   return true;
+}
+
+/** Reads the number of what has come before, `count` so far, to `to`; false when it is none, or something new follows. */
+function readKnown(to: usize, count: i32): bool {
+  const number = readVarint();
+  store<u32>(to, number);
+  return number > 0 && number <= <u32>count;
 }
 
 /** varint (5.3) */

@@ -1,9 +1,9 @@
 // Rows of a run as wire entries (7.3), in the form of protocol 31 and later with flags as varints.
 
-import { BYTES, BYTES_ROOM, DIR_LENGTH, DIR_NAME, FLAGS, GID, GIDS, LENGTHS, LONG_NAME } from './layout';
+import { ACLS, BYTES, BYTES_ROOM, DEFAULT_ACLS, DIR_LENGTH, DIR_NAME, FLAGS, GID, GIDS, LENGTHS, LONG_NAME } from './layout';
 import { MODE, MODES, MOD_NSEC, MTIME, MTIMES, NAME, NAMES, NAME_LENGTH, NO_CONTENT_DIR, NSECS, OFFSETS } from './layout';
 import { S_IFDIR, S_IFMT, S_IFREG, SAME_GID, SAME_MODE, SAME_NAME, SAME_TIME, SAME_UID, SIZES, SUMS } from './layout';
-import { TOP_DIR, UID, UIDS, USED } from './layout';
+import { TOP_DIR, UID, UIDS, USED, XATTRS } from './layout';
 
 const LONGEST_PREFIX: i32 = 255;
 const MAX_PATH: i32 = 4096;
@@ -19,10 +19,10 @@ let sharedDir: i32 = 0;
 
 /**
  * Writes the rows [from, to) of the run to BYTES. Stops at a row that is neither a file nor a directory, or whose owner or
- * group is not that of the row before (if these travel), and when BYTES is full. A file's sum is `sumLength` bytes. Returns the row behind the last one
- * that was written; USED is how many bytes they take.
+ * group is not that of the row before (if these travel), and when BYTES is full. A file's sum is `sumLength` bytes. With `acls` and `xattrs`, numbers on
+ * the wire of access control lists and sets of attributes follow. Returns the row behind the last one that was written; USED is how many bytes they take.
  */
-export function encodeRows(from: i32, to: i32, owner: i32, group: i32, sumLength: i32): i32 {
+export function encodeRows(from: i32, to: i32, owner: i32, group: i32, sumLength: i32, acls: i32, xattrs: i32): i32 {
   sharedDir = sharedBytes();
   let out = BYTES;
   const stop = BYTES + BYTES_ROOM - LONGEST_ENTRY;
@@ -37,9 +37,13 @@ export function encodeRows(from: i32, to: i32, owner: i32, group: i32, sumLength
     const length = <i32>load<u16>(LENGTHS + (at >> 1));
     if (length + load<i32>(DIR_LENGTH) > MAX_PATH) break;
     out = encodeRow(out, at, mode, length);
-    if (sumLength == 0 || type != S_IFREG) continue;
-    memory.copy(out, SUMS + i * sumLength, sumLength);
-    out += sumLength;
+    if (sumLength != 0 && type == S_IFREG) {
+      memory.copy(out, SUMS + i * sumLength, sumLength);
+      out += sumLength;
+    }
+    if (acls) out = writeVarint(out, load<u32>(ACLS + at));
+    if (acls && type == S_IFDIR) out = writeVarint(out, load<u32>(DEFAULT_ACLS + at));
+    if (xattrs) out = writeVarint(out, load<u32>(XATTRS + at));
   }
   store<i32>(USED, <i32>(out - BYTES));
   return i;

@@ -21,6 +21,10 @@ export const MTIMES: usize = 0x9000;
 export const NSECS: usize = 0xa000;
 export const UIDS: usize = 0xb000;
 export const GIDS: usize = 0xc000;
+/** Numbers of what follows entries (7.3): the list's own of attributes, or those that they have on the wire. */
+export const ACLS: usize = 0xd000;
+export const DEFAULT_ACLS: usize = 0xe000;
+export const XATTRS: usize = 0xf000;
 /** Names of a run, the last components, each with a NUL behind it. */
 export const NAMES: usize = 0x10000;
 export const NAMES_ROOM: i32 = 0x10000;

@@ -13,6 +13,7 @@ export interface WorkCalls {
   fchown(fd: number, uid: number, gid: number): number;
   futimens(fd: number, times: number): number;
   fchmod(fd: number, mode: number): number;
+  flistxattr(fd: number, names: number, size: number): number;
   close(fd: number): number;
   renameat(from: number, a: number, to: number, b: number): number;
   unlinkat(dir: number, name: number, flags: number): number;

@@ -15,6 +15,16 @@ export function aclPermissions(bytes: Buffer): number | null {
   return (acl.user << 6) | (rights(group) << 3) | rights(acl.other);
 }
 
+/** True when new entries of a directory get an access list from it. Throws an errno error when that cannot be said. */
+export function hasDefaultAcl(path: Buffer): boolean {
+  try {
+    return getXattr(path, AclName.DEFAULT) !== null;
+  } catch (error) {
+    if (errnoOf(error) === Errno.EOPNOTSUPP) return false;
+    throw error;
+  }
+}
+
 /** Which permissions a new entry of a directory may have without -p: those of its default ACL, or what the umask leaves. */
 export class NewRights {
   private path: ByteString | null = null;

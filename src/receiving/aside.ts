@@ -100,6 +100,7 @@ export class Aside implements FileOutput {
     const chunk = this.receiving.session.list.chunkOf(row);
     const i = rowIn(row);
     const length = chunk.nameLength[i];
+    if (this.receiving.parts.further?.hasNothing(chunk.acl.get(i), chunk.xattrs.get(i)) === false) return false;
     if ((chunk.flags[i] & EntryFlag.HLINKED) !== 0 || length > LONGEST_NAME || !this.place.enter(thread, row))
       return false;
     const head = jobBytes(length);

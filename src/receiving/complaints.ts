@@ -1,6 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { FileStat, lstatInto } from '../files/stat.js';
 import { splitPath } from '../files/temp.js';
 import { Step } from '../files/thread/queue.js';
 import { errnoText } from '../report/errno.js';
@@ -72,9 +73,19 @@ export class Complaints {
     return 'failed';
   }
 
+  /** A new file has attributes that its row has not. */
+  private takeAway(row: number): void {
+    const { session, parts } = this.receiving;
+    const path = this.receiving.destPath(row);
+    const st = new FileStat();
+    if (lstatInto(path, st) !== 0) return;
+    parts.attrs.apply(path, session.list, row, st, { isNew: true, exactTimes: true, withXattrs: true });
+  }
+
   /** An attribute could not be set, `result` as in the function of that name. */
   attribute(row: number, result: number): void {
     const { session, parts } = this.receiving;
-    parts.attrs.tellFailed(ATTRIBUTES[result >> 16], session.list, row, result & 0xffff);
+    if (result >> 16 === Step.FURTHER) this.takeAway(row);
+    else parts.attrs.tellFailed(ATTRIBUTES[result >> 16], session.list, row, result & 0xffff);
   }
 }

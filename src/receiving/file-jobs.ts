@@ -106,6 +106,7 @@ export function describe(
   words[word + Field.UID] = place.uid;
   words[word + Field.GID] = place.gid;
   words[word + Field.HAS_TIME] = place.setsTime ? 1 : 0;
+  words[word + Field.NO_FURTHER] = place.asksFurther ? 1 : 0;
   words[word + Field.SECONDS] = mtime;
   words[word + Field.SECONDS + 1] = Math.floor(mtime / 0x1_0000_0000);
   words[word + Field.NSEC] = chunk.nsec.get(i);

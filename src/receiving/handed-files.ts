@@ -9,7 +9,7 @@ const HEAD = 19;
 const ITEM = 3;
 /** From this first byte on an index is no small step. */
 const NO_STEP = 254;
-const MORE_FOLLOWS = Item.BASIS_TYPE_FOLLOWS | Item.XNAME_FOLLOWS;
+const MORE_FOLLOWS = Item.BASIS_TYPE_FOLLOWS | Item.XNAME_FOLLOWS | Item.REPORT_XATTR;
 const MOST = 256;
 
 /**

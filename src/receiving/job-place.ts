@@ -1,5 +1,6 @@
 import { closeSync, constants } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
+import { hasDefaultAcl } from '../files/default-acl.js';
 import type { FileThread } from '../files/thread/file-thread.js';
 import { Field, HEAD_BYTES, Kind } from '../files/thread/queue.js';
 import { openFile } from '../libc/files.js';
@@ -16,6 +17,8 @@ export class JobPlace {
   uid = -1;
   gid = -1;
   readonly setsTime: boolean;
+  /** A new file that has attributes by itself is to lose them (-A, -X). */
+  readonly asksFurther: boolean;
   private path: ByteString | null = null;
   /** Owner and group of the last row as its list has them. */
   private owner = -1;
@@ -23,7 +26,9 @@ export class JobPlace {
   private isOwnerPossible = false;
 
   constructor(private readonly receiving: Receiving) {
-    this.setsTime = receiving.session.options.times;
+    const { acls, xattrs, times } = receiving.session.options;
+    this.setsTime = times;
+    this.asksFurther = acls || xattrs > 0;
   }
 
   /** Goes to the place of a row; false where its file cannot be set aside. */
@@ -36,7 +41,10 @@ export class JobPlace {
     if (path === this.path) return true;
     if (!this.leave(thread)) return false;
     try {
-      this.fd = openFile(parts.root.dir(path).self(), OPEN_DIR);
+      const dir = parts.root.dir(path).self();
+      // What files get from their directory is taken away before they have their names.
+      if (this.asksFurther && hasDefaultAcl(dir)) return false;
+      this.fd = openFile(dir, OPEN_DIR);
     } catch {
       // What is wrong with it shows once more where it is told.
       return false;

@@ -80,11 +80,12 @@ export class MissingFiles {
   /** Notes that entries are asked for: as many of them as are plain. */
   private mark(segment: Segment, i: number, count: number): number {
     const { list } = this.receiving.session;
+    const { further } = this.receiving.parts;
     for (let k = 0; k < count; k++) {
       const row = rowAt(segment, i + k);
-      const { flags } = list.chunkOf(row);
+      const { flags, xattrs } = list.chunkOf(row);
       const at = rowIn(row);
-      if ((flags[at] & NOT_PLAIN) !== 0) return k;
+      if ((flags[at] & NOT_PLAIN) !== 0 || further?.hasXattrs(xattrs.get(at)) === true) return k;
       flags[at] |= EntryFlag.REQUESTED;
     }
     return count;

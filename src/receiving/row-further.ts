@@ -17,6 +17,9 @@ export class RowFurther {
   private xattrs = -1;
   private mode = -1;
   private last: Found | null = null;
+  // Numbers of an access list and a set of attributes that say nothing.
+  private noAcl = -1;
+  private noXattrs = -1;
 
   constructor(
     private readonly list: FileList,
@@ -51,8 +54,19 @@ export class RowFurther {
     const { rows } = this;
     return (acl === 0 || hasAcl(found.acl, rows.acl(acl), mode)) && !xattrsDiffer(rows.xattrs(xattrs), found.xattrs);
   }
-  /** True when a row has nothing but columns. */
-  hasNothing(row: number): boolean {
-    return this.equals(FOUND_NONE, this.list.acl(row), this.list.xattrs(row), 0);
+
+  /** True when a set of attributes has some: its row is asked for in another way then. */
+  hasXattrs(xattrs: number): boolean {
+    return this.rows.xattrs(xattrs).length > 0;
+  }
+
+  /** True when a row with this access list and set of attributes has nothing but columns. */
+  hasNothing(acl: number, xattrs: number): boolean {
+    if (acl !== this.noAcl || xattrs !== this.noXattrs) {
+      if (!this.equals(FOUND_NONE, acl, xattrs, 0)) return false;
+      this.noAcl = acl;
+      this.noXattrs = xattrs;
+    }
+    return true;
   }
 }

@@ -119,7 +119,8 @@ export class WholeFiles {
     if (segment === null || firstNdx < segment.firstNdx) return;
     const end = segment.firstNdx + segment.count;
     const chunk = list.chunkOf(rowAt(segment, firstNdx - segment.firstNdx));
-    const { flags, mode, nameLength, dir, size, uid, gid } = chunk;
+    const { flags, mode, nameLength, dir, size, uid, gid, acl, xattrs } = chunk;
+    const { further } = this.receiving.parts;
     run.chunk = chunk;
     const most = Math.min(count - from, TOGETHER);
     const largest = packed === null ? LARGEST_COPY : LARGEST;
@@ -133,6 +134,7 @@ export class WholeFiles {
       const length = packed === null ? records[at + Record.LENGTH] : size.get(i);
       if ((flags[i] & LOOKED_AT) !== EntryFlag.REQUESTED || (mode[i] & S_IFMT) !== S_IFREG) break;
       if (size.get(i) !== length || nameLength[i] > LONGEST_NAME || length > largest) break;
+      if (further !== null && !further.hasNothing(acl.get(i), xattrs.get(i))) break;
       if (first < 0) first = i;
       else if (list.chunkOf(row) !== chunk || dir[i] !== dir[first]) break;
       else if (uid.get(i) !== uid.get(first) || gid.get(i) !== gid.get(first)) break;

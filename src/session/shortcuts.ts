@@ -54,9 +54,6 @@ function excludedBy(o: Options): number {
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
   // They have more attributes than a list's plain columns.
   exclude(o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
-  exclude(o.acls || o.xattrs > 0, WHOLE | ASIDE);
-  // And requests and answers have a part more.
-  exclude(o.xattrs > 0, MISSING | ANSWERS);
   exclude(o.fakeSuper, SWEEP | MISSING | ASIDE);
   // Permissions depend on what is there, or on the directory.
   exclude(!o.perms, MISSING);

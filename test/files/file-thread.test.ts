@@ -63,6 +63,7 @@ function fill({ words, bytes }: JobSource, at: number, dir: number, file: File):
   set(Field.UID, -1);
   set(Field.GID, -1);
   set(Field.HAS_TIME, 1);
+  set(Field.NO_FURTHER, 0);
   set(Field.SECONDS, 1_000_000_000);
   set(Field.SECONDS + 1, 0);
   set(Field.NSEC, 5_000_000);

@@ -17,6 +17,7 @@ function recorder(bytes: Uint8Array) {
   /** What the system copies by itself, call by call. */
   const copied: number[] = [];
   let errno = 0;
+  let further = 0;
   const text = (at: number): string => {
     const end = bytes.indexOf(0, at);
     return Buffer.from(bytes.slice(at, end)).toString('latin1');
@@ -46,13 +47,21 @@ function recorder(bytes: Uint8Array) {
     },
     fchown: (_fd, uid, gid) => say(`chown ${uid} ${gid}`),
     futimens: () => say('times'),
+    flistxattr: () => say('list attributes', further),
     fchmod: (_fd, mode) => say(`chmod ${mode.toString(8)}`),
     close: () => say('close'),
     renameat: (_from, a, _to, b) => say(`rename ${text(a) === opened.at(-1)} ${text(b)}`),
     unlinkat: () => say('unlink'),
     errno: () => errno,
   };
-  return { calls, opened, said, copied, fail: (number: number) => (errno = number) };
+  return {
+    calls,
+    opened,
+    said,
+    copied,
+    fail: (number: number) => (errno = number),
+    have: (bytes: number) => (further = bytes),
+  };
 }
 
 interface Made {
@@ -195,3 +204,23 @@ function giveCopies(memory: { buffer: SharedArrayBuffer }, files: { name: string
     at += length;
   }
 }
+
+t.test('a file that is to have no attributes and has some is told of', async (t) => {
+  const memory = createWorkMemory();
+  const record = recorder(new Uint8Array(memory.buffer));
+  const kernel = new WorkKernel(memory, 0, record.calls, 0, 1234);
+  const words = new Int32Array(memory.buffer, WorkPlace.JOB, 16);
+  for (const [asks, bytes, failed] of [
+    [0, 12, 0],
+    [1, 0, 0],
+    [1, 12, Step.FURTHER << 16],
+  ]) {
+    words.fill(0);
+    words.set([Kind.WRITE, 3], Field.KIND);
+    words[Field.NO_FURTHER] = asks;
+    record.have(bytes);
+    kernel.wasm.makeFiles(WorkPlace.JOB, 1);
+    t.equal(kernel.wasm.landingFailed(), 0);
+    t.equal(kernel.wasm.attributesFailed(), failed, `${asks} ${bytes}`);
+  }
+});

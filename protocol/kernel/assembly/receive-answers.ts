@@ -18,8 +18,8 @@ const KIND: i32 = 0xc0;
 const DATA: i32 = 0x40;
 const END: i32 = 0;
 const TRANSFER: u32 = 0x8000;
-/** What makes an item longer. */
-const MORE_FOLLOWS: u32 = 0x1800;
+/** What makes an item longer: a type of basis, a name, extended attributes. */
+const MORE_FOLLOWS: u32 = 0x1900;
 /** From this first byte on an index is no small step. */
 const NO_STEP: u32 = 254;
 

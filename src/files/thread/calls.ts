@@ -10,6 +10,7 @@ const PROTOTYPES = {
   statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
   fchown: 'int fchown(int fd, unsigned int uid, unsigned int gid)',
   futimens: 'int futimens(int fd, uintptr_t times)',
+  flistxattr: 'int64_t flistxattr(int fd, uintptr_t names, size_t size)',
   fchmod: 'int fchmod(int fd, unsigned int mode)',
   close: 'int close(int fd)',
   renameat: 'int renameat(int from, uintptr_t a, int to, uintptr_t b)',

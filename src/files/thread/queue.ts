@@ -30,7 +30,8 @@ export const Kind = { FILLER: 0, LEAVE: 1, WRITE: 2, COPY: 3 } as const;
 /**
  * Words of a job. DIR: descriptor of the directory. FD: the file to copy; the job owns it. MODE: the permissions at the end.
  * UID, GID: -1 leaves them. HAS_TIME: 1 when SECONDS (64 bits) and NSEC are to be set. NAME: length of the name without the
- * NUL. SIZE: bytes of content, which is at DATA in `bytes`: in this job, or in one that comes behind it.
+ * NUL. SIZE: bytes of content, which is at DATA in `bytes`: in this job, or in one that comes behind it. NO_FURTHER: 1 when a file that has
+ * extended attributes by itself is to be told of (`Step.FURTHER`).
  */
 export const Field = {
   LENGTH: 0,
@@ -46,12 +47,13 @@ export const Field = {
   NAME: 11,
   SIZE: 12,
   DATA: 13,
+  NO_FURTHER: 14,
 } as const;
 
 /** Bytes of the shortest job. */
 const FILLER_BYTES = 8;
 /** Bytes in front of a job's name. */
-export const HEAD_BYTES = 56;
+export const HEAD_BYTES = 64;
 /** Where the job is in `bytes` that the giving side does itself, and how long it may be. */
 export const OWN_JOB = RING;
 export const OWN_JOB_BYTES = JOB_BYTES;
@@ -67,6 +69,7 @@ export const Step = {
   CHGRP: 2,
   TIMES: 3,
   MODE: 4,
+  FURTHER: 5,
 } as const;
 
 /** Bytes of a job whose name is so long, without its data. A multiple of 8, as all jobs are. */

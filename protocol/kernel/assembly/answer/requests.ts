@@ -5,6 +5,8 @@ import { ENDS, LAST_IN, NDXS, REQUESTS, ROWS } from './layout';
 const TRANSFER: u32 = 0x8000;
 const BASIS_TYPE_FOLLOWS: u32 = 0x0800;
 const XNAME_FOLLOWS: u32 = 0x1000;
+/** Extended attributes are asked for. */
+const REPORT_XATTR: u32 = 0x0100;
 /** Flags and sum head. */
 const REST: usize = 18;
 
@@ -26,7 +28,7 @@ export function readRequests(length: i32): i32 {
     readNdx(at, stop, last);
     if (end == 0 || end + REST > stop) break;
     const found = <u32>load<u16>(end);
-    if ((found & (TRANSFER | BASIS_TYPE_FOLLOWS | XNAME_FOLLOWS)) != TRANSFER) break;
+    if ((found & (TRANSFER | BASIS_TYPE_FOLLOWS | XNAME_FOLLOWS | REPORT_XATTR)) != TRANSFER) break;
     if (count > 0 && found != flags) break;
     if ((load<u64>(end, 2) | load<u64>(end, 10)) != 0) break;
     flags = found;

@@ -25,6 +25,9 @@ export declare function futimens(fd: i32, times: f64): i32;
 @external("libc", "fchmod")
 export declare function fchmod(fd: i32, mode: i32): i32;
 // @ts-ignore: decorator
+@external("libc", "flistxattr")
+export declare function flistxattr(fd: i32, names: f64, size: i32): f64;
+// @ts-ignore: decorator
 @external("libc", "close")
 export declare function close(fd: i32): i32;
 // @ts-ignore: decorator

@@ -29,8 +29,10 @@ export const NAME_LENGTH: usize = 44;
 export const SIZE: usize = 48;
 /** Where its data is, counted from RING. */
 export const DATA: usize = 52;
+/** 1: it may have no extended attributes. */
+export const NO_FURTHER: usize = 56;
 /** Where its name begins, which has a NUL behind it. */
-export const NAME: usize = 56;
+export const NAME: usize = 64;
 
 export const FILLER: i32 = 0;
 export const LEAVE: i32 = 1;

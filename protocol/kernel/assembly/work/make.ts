@@ -1,6 +1,6 @@
 // Makes one small file: under a temporary name, with all that it is to have, and then under its own.
 
-import { close, errno, fchmod, fchown, futimens, openat, pread, renameat, sendfile, statx, unlinkat, write } from './calls';
+import { close, errno, fchmod, fchown, flistxattr, futimens, openat, pread, renameat, sendfile, statx, unlinkat, write } from './calls';
 import {
   BUFFER,
   BUFFER_BYTES,
@@ -14,6 +14,7 @@ import {
   MODE,
   NAME,
   NAME_LENGTH,
+  NO_FURTHER,
   NO_NAME,
   NSEC,
   RING,
@@ -37,6 +38,7 @@ const RWX: i32 = 0o777;
 const OWNER_WRITE: i32 = 0o200;
 const EEXIST: i32 = 17;
 const ENODATA: i32 = 61;
+const EOPNOTSUPP: i32 = 95;
 const MAX_TRIES: i32 = 100;
 /** No user or group that a job may name. */
 const NOBODY: i32 = -2;
@@ -51,6 +53,7 @@ const IN_CHOWN: i32 = 1;
 const IN_CHGRP: i32 = 2;
 const IN_TIMES: i32 = 3;
 const IN_MODE: i32 = 4;
+const HAS_FURTHER: i32 = 5;
 
 /** Where this side's own part of the memory is, and the whole memory within the process. */
 let own: usize = 0;
@@ -110,6 +113,7 @@ function makeFile(at: usize): i32 {
     return content;
   }
   attributes = setAttributes(at, fd, dir);
+  if (attributes == 0 && load<i32>(at, NO_FURTHER) != 0 && hasFurther(fd)) attributes = HAS_FURTHER << 16;
   close(fd);
   if (renameat(dir, temp, dir, process + <f64>(at + NAME)) == 0) return 0;
   const landing = failed(IN_RENAME);
@@ -195,6 +199,12 @@ function setAttributes(at: usize, fd: i32, dir: i32): i32 {
   // What the file was created with is taken away in part by the umask or by a default ACL of the directory.
   const isRight = isOwn && (<i32>load<u16>(st, 28) & PERMISSION_BITS) == mode;
   return isRight || fchmod(fd, mode) == 0 ? 0 : failed(IN_MODE);
+}
+
+/** True when a new file has attributes from its directory or from the system, or when that cannot be said. */
+function hasFurther(fd: i32): bool {
+  const length = flistxattr(fd, 0, 0);
+  return length > 0 || (length < 0 && errno() != EOPNOTSUPP);
 }
 
 /** The time of the last access stays. */

@@ -65,6 +65,8 @@ export class XattrPlace {
 
   /** Puts the value of the attribute whose name begins at `bytes[at]` to `bytes[to]`: its length, or an errno below zero. */
   get(at: number, to: number): number {
+    // No room would be a question for the length.
+    if (to >= ROOM) return -Errno.ERANGE;
     const name = this.found + at;
     if (!hasAtCalls) return result(this.getByPath(this.path, name, this.found + to, ROOM - to));
     const { words } = this;

@@ -44,7 +44,7 @@ export function hasOneRun(): boolean {
 export function countTransferred(count = 1): void {
   if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed && !lastsLong) {
     setFlag(`--max-inlined-bytecode-size-cumulative=${INLINED}`);
-    setFlag(`--interrupt-budget=${BUDGET}`);
+    setFlag(`--interrupt-budget=${BUDGET}`, LAST_WITH_BUDGET);
   }
   transferred += count;
 }
@@ -55,7 +55,13 @@ export function countListed(count: number): void {
   listed += count;
 }
 
-function setFlag(flag: string): void {
+/** The newest V8 (of Node 24) that is known to have these flags, and the one (of Node 20) that still had a budget. */
+const NEWEST_KNOWN = 13;
+const LAST_WITH_BUDGET = 11;
+
+/** A V8 that does not know a flag says so on standard error, so a newer one than `newest` is left alone. */
+function setFlag(flag: string, newest = NEWEST_KNOWN): void {
+  if (Number.parseInt(process.versions.v8, 10) > newest) return;
   // Not imported, so that only who needs it loads it.
   process.getBuiltinModule('v8').setFlagsFromString(flag);
 }

@@ -111,13 +111,14 @@ export function openExisting(session: Session, dest: ByteString, base: Destinati
     const opened = inside(session, base, whole, relative, null, false);
     const place = Buffer.from(whole, 'latin1');
     const confirm = (): boolean => {
-      if (statInto(place, now) === 0 && now.ino === found.ino && now.dev === found.dev) return true;
+      if (found.exists && statInto(place, now) === 0 && now.ino === found.ino && now.dev === found.dev) return true;
       opened.root.close();
       // Directories on the way to it may be others, too.
       base.confined?.forget(components(relative)[0] ?? '');
       return false;
     };
-    return statInto(opened.root.path('.'), found) === 0 && confirm() ? { ...opened, confirm } : null;
+    statInto(opened.root.path('.'), found);
+    return confirm() ? { ...opened, confirm } : null;
   } catch {
     return null;
   }

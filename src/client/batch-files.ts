@@ -49,7 +49,6 @@ export function openBatch(o: CommandOptions, log: ClientLog): number {
 export class BatchFiles {
   readonly recorder: BatchRecorder;
   private script: number;
-  private isClosed = false;
 
   constructor(
     private readonly o: CommandOptions,
@@ -93,9 +92,8 @@ export class BatchFiles {
     }
   }
 
+  /** To be called once. */
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
     if (this.script >= 0) fs.closeSync(this.script);
     this.script = -1;
     this.recorder.close();

@@ -12,29 +12,21 @@ import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import { connectFile } from '../transport/streams.js';
 import { openBatch } from './batch-files.js';
-import type { RunInputs } from './inputs.js';
-import { type BegunRun, begin, type RunHooks } from './run.js';
-import type { Job } from './target.js';
+import { type BegunRun, begin, type RunPlan } from './run.js';
 
 /** Bytes of a batch file that are read at once. */
 const READ_SIZE = 256 * 1024;
 
 /** Begins a run whose sender is a batch file: what it says is set, nobody else is there. */
-export async function beginBatch(
-  o: CommandOptions,
-  job: Job,
-  inputs: RunInputs,
-  log: ClientLog,
-  hooks: RunHooks,
-): Promise<BegunRun> {
+export async function beginBatch(plan: RunPlan): Promise<BegunRun> {
+  const { options: o, log } = plan;
   const fd = openBatch(o, log);
   const input = fd === 0 ? process.stdin : fs.createReadStream('', { fd, highWaterMark: READ_SIZE });
   const connection = connectFile(input);
   connection.role = 'Receiver';
   try {
     const session = new Session(connection, o, log, false, false, await readHead(connection, o, log));
-    hooks.onSession?.(session);
-    return await begin(session, job, inputs, log, null, hooks, null);
+    return await begin(plan, session, null);
   } catch (error) {
     connection.destroy();
     throw error;

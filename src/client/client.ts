@@ -10,12 +10,11 @@ import { exchangeVersions } from '../session/handshake.js';
 import type { Session } from '../session/session.js';
 import { preloadRole } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
-import type { BatchFiles } from './batch-files.js';
 import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.js';
 import { connectDaemon } from './daemon-transport.js';
-import { type RunInputs, readInputs } from './inputs.js';
+import { readInputs } from './inputs.js';
 import { defaultUser } from './password.js';
-import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks } from './run.js';
+import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks, type RunPlan } from './run.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 
@@ -43,38 +42,35 @@ export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: Ru
   const inputs = readInputs(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
-  if (o.batch?.kind === 'read') {
-    const { beginBatch } = await import('./batch-run.js');
-    return new ReadyRun(await beginBatch(o, job, inputs, log, hooks), null, hooks, null);
-  }
-  const batch = o.batch === null ? null : new (await import('./batch-files.js')).BatchFiles(o, inputs, log);
+  const writesBatch = o.batch !== null && o.batch.kind !== 'read';
+  const batch = writesBatch ? new (await import('./batch-files.js')).BatchFiles(o, inputs, log) : null;
+  let ready: ReadyRun | null = null;
   try {
-    if (job.remote !== null) return await readyRemote(o, job, inputs, log, hooks, batch);
-    const { beginLocal } = await import('./local-run.js');
-    return new ReadyRun(await beginLocal(o, job, inputs, log, hooks, batch), null, hooks, batch);
-  } catch (error) {
-    batch?.close();
-    throw error;
+    ready = await readyRun({ options: o, job, inputs, log, hooks, batch });
+    return ready;
+  } finally {
+    if (ready === null) batch?.close();
   }
 }
 
-async function readyRemote(
-  o: CommandOptions,
-  job: Job,
-  inputs: RunInputs,
-  log: ClientLog,
-  hooks: RunHooks,
-  batch: BatchFiles | null,
-): Promise<ReadyRun | null> {
-  const { connection, protocol, shell } = await open(o, job, log);
+async function readyRun(plan: RunPlan): Promise<ReadyRun | null> {
+  if (plan.options.batch?.kind === 'read') {
+    const { beginBatch } = await import('./batch-run.js');
+    return new ReadyRun(await beginBatch(plan), null);
+  }
+  if (plan.job.remote !== null) return readyRemote(plan);
+  const { beginLocal } = await import('./local-run.js');
+  return new ReadyRun(await beginLocal(plan), null);
+}
+
+async function readyRemote(plan: RunPlan): Promise<ReadyRun | null> {
+  const { connection, protocol, shell } = await open(plan);
   if (protocol === null) {
     connection.finish();
-    batch?.close();
     return null;
   }
   try {
-    const begun = await beginRemote(o, job, inputs, { connection, protocol }, log, hooks, batch);
-    return new ReadyRun(begun, shell, hooks, batch);
+    return new ReadyRun(await beginRemote(plan, connection, protocol), shell);
   } catch (error) {
     throw await afterFailure(error, connection, shell);
   }
@@ -85,8 +81,6 @@ export class ReadyRun {
   constructor(
     private readonly begun: BegunRun,
     private readonly shell: ShellRun | null,
-    private readonly hooks: RunHooks,
-    private readonly batch: BatchFiles | null,
   ) {}
 
   get session(): Session {
@@ -103,7 +97,7 @@ export class ReadyRun {
     try {
       return await this.run(what);
     } finally {
-      this.batch?.close();
+      this.begun.plan.batch?.close();
     }
   }
 
@@ -112,7 +106,7 @@ export class ReadyRun {
     const { connection } = begun.session;
     let code: number;
     try {
-      code = await finishRun(begun, this.hooks, what);
+      code = await finishRun(begun, what);
     } catch (error) {
       if (begun.server === null) throw await afterFailure(error, connection, shell);
       connection.finish();
@@ -176,7 +170,7 @@ async function withShellEnd(error: unknown, shell: ShellRun | null): Promise<unk
   return isClosed && ended > error.exitCode ? new RsyncError(ended, error.message) : error;
 }
 
-function open(o: CommandOptions, job: Job, log: ClientLog): Promise<Opened> {
+function open({ options: o, job, log }: RunPlan): Promise<Opened> {
   const remote = job.remote!;
   if (remote.kind === 'shell') return openShell(o, job, remote, log);
   return openDaemon(o, job, remote, log);

@@ -2,10 +2,9 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
-import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
 import { exitLine } from '../report/exit.js';
-import { type ClientLog, logLines } from '../report/log.js';
+import { logLines } from '../report/log.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
@@ -15,23 +14,14 @@ import { cwd, itemContextOf } from '../transfer/item-context.js';
 import { runReceivingSide } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
-import type { BatchFiles } from './batch-files.js';
-import type { RunInputs } from './inputs.js';
-import { type BegunRun, begin, type RunHooks } from './run.js';
-import type { Job } from './target.js';
+import { type BegunRun, begin, type RunPlan } from './run.js';
 
 /**
  * Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. The client sends,
  * also when files are only listed: the lines come back in messages.
  */
-export async function beginLocal(
-  o: CommandOptions,
-  job: Job,
-  inputs: RunInputs,
-  log: ClientLog,
-  hooks: RunHooks,
-  batch: BatchFiles | null,
-): Promise<BegunRun> {
+export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
+  const { options: o, log } = plan;
   if (o.remoteOptions.length > 0) {
     throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
   }
@@ -48,13 +38,12 @@ export async function beginLocal(
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
   here.role = 'sender';
-  const server = serveLocal(serverOptions, job, inputs, there, log);
+  const server = serveLocal(plan, serverOptions, there);
   server.catch((error: Error) => here.fail(error));
   const agreement = await agree(here, o, false, true, o.protocol, (text) => log.info(text));
   const session = new Session(here, o, log, false, true, agreement);
-  hooks.onSession?.(session);
   try {
-    return await begin(session, job, inputs, log, server, hooks, batch);
+    return await begin(plan, session, server);
   } catch (error) {
     here.finish();
     await server.catch(() => {});
@@ -63,13 +52,8 @@ export async function beginLocal(
 }
 
 /** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
-async function serveLocal(
-  o: Options,
-  job: Job,
-  inputs: RunInputs,
-  connection: Connection,
-  log: ClientLog,
-): Promise<number> {
+async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Promise<number> {
+  const { job, inputs, log } = plan;
   connection.role = 'Receiver';
   const agreement = await agree(connection, o, true, false, o.protocol, (text) => log.warning(text)).catch((error) => {
     // A peer of its own would tell, and go.

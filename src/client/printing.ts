@@ -10,13 +10,13 @@ import { ListAnnouncer } from '../transfer/list-announcer.js';
 import type { BegunRun } from './run.js';
 
 /** What both roles of a client need for what they print. */
-export function printing({ session, log, context: itemContext }: BegunRun) {
-  const { options: o, isSender } = session;
+export function printing({ plan, session, context: itemContext }: BegunRun) {
+  const { options: o, log } = plan;
   return {
     itemContext,
     transferLog: log.file === null ? null : { format: logFormat(o), log: log.file },
     progress: makeProgress(session, log),
-    announcer: new ListAnnouncer(o, log, isSender),
+    announcer: new ListAnnouncer(o, log, session.isSender),
     idsByNumber: false,
   };
 }

@@ -31,12 +31,21 @@ export interface RunHooks {
   onSession?(session: Session): void;
 }
 
+/** What a command line asks for, and who is told of it. */
+export interface RunPlan {
+  readonly options: CommandOptions;
+  readonly job: Job;
+  readonly inputs: RunInputs;
+  readonly log: ClientLog;
+  readonly hooks: RunHooks;
+  /** What is to be written beside the transfer. */
+  readonly batch: BatchFiles | null;
+}
+
 /** A run whose sides have agreed and whose rules are exchanged: the file list comes next. */
 export interface BegunRun {
+  plan: RunPlan;
   session: Session;
-  job: Job;
-  inputs: RunInputs;
-  log: ClientLog;
   filters: FilterList;
   /** The other side of a copy on this machine, else null. Resolves with its exit code. */
   server: Promise<number> | null;
@@ -47,34 +56,19 @@ export interface BegunRun {
 }
 
 /** Begins the binary part of a connection as the client. */
-export async function beginRemote(
-  o: CommandOptions,
-  job: Job,
-  inputs: RunInputs,
-  to: { connection: Connection; protocol: number },
-  log: ClientLog,
-  hooks: RunHooks,
-  batch: BatchFiles | null,
-): Promise<BegunRun> {
-  const isSender = job.direction === 'push';
-  const agreement = await agree(to.connection, o, false, isSender, to.protocol, (text) => log.info(text));
-  const session = new Session(to.connection, o, log, false, isSender, agreement);
-  hooks.onSession?.(session);
-  return begin(session, job, inputs, log, null, hooks, batch);
+export async function beginRemote(plan: RunPlan, connection: Connection, protocol: number): Promise<BegunRun> {
+  const { options: o, log } = plan;
+  const isSender = plan.job.direction === 'push';
+  const agreement = await agree(connection, o, false, isSender, protocol, (text) => log.info(text));
+  return begin(plan, new Session(connection, o, log, false, isSender, agreement), null);
 }
 
 /** Rules and limits, which both kinds of runs need. `server`: the other side of a copy on this machine. */
-export async function begin(
-  session: Session,
-  job: Job,
-  inputs: RunInputs,
-  log: ClientLog,
-  server: Promise<number> | null,
-  hooks: RunHooks,
-  batch: BatchFiles | null,
-): Promise<BegunRun> {
+export async function begin(plan: RunPlan, session: Session, server: Promise<number> | null): Promise<BegunRun> {
+  const { inputs, log, hooks, batch } = plan;
   const { connection, options: o, isSender } = session;
   const isLocal = server !== null;
+  hooks.onSession?.(session);
   connection.role = isSender ? 'sender' : 'Receiver';
   return announced(session, hooks, async () => {
     session.startFrames();
@@ -94,7 +88,7 @@ export async function begin(
     if (!isLocal && !session.replays) await exchangeFilters(session, filters);
     if (batch !== null) await startRecording(session, batch);
     const context = { ...itemContextOf(session, null), localServer: isLocal };
-    return { session, job, inputs, log, filters, server, sending: null, context };
+    return { plan, session, filters, server, sending: null, context };
   });
 }
 
@@ -132,8 +126,9 @@ async function announced<T>(session: Session, hooks: RunHooks, work: () => Promi
 }
 
 /** Brings a run to its end. `what`: what a sender lists, if not what the job says. Returns the exit code. */
-export function finishRun(run: BegunRun, hooks: RunHooks, what: WhatToList | null): Promise<number> {
-  const { session, log } = run;
+export function finishRun(run: BegunRun, what: WhatToList | null): Promise<number> {
+  const { session } = run;
+  const { log, hooks } = run.plan;
   return announced(session, hooks, async () => {
     reportDeletions(session, run.context, log);
     if (session.isSender) await send(run, what);
@@ -171,8 +166,8 @@ async function send(run: BegunRun, what: WhatToList | null): Promise<void> {
 }
 
 async function receive(run: BegunRun): Promise<void> {
-  const { session, job, inputs, filters } = run;
-  const { options: o } = session;
+  const { session, filters } = run;
+  const { options: o, job, inputs } = run.plan;
   const names = inputs.names !== null ? splitNames(inputs.names, o.from0, false) : null;
   if (names !== null) forwardNames(session, names);
   await runReceivingSide(session, {
@@ -187,8 +182,8 @@ async function receive(run: BegunRun): Promise<void> {
   });
 }
 
-function sourcesOf({ session, job, inputs }: BegunRun) {
-  const { options: o } = session;
+function sourcesOf({ session, plan }: BegunRun) {
+  const { options: o, job, inputs } = plan;
   const sources: ByteString[] = job.sources.map((s) => s.path);
   if (o.filesFrom === '') return { sources, names: null };
   if (job.filesFromRemote !== '') return { sources, names: receiveNames(session) };

@@ -1,4 +1,4 @@
-import { constants, openSync, read, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readFileSync, readSync, writeSync } from 'node:fs';
 import type { Options } from '../../protocol/options.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { copyFileRange, libcLoaded } from '../libc/libc.js';
@@ -13,6 +13,27 @@ export function accessFlags(o: Pick<Options, 'openNoatime'>): number {
 /** Opens a file for reading; a link in its place is an error (ELOOP), and a fifo does not make us wait. */
 export function openForReading(path: Buffer, more = 0): number {
   return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | more);
+}
+
+/** Largest file of rules or names that is read. */
+const MAX_TEXT_FILE = 64 * 1024 * 1024;
+
+/**
+ * Content of the file that `open` gives a descriptor of; null when that fails or gives -1, and for what is no regular file or
+ * longer than 64 MiB.
+ */
+export function readText(open: () => number): Buffer | null {
+  let fd = -1;
+  try {
+    fd = open();
+    if (fd < 0) return null;
+    const stat = fstatSync(fd);
+    return stat.isFile() && stat.size <= MAX_TEXT_FILE ? readFileSync(fd) : null;
+  } catch {
+    return null;
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
 }
 
 /** Reads until `length` bytes are there or the file ends; returns how many there are. `position` null: where it stands. */

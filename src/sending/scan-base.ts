@@ -4,11 +4,10 @@ import type { FilterList, FilterReader, FilterScope } from '../../protocol/filte
 import type { ByteString } from '../../protocol/options.js';
 import type { Dir, Root } from '../files/root.js';
 import { type FileStat, lstatInto, statInto } from '../files/stat.js';
+import { readText } from '../files/window.js';
 import { leadsOutside } from '../libc/confinement.js';
 import { leadsThroughForeignLink } from '../libc/foreign-link.js';
 
-/** Largest filter file that is read. */
-const MAX_FILTER_FILE = 64 * 1024 * 1024;
 /** A path that is nowhere: what stands for one that cannot be resolved any more. */
 const NOWHERE = Buffer.from('/proc/self/fd/-/-');
 
@@ -126,26 +125,19 @@ export class SourceBase {
   /** Content of a file of filter rules; null when there is none that may be read. `name` as in `fullPath`. */
   readRules(name: ByteString): Buffer | null {
     const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-    let fd = -1;
-    try {
-      if (this.isHiddenWithParents(name, false)) return null;
+    return readText(() => {
+      if (this.isHiddenWithParents(name, false)) return -1;
       const path = this.resolvedPath(name);
       // Most directories have none, which must not cost an exception.
-      if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return null;
+      if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return -1;
       // Whoever may write to a directory could else have any file read as rules.
       if (this.root === null && this.onForeignLink !== null && leadsThroughForeignLink(path.toString('latin1'))) {
         this.onForeignLink();
-        return null;
+        return -1;
       }
-      if (leadsOutside(path.toString('latin1'))) return null;
+      if (leadsOutside(path.toString('latin1'))) return -1;
       // Without O_NONBLOCK, a fifo of that name would stop everything.
-      fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | (this.root === null ? 0 : O_NOFOLLOW));
-      const stat = fs.fstatSync(fd);
-      return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
-    } catch {
-      return null;
-    } finally {
-      if (fd >= 0) fs.closeSync(fd);
-    }
+      return fs.openSync(path, O_RDONLY | O_NONBLOCK | (this.root === null ? 0 : O_NOFOLLOW));
+    });
   }
 }

@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import { Compat } from '../../protocol/constants.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
 import { createListDigest } from '../../protocol/hash/digest.js';
@@ -8,7 +7,7 @@ import { Backup } from '../files/backup.js';
 import { NewRights } from '../files/default-acl.js';
 import { IdMap } from '../files/ids.js';
 import { Root } from '../files/root.js';
-import { openForReading } from '../files/window.js';
+import { openForReading, readText } from '../files/window.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
 import { strerror } from '../report/errno.js';
@@ -135,19 +134,7 @@ function hiddenBelow(hides: DestinationBase['hides'] | null, below: ByteString):
   };
 }
 
-/** Bytes of a filter file that are read. */
-const MAX_FILTER_FILE = 64 * 1024 * 1024;
-
 function readBelow(root: Root, path: ByteString): Buffer | null {
-  let fd = -1;
-  try {
-    const { options } = root;
-    fd = openForReading(options === root ? root.path(path) : options.resolve(path));
-    const stat = fs.fstatSync(fd);
-    return stat.isFile() && stat.size <= MAX_FILTER_FILE ? fs.readFileSync(fd) : null;
-  } catch {
-    return null;
-  } finally {
-    if (fd >= 0) fs.closeSync(fd);
-  }
+  const { options } = root;
+  return readText(() => openForReading(options === root ? root.path(path) : options.resolve(path)));
 }

@@ -5,6 +5,7 @@ import type { FilterList } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import type { ChmodRule } from '../files/chmod.js';
 import type { Root } from '../files/root.js';
+import { openForReading, readText } from '../files/window.js';
 import { type LinkTargets, ListGuard } from '../receiving/list-guard.js';
 import { type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import { exitLine, type Log, logLines } from '../report/log.js';
@@ -220,30 +221,16 @@ function readNames(o: Options, module: ServedModule | null): Buffer {
   throw new RsyncError(Exit.SYNTAX, `failed to open files-from file ${path}: No such file or directory`);
 }
 
-/** Bytes of a file that rules or names are read from. */
-const MAX_TEXT_FILE = 64 * 1024 * 1024;
-
 /** A file that a client names, from its module's root; null when it is not there, hidden, or outside of the module. */
 function readInModule(path: ByteString, module: ServedModule): Buffer | null {
   const inside = modulePath(path);
   if (hidesOf(module)?.(inside.slice(1), false)) return null;
-  let fd = -1;
-  try {
-    const { confined } = module;
-    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-    if (confined !== null) {
-      fd = fs.openSync(confined.resolve(inside.slice(1)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    } else {
-      const root = module.path === '/' ? '' : module.path;
-      fd = fs.openSync(Buffer.from(`${root}${inside}`, 'latin1'), O_RDONLY | O_NONBLOCK);
-    }
-    const stat = fs.fstatSync(fd);
-    return stat.isFile() && stat.size <= MAX_TEXT_FILE ? fs.readFileSync(fd) : null;
-  } catch {
-    return null;
-  } finally {
-    if (fd >= 0) fs.closeSync(fd);
-  }
+  const { confined } = module;
+  return readText(() => {
+    if (confined !== null) return openForReading(confined.resolve(inside.slice(1)));
+    const root = module.path === '/' ? '' : module.path;
+    return fs.openSync(Buffer.from(`${root}${inside}`, 'latin1'), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  });
 }
 
 /** What a module's filters say of names that a client gives: it is about the very name, not about its parents. */

@@ -12,8 +12,6 @@ export class Ends {
     private readonly progress: Progress | null,
     /** Told about every file that is in its place. */
     private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
-    /** Told about every file that was asked for and will not come. */
-    private readonly lose: (ndx: number, row: number) => void,
   ) {}
 
   /** The next end is that of a phase. That of a list is said by this side first, so its files are settled. */
@@ -32,7 +30,7 @@ export class Ends {
       const isLast = segments.ended === segments.length - 1;
       if (session.incremental && isLast && !lists.complete) throw new ProtocolError('NDX_DONE', 'no list is open');
       const isFinal = session.incremental || phasesDone > 0;
-      if (!replay.endBefore(oldest.firstNdx + oldest.count, isFinal, this.lose)) return false;
+      if (!replay.endBefore(oldest.firstNdx + oldest.count, isFinal)) return false;
     }
     return donesOpen > 0;
   }

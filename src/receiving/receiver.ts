@@ -1,4 +1,3 @@
-import { isMadeLink } from '../../protocol/attributes/xattr-request.js';
 import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { EMPTY_HEAD, readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { Answers } from '../../protocol/delta/file-answers.js';
@@ -9,7 +8,6 @@ import { movesData } from '../../protocol/options.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { digestHex, type ReportItem } from '../report/item.js';
-import { skippingBatched } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
 import type { ItemLog } from '../session/item-log.js';
@@ -80,8 +78,9 @@ export class Receiver {
     this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
     this.settlement = new Settlement(receiving, fileDone);
     landing.aside.listener = this.settlement;
-    this.ends = new Ends(receiving, landing, progress, fileDone, this.lose);
+    this.ends = new Ends(receiving, landing, progress, fileDone);
     this.handed = connection.handOver && new HandedCopy(this.session, connection.handOver, landing.aside, files);
+    if (this.replay !== null) this.replay.onLost = (ndx, row) => this.lose(ndx, row);
     this.session.onNoSend = (ndx) => this.notSent(ndx);
   }
 
@@ -177,7 +176,8 @@ export class Receiver {
           break;
         }
         case Next.OPEN: {
-          const isWanted = this.isWanted();
+          this.isRedo = (session.list.flags(this.row) & EntryFlag.FILE_SENT) !== 0;
+          const isWanted = this.replay === null || this.replay.wants(item.ndx, this.row, this.isRedo);
           this.isEarly = isWanted === null;
           if (isWanted === null) return true;
           this.next = this.openFile(this.head, isWanted) ? Next.DATA : Next.INDEX;
@@ -209,12 +209,11 @@ export class Receiver {
 
   /** The answer to an item without data has come: what is there gets its extended attributes. */
   private setXattrs(row: number, iflags: number): void {
-    const { parts } = this.receiving;
-    if (parts.xattrs === null || (iflags & Item.REPORT_XATTR) === 0 || isMadeLink(iflags)) return;
-    if (this.session.options.dryRun) return;
+    const { xattrs } = this.receiving.parts;
+    if (xattrs === null || !xattrs.isSetBy(iflags)) return;
     const path = this.receiving.destPath(row);
-    if (lstatInto(path, this.stat) === 0) parts.xattrs.setXattrs(path, row, this.stat);
-    if (!parts.xattrs.hasCome(row)) return;
+    if (lstatInto(path, this.stat) === 0) xattrs.setXattrs(path, row, this.stat);
+    if (!xattrs.hasCome(row)) return;
     const { ndx } = this.item;
     this.receiving.tellSuccess(ndx, row);
     this.receiving.listOf(ndx).inProgress--;
@@ -255,19 +254,10 @@ export class Receiver {
     return this.receiving.replay;
   }
 
-  /** Whether the data that follows is wanted; null: not known yet. */
-  private isWanted(): boolean | null {
-    const { replay, row, item, session } = this;
-    this.isRedo = (session.list.flags(row) & EntryFlag.FILE_SENT) !== 0;
-    const isWanted = replay === null || replay.wants(item.ndx, this.isRedo, this.lose);
-    if (isWanted === false) session.log.info(skippingBatched(this.receiving.relativePath(row), this.isRedo));
-    return isWanted;
-  }
-
   /** A file that was asked for will not come. */
-  private readonly lose = (ndx: number, row: number): void => {
+  private lose(ndx: number, row: number): void {
     if (!this.session.options.dryRun) this.settlement.settle(ndx, row, 'failed');
-  };
+  }
 
   private report(): ReportItem {
     const { item } = this;

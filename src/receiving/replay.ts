@@ -1,10 +1,7 @@
 import { rowAt, type Segment } from '../../protocol/flist/list.js';
-import { noBatchedUpdate } from '../report/messages.js';
+import { noBatchedUpdate, skippingBatched } from '../report/messages.js';
 import { Signal } from '../session/pace.js';
 import type { Receiving } from './receiving.js';
-
-/** Told of a file that will not come. */
-type Lost = (ndx: number, row: number) => void;
 
 /**
  * Keeps a batch file and the generator together. The file has answers to what another run has asked: some that this one
@@ -19,6 +16,8 @@ export class Replay {
   private readonly changed = new Signal();
   /** The receiver waits for the generator. */
   isAwaited = false;
+  /** Told of each file that was asked for and will not come. */
+  onLost: (ndx: number, row: number) => void = () => {};
 
   constructor(private readonly receiving: Receiving) {}
 
@@ -52,16 +51,24 @@ export class Replay {
   }
 
   /**
-   * Whether an answer is wanted; null: that is not known yet. `isRedo`: the file has come before. What was asked for before it
-   * comes no more: each such file is told of, and given up by `lost`.
+   * Whether an answer is wanted; null: that is not known yet. `isRedo`: the file has come before. One that is not wanted is
+   * told of. What was asked for before it comes no more.
    */
-  wants(ndx: number, isRedo: boolean, lost: Lost): boolean | null {
-    if (isRedo) return this.again.delete(ndx);
+  wants(ndx: number, row: number, isRedo: boolean): boolean | null {
+    const isWanted = isRedo ? this.again.delete(ndx) : this.takeAsked(ndx);
+    if (isWanted === false) {
+      const { receiving } = this;
+      receiving.session.log.info(skippingBatched(receiving.relativePath(row), isRedo));
+    }
+    return isWanted;
+  }
+
+  private takeAsked(ndx: number): boolean | null {
     const isAsked = this.asked.has(ndx);
     if (!isAsked && this.passed <= ndx) return null;
     for (const before of this.asked) {
       if (before >= ndx) break;
-      this.giveUp(this.asked, before, false, lost);
+      this.giveUp(this.asked, before, false);
     }
     return this.asked.delete(ndx);
   }
@@ -75,20 +82,20 @@ export class Replay {
    * The batch has no more for the lists that end now, up to index `end`; `alsoAgain`: nor what may come again. False: the
    * generator has not come that far.
    */
-  endBefore(end: number, alsoAgain: boolean, lost: Lost): boolean {
+  endBefore(end: number, alsoAgain: boolean): boolean {
     if (this.passed < end) return false;
-    for (const ndx of this.asked) if (ndx < end) this.giveUp(this.asked, ndx, false, lost);
+    for (const ndx of this.asked) if (ndx < end) this.giveUp(this.asked, ndx, false);
     if (!alsoAgain) return true;
-    for (const ndx of this.again) if (ndx < end) this.giveUp(this.again, ndx, true, lost);
+    for (const ndx of this.again) if (ndx < end) this.giveUp(this.again, ndx, true);
     return true;
   }
 
-  private giveUp(from: Set<number>, ndx: number, isRedo: boolean, lost: Lost): void {
+  private giveUp(from: Set<number>, ndx: number, isRedo: boolean): void {
     const { session } = this.receiving;
     from.delete(ndx);
     const segment = session.list.segments.of(ndx) as Segment;
     const row = rowAt(segment, ndx - segment.firstNdx);
     session.log.xferError(noBatchedUpdate(session.list.path(row), isRedo));
-    lost(ndx, row);
+    this.onLost(ndx, row);
   }
 }

@@ -88,6 +88,11 @@ export class RowXattrs {
     return this.answers.read(r, this.setOf(row));
   }
 
+  /** True when an answer with these flags, which has no data behind it, sets the attributes of a file that is there. */
+  isSetBy(iflags: number): boolean {
+    return (iflags & Item.REPORT_XATTR) !== 0 && !isMadeLink(iflags) && !this.session.options.dryRun;
+  }
+
   /** Gives a file, whose state is `st`, the attributes of a row. */
   setXattrs(path: Buffer, row: number, st: FileStat): void {
     this.setter.apply(path, this.setOf(row), st, () => this.shown(row));

@@ -26,7 +26,7 @@ export async function beginBatch(plan: RunPlan): Promise<BegunRun> {
   connection.role = 'Receiver';
   try {
     const session = new Session(connection, o, log, false, false, await readHead(connection, o, log));
-    return await begin(plan, session, null);
+    return await begin(plan, session, null, false);
   } catch (error) {
     connection.destroy();
     throw error;

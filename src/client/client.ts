@@ -59,6 +59,10 @@ async function readyRun(plan: RunPlan): Promise<ReadyRun | null> {
     return new ReadyRun(await beginBatch(plan), null);
   }
   if (plan.job.remote !== null) return readyRemote(plan);
+  if (plan.options.remoteOptions.length > 0 && !plan.options.listOnly) {
+    const { beginServed } = await import('./local-server.js');
+    return new ReadyRun(await beginServed(plan), null);
+  }
   const { beginLocal } = await import('./local-run.js');
   return new ReadyRun(await beginLocal(plan), null);
 }

@@ -1,5 +1,3 @@
-import { Exit } from '../../protocol/constants.js';
-import { RsyncError } from '../../protocol/errors.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
@@ -22,9 +20,6 @@ import { type BegunRun, begin, type RunPlan } from './run.js';
  */
 export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
   const { options: o, log } = plan;
-  if (o.remoteOptions.length > 0) {
-    throw new RsyncError(Exit.UNSUPPORTED, '--remote-option is not supported for a copy on this machine');
-  }
   const [here, there] = connectMemory(o.batch === null);
   const serverOptions: Options = {
     ...o,
@@ -43,7 +38,7 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
   const agreement = await agree(here, o, false, true, o.protocol, (text) => log.info(text));
   const session = new Session(here, o, log, false, true, agreement);
   try {
-    return await begin(plan, session, server);
+    return await begin(plan, session, server, true);
   } catch (error) {
     here.finish();
     await server.catch(() => {});
@@ -62,7 +57,7 @@ async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Pr
     connection.finish();
     throw error;
   });
-  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, false);
+  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, null);
   const session = new Session(connection, o, wireLog, true, false, agreement);
   const filters = buildFilters({
     options: o,

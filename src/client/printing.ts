@@ -1,7 +1,7 @@
-import type { ByteString, Options } from '../../protocol/options.js';
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
+import { logFileFormat } from '../report/open-log.js';
 import { Progress } from '../report/progress.js';
 import { logTotals, writeSummary } from '../report/stats.js';
 import { nowMs } from '../session/clock.js';
@@ -14,23 +14,18 @@ export function printing({ plan, session, context: itemContext }: BegunRun) {
   const { options: o, log } = plan;
   return {
     itemContext,
-    transferLog: log.file === null ? null : { format: logFormat(o), log: log.file },
+    transferLog: log.file === null ? null : { format: logFileFormat(o), log: log.file },
     progress: makeProgress(session, log),
     announcer: new ListAnnouncer(o, log, session.isSender),
     idsByNumber: false,
   };
 }
 
-/** Format of the lines about items in a --log-file. */
-function logFormat(o: Options): ByteString {
-  return o.logFileFormat || '%i %n%L';
-}
-
 /** Lines about deletions that the other side, or this one, has made. */
 export function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
   const { options: o } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
-  const fileFormat = log.file === null ? null : new ItemFormat(logFormat(o), context);
+  const fileFormat = log.file === null ? null : new ItemFormat(logFileFormat(o), context);
   session.onDeleted = (name, mode) => {
     const line = deletedLine(name, mode, o, format);
     if (line !== '') log.client(line);

@@ -55,19 +55,31 @@ export interface BegunRun {
   context: ItemContext;
 }
 
-/** Begins the binary part of a connection as the client. */
-export async function beginRemote(plan: RunPlan, connection: Connection, protocol: number): Promise<BegunRun> {
+/** Begins the binary part of a connection as the client. `server`: who is at its other end, if that is this process. */
+export async function beginRemote(
+  plan: RunPlan,
+  connection: Connection,
+  protocol: number,
+  server: Promise<number> | null = null,
+): Promise<BegunRun> {
   const { options: o, log } = plan;
-  const isSender = plan.job.direction === 'push';
+  const isSender = server !== null || plan.job.direction === 'push';
   const agreement = await agree(connection, o, false, isSender, protocol, (text) => log.info(text));
-  return begin(plan, new Session(connection, o, log, false, isSender, agreement), null);
+  return begin(plan, new Session(connection, o, log, false, isSender, agreement), server, false);
 }
 
-/** Rules and limits, which both kinds of runs need. `server`: the other side of a copy on this machine. */
-export async function begin(plan: RunPlan, session: Session, server: Promise<number> | null): Promise<BegunRun> {
+/**
+ * Rules and limits, which all kinds of runs need. `server`: the other side of a copy on this machine. `sharesRules`: it has
+ * the rules already.
+ */
+export async function begin(
+  plan: RunPlan,
+  session: Session,
+  server: Promise<number> | null,
+  sharesRules: boolean,
+): Promise<BegunRun> {
   const { inputs, log, hooks, batch } = plan;
   const { connection, options: o, isSender } = session;
-  const isLocal = server !== null;
   hooks.onSession?.(session);
   connection.role = isSender ? 'sender' : 'Receiver';
   return announced(session, hooks, async () => {
@@ -80,14 +92,14 @@ export async function begin(plan: RunPlan, session: Session, server: Promise<num
       protocol: session.protocol,
       side: isSender ? 'sender' : 'receiver',
       isServer: false,
-      isLocal,
+      isLocal: sharesRules,
       reader: inputs.rules,
       report: (text) => log.warning(`${text}\n`),
       trace: (text) => session.log.info(text),
     });
-    if (!isLocal && !session.replays) await exchangeFilters(session, filters);
+    if (!sharesRules && !session.replays) await exchangeFilters(session, filters);
     if (batch !== null) await startRecording(session, batch);
-    const context = { ...itemContextOf(session, null), localServer: isLocal };
+    const context = { ...itemContextOf(session, null), localServer: server !== null };
     return { plan, session, filters, server, sending: null, context };
   });
 }

@@ -7,10 +7,10 @@ import { TargetError } from '../client/target.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { logLines } from '../report/log.js';
+import { openClientLog } from '../report/open-log.js';
 import { Output } from '../report/output.js';
 import type { Session } from '../session/session.js';
 import { interruption } from '../transport/interrupt.js';
-import { openClientLog } from './client-log.js';
 import { confineProcess } from './confine.js';
 
 /** Runs a command line of the program and returns its exit code. */

@@ -5,6 +5,7 @@ import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog, logLines } from '../report/log.js';
+import { logFileFormat, openLogFile } from '../report/open-log.js';
 import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
@@ -39,7 +40,10 @@ export async function runServer(argv: ByteString[]): Promise<number> {
 }
 
 async function serve(options: CommandOptions, connection: Connection): Promise<number> {
-  const log = new ConsoleLog({ ...options, quiet: false }, null, { out: 2, err: 2 });
+  const settings = { ...options, quiet: false };
+  const fds = { out: 2, err: 2 };
+  const record = openLogFile(options, 'server', new ConsoleLog(settings, null, fds));
+  const log = new ConsoleLog(settings, record, fds);
   const role = options.sender ? 'sender' : 'Receiver';
   connection.role = role;
   // The first path argument is the "." in front of the real ones (1.1).
@@ -47,7 +51,9 @@ async function serve(options: CommandOptions, connection: Connection): Promise<n
   let code: number;
   try {
     const protocol = await exchangeVersions(connection, options.protocol);
-    code = await serveSession({ connection, options, paths, module: null, protocol, log, refused: null });
+    const itemFormat = logFileFormat(options);
+    const request = { connection, options, paths, module: null, protocol, log, record, itemFormat, refused: null };
+    code = await serveSession(request);
   } catch (error) {
     if (!(error instanceof RsyncError)) throw error;
     logLines(log, 'error', `${error.message}\n`);

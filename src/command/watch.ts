@@ -9,8 +9,8 @@ import { checkMirrored } from '../live/target-options.js';
 import type { Mirror, MirrorSpec } from '../live/types.js';
 import { exitLine } from '../report/exit.js';
 import { type ConsoleLog, logLines } from '../report/log.js';
+import { openClientLog } from '../report/open-log.js';
 import { stayForLong } from '../session/engine.js';
-import { openClientLog } from './client-log.js';
 
 type LogKind = 'info' | 'warning' | 'error';
 

@@ -141,11 +141,22 @@ async function serveRequest(
         ? chmodRules(job.config.outgoingChmod, 'outgoing', log)
         : chmodRules(job.config.incomingChmod, 'incoming', log),
       timeout,
-      transferLog: transferLogging ? { format: logFormat, log } : null,
       client: { host: job.client.name, addr: job.client.address, authUser: job.user },
       idsByNumber,
     };
-    return await serveSession({ connection, options, paths: found, module, protocol: job.protocol, log, refused });
+    const itemFormat = transferLogging ? logFormat : null;
+    const { protocol } = job;
+    return await serveSession({
+      connection,
+      options,
+      paths: found,
+      module,
+      protocol,
+      log,
+      record: log,
+      itemFormat,
+      refused,
+    });
   } finally {
     root.close();
   }

@@ -302,7 +302,8 @@ export class Receiver {
     this.progress?.endFile(list.size(row));
     const place = this.place as Place;
     this.place = null;
-    if (!itemLog.beforeTransfer && !itemLog.isSilent) {
+    // A file that could not be made is told of by its error alone.
+    if (!itemLog.beforeTransfer && !itemLog.isSilent && place.output !== null) {
       const bytesWritten = connection.reader.decoded - this.began;
       const fileSum = digestHex(files.sum, session.algorithms.transferSum);
       itemLog.transfer({ ...this.report(), bytesWritten, fileSum });

@@ -19,8 +19,8 @@ export class ItemLog {
   readonly beforeTransfer: boolean;
   /** True when a line tells what a transfer has cost. */
   readonly needsResult: boolean;
-  /** 0, or how often -i was given (for `--out-format` with %i: 1). */
-  private readonly stdoutItemizes: number;
+  /** 0, or how often -i was given (for a format with %i: 1). Without a client's output, it is the file's format that counts. */
+  private readonly itemizes: number;
   private readonly toClient: ItemFormat | null = null;
   private readonly toFile: ItemFormat | null = null;
 
@@ -32,7 +32,10 @@ export class ItemLog {
     const o = session.options;
     if (!session.isServer && o.outFormat !== '') this.toClient = new ItemFormat(o.outFormat, context);
     if (file !== null && file.format !== '') this.toFile = new ItemFormat(file.format, context);
-    this.stdoutItemizes = this.toClient?.usesItemize ? Math.max(1, o.itemize) : 0;
+    const shown = session.isServer ? this.toFile : this.toClient;
+    // A client's -ii reaches a server as a format.
+    const given = session.isServer && o.serverLogFormat.includes('%I') ? 2 : o.itemize;
+    this.itemizes = shown?.usesItemize ? Math.max(1, given) : 0;
     this.needsResult = NEEDS_RESULT.test(o.outFormat) || NEEDS_RESULT.test(file?.format ?? '');
     this.beforeTransfer = !session.isServer && !this.needsResult;
   }
@@ -47,8 +50,8 @@ export class ItemLog {
     const { session } = this;
     const significant = (item.iflags & SIGNIFICANT_ITEM_FLAGS) !== 0;
     const named = item.xname !== null && item.xname.length > 0;
+    const { itemizes } = this;
     const fileItemizes = this.toFile?.usesItemize ?? false;
-    const itemizes = session.isServer ? (fileItemizes ? 1 : 0) : this.stdoutItemizes;
     const visible =
       itemizes > 0 && (significant || named || itemizes > 1 || (session.options.info.name >= 2 && !session.isServer));
     if (session.isServer) {

@@ -17,8 +17,8 @@ export class WireLog implements Log {
     private readonly local: Log,
     /** True when errors go to the local log only (remote shell), false when they travel (daemon). */
     private readonly errorsStayLocal: boolean,
-    /** True when travelling messages are written to the local log as well. */
-    private readonly alsoLocal: boolean,
+    /** Keeps messages that travel, too: the daemon's log, or the file of --log-file. */
+    private readonly record: Log | null,
   ) {}
 
   private send(code: number, text: ByteString): boolean {
@@ -32,7 +32,7 @@ export class WireLog implements Log {
 
   info(text: ByteString): void {
     if (!this.send(Msg.INFO, text)) this.local.info(text);
-    else if (this.alsoLocal) this.local.info(text);
+    else this.record?.info(text);
   }
 
   client(text: ByteString): void {
@@ -40,15 +40,18 @@ export class WireLog implements Log {
   }
 
   warning(text: ByteString): void {
-    if (this.errorsStayLocal || !this.send(Msg.WARNING, text) || this.alsoLocal) this.local.warning(text);
+    if (this.errorsStayLocal || !this.send(Msg.WARNING, text)) this.local.warning(text);
+    else this.record?.warning(text);
   }
 
   error(text: ByteString): void {
-    if (this.errorsStayLocal || !this.send(Msg.ERROR, text) || this.alsoLocal) this.local.error(text);
+    if (this.errorsStayLocal || !this.send(Msg.ERROR, text)) this.local.error(text);
+    else this.record?.error(text);
   }
 
   xferError(text: ByteString): void {
     this.hadXferError = true;
-    if (this.errorsStayLocal || !this.send(Msg.ERROR_XFER, text) || this.alsoLocal) this.local.error(text);
+    if (this.errorsStayLocal || !this.send(Msg.ERROR_XFER, text)) this.local.error(text);
+    else this.record?.error(text);
   }
 }

@@ -44,7 +44,6 @@ export interface ServedModule {
   idsByNumber: boolean;
   /** Seconds without traffic, 0 for none. */
   timeout: number;
-  transferLog: TransferLog | null;
   /** Who the client is, for the transfer log. */
   client: Pick<ItemContext, 'host' | 'addr' | 'authUser'>;
 }
@@ -58,8 +57,12 @@ export interface ServeRequest {
   module: ServedModule | null;
   /** null: versions are exchanged as numbers (remote shell). */
   protocol: number;
-  /** Where this side's messages go that the client does not get. */
+  /** Where this side's messages go that the client does not get; the record as well where it is to have them. */
   log: Log;
+  /** Keeps what the client gets as well: a daemon's log, or the file of --log-file. */
+  record: Log | null;
+  /** Format of the record's lines about items; null: none. */
+  itemFormat: ByteString | null;
   /** An error in the arguments, to be reported once the client listens (1.6). */
   refused: RsyncError | null;
 }
@@ -72,10 +75,11 @@ export async function serveSession(request: ServeRequest): Promise<number> {
   try {
     const agreement = await agree(connection, o, true, o.sender, request.protocol, (text) => request.log.info(text));
     const staysLocal = module === null && o.stderrMode === 'errors' && request.protocol >= 29;
-    const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, module !== null);
+    const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, request.record);
     session = new Session(connection, o, log, true, o.sender, agreement);
     await serve(session, request);
-    if (module !== null) logBytes(session, request.log);
+    // Who has been sent nothing at all has nothing to tell, as with rsync.
+    if (request.record !== null && (o.sender || session.list.count > 0)) logBytes(session, request.record);
     connection.finish();
     const code = session.exitCode();
     if (module !== null && code !== Exit.OK && !o.sender) request.log.error(exitLine(code, connection.role));
@@ -115,7 +119,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   });
   await exchangeFilters(session, filters);
   const itemContext = itemContextOf(session, module);
-  if (module !== null) logItems(session, request, module, itemContext);
+  const transferLog = startRecord(session, request, itemContext);
   if (o.sender) {
     await runSendingSide(session, {
       ...sourcesOf(session, request),
@@ -125,7 +129,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       cwd: module?.path ?? cwd(),
       root: module?.confined ?? null,
       itemContext,
-      transferLog: module?.transferLog ?? null,
+      transferLog,
       progress: null,
       announcer: null,
       idsByNumber: module?.idsByNumber ?? false,
@@ -149,7 +153,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     moduleChmod: module?.chmod ?? [],
     idsByNumber: module?.idsByNumber ?? false,
     itemContext,
-    transferLog: module?.transferLog ?? null,
+    transferLog,
     progress: null,
     announcer: null,
     isLocal: false,
@@ -173,16 +177,20 @@ function applyTimeout(session: Session, module: ServedModule | null): void {
   if (module !== null && protocol >= 31) session.sendNumber(Msg.IO_TIMEOUT, seconds);
 }
 
-/** What a daemon's log says of the list, and of what is deleted. */
-function logItems(session: Session, request: ServeRequest, module: ServedModule, context: ItemContext): void {
-  request.log.info(`${session.isSender ? BUILDING_LIST : RECEIVING_LIST}\n`);
-  const { transferLog } = module;
-  if (transferLog === null || session.options.dryRun) return;
-  const format = new ItemFormat(transferLog.format, context);
-  session.onDeleted = (name, mode) => transferLog.log.info(loggedDeletion(name, mode, format));
+/** What a record says of the list, and of what is deleted. Returns where it is told of items. */
+function startRecord(session: Session, request: ServeRequest, context: ItemContext): TransferLog | null {
+  const { record, itemFormat } = request;
+  if (record === null) return null;
+  record.info(`${session.isSender ? BUILDING_LIST : RECEIVING_LIST}\n`);
+  if (itemFormat === null) return null;
+  if (!session.options.dryRun) {
+    const format = new ItemFormat(itemFormat, context);
+    session.onDeleted = (name, mode) => record.info(loggedDeletion(name, mode, format));
+  }
+  return { format: itemFormat, log: record };
 }
 
-/** A daemon's closing line about one session. */
+/** A record's closing line about one session. */
 function logBytes(session: Session, log: Log): void {
   session.countTraffic();
   log.info(logTotals(session.stats));

@@ -40,9 +40,13 @@ export interface ConsoleLogSettings {
   outbuf: string;
 }
 
-/** `tty` loads Node's sockets, which only a character device is worth. */
+/** Major number of /dev/null and its like. */
+const MEMORY_DEVICES = 1;
+
+/** `tty` loads Node's sockets, 5 ms of a start, which only what may be a terminal is worth. */
 function isTerminal(fd: number): boolean {
-  return fs.fstatSync(fd).isCharacterDevice() && tty.isatty(fd);
+  const st = fs.fstatSync(fd);
+  return st.isCharacterDevice() && st.rdev >>> 8 !== MEMORY_DEVICES && tty.isatty(fd);
 }
 
 /** Messages for a user: standard output and standard error, and a log file when there is one. */

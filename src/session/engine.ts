@@ -2,8 +2,9 @@
 const INLINED = 150;
 /** Bytes of bytecode that a function has to run before V8 optimises it; by itself it takes a third of that. */
 const BUDGET = 400_000;
-/** Files, and entries of lists, after which either is worth the few milliseconds that V8's module takes to load. */
+/** Files that are transferred, and entries of lists, after which V8 is told so. */
 const MANY_FILES = 300;
+const SOME_ENTRIES = 300;
 const MANY_ENTRIES = 10_000;
 
 let isAllowed = false;
@@ -14,9 +15,9 @@ let listed = 0;
 /**
  * Lets a run of many files tell V8 what suits such a run. Only for a program of our own, as it concerns all code of the process.
  *
- * One that transfers them has little inlined, and code optimised late. Much of what V8 inlines belongs to several callers, and is
- * compiled again for each of them; and what is called once for a directory, or for the files before the thread for file work
- * is there, is not worth it: half a second of processor, which a run of some seconds never gets back.
+ * One of many files has its code optimised late: what is called once for a directory, or for the files before the thread for file
+ * work is there, is not worth it. One that transfers them has little inlined, too: much of what V8 inlines belongs to several
+ * callers, and is compiled again for each of them. That is half a second of processor, which a run of some seconds never gets back.
  *
  * One with long lists keeps the room for new objects as it is, as hardly any are made: V8 would let it grow to the next size again
  * and again.
@@ -44,13 +45,14 @@ export function hasOneRun(): boolean {
 export function countTransferred(count = 1): void {
   if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed && !lastsLong) {
     setFlag(`--max-inlined-bytecode-size-cumulative=${INLINED}`);
-    setFlag(`--interrupt-budget=${BUDGET}`, LAST_WITH_BUDGET);
+    optimiseLate();
   }
   transferred += count;
 }
 
 /** To be called for each list of entries. */
 export function countListed(count: number): void {
+  if (listed < SOME_ENTRIES && listed + count >= SOME_ENTRIES && isAllowed && !lastsLong) optimiseLate();
   if (listed < MANY_ENTRIES && listed + count >= MANY_ENTRIES && isAllowed) setFlag('--semi-space-growth-factor=1');
   listed += count;
 }
@@ -59,9 +61,16 @@ export function countListed(count: number): void {
 const NEWEST_KNOWN = 13;
 const LAST_WITH_BUDGET = 11;
 
+let isLate = false;
+
+function optimiseLate(): void {
+  if (!isLate) setFlag(`--interrupt-budget=${BUDGET}`, LAST_WITH_BUDGET);
+  isLate = true;
+}
+
 /** A V8 that does not know a flag says so on standard error, so a newer one than `newest` is left alone. */
 function setFlag(flag: string, newest = NEWEST_KNOWN): void {
   if (Number.parseInt(process.versions.v8, 10) > newest) return;
-  // Not imported, so that only who needs it loads it.
+  // Not imported, so that only who needs it loads it: it loads streams, 2 ms.
   process.getBuiltinModule('v8').setFlagsFromString(flag);
 }

@@ -28,14 +28,13 @@ t.test('long lists keep the room for new objects small, in a program of our own'
   t.ok(growth(false, [20_000]) > SPACE, 'in a program of somebody else');
 });
 
-/** Calls of a small function, in thousands, before V8 has optimised it in a program of our own that has transferred `files`. */
-function callsToOptimise(isLasting: boolean, files: number): number {
+/** Calls of a small function, in thousands, before V8 has optimised it in a program of our own that has said `calls`. */
+function callsToOptimise(said: string): number {
   const module = new URL('../../src/session/engine.js', import.meta.url).href;
   const program = `
-    import { allowEngineLimits, countTransferred, stayForLong } from ${JSON.stringify(module)};
+    import { allowEngineLimits, countListed, countTransferred, stayForLong } from ${JSON.stringify(module)};
     allowEngineLimits();
-    if (${isLasting}) stayForLong();
-    countTransferred(${files});
+    ${said};
     let sum = 0;
     const add = (n) => { sum += n % 7; };
     const isOptimised = new Function('f', 'return (%GetOptimizationStatus(f) & 16) !== 0');
@@ -53,11 +52,13 @@ function callsToOptimise(isLasting: boolean, files: number): number {
 const skip = Number.parseInt(process.versions.v8, 10) > 11 ? 'needs the V8 of Node 20' : false;
 
 t.test('a run of many files optimises late, one process for many sessions by the rules of V8', { skip }, async (t) => {
-  const own = callsToOptimise(false, 100);
-  const late = callsToOptimise(false, 1000);
-  const lasting = callsToOptimise(true, 1000);
-  t.ok(late > 2 * own, `${late} thousand calls with many files, ${own} with few`);
-  t.ok(late > 2 * lasting, `${lasting} thousand calls in a process that lasts`);
+  const own = callsToOptimise('countTransferred(100); countListed(100)');
+  for (const many of ['countTransferred(1000)', 'countListed(1000)']) {
+    const late = callsToOptimise(many);
+    const lasting = callsToOptimise(`stayForLong(); ${many}`);
+    t.ok(late > 2 * own, `${many}: ${late} thousand calls, ${own} with few files`);
+    t.ok(late > 2 * lasting, `${many}: ${lasting} thousand calls in a process that lasts`);
+  }
 });
 
 /** Whether a process that has said `calls` takes it that it has one run to do. */

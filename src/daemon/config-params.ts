@@ -1,4 +1,5 @@
 import type { ByteString } from '../../protocol/options.js';
+import { FACILITIES } from '../report/syslog.js';
 import { plainName } from './config-lex.js';
 
 /**
@@ -148,13 +149,6 @@ export function defaultModule(): ModuleConfig {
   return defaults(MODULE_PARAMS);
 }
 
-const FACILITIES = new Set(
-  (
-    'auth authpriv cron daemon ftp kern lpr mail news security syslog user uucp ' +
-    'local0 local1 local2 local3 local4 local5 local6 local7'
-  ).split(' '),
-);
-
 /** The leading integer of a text, as C's atoi reads it, kept in 32 bits. */
 function leadingInt(value: string): number {
   const n = Number.parseInt(value, 10);
@@ -175,7 +169,7 @@ export function parseValue(kind: ParamKind, value: ByteString): ByteString | num
     case 'int':
       return leadingInt(value);
     case 'facility':
-      return FACILITIES.has(value.toLowerCase()) ? value.toLowerCase() : undefined;
+      return value.toLowerCase() in FACILITIES ? value.toLowerCase() : undefined;
     default: {
       const word = plainName(value);
       if (word === 'yes' || word === 'true' || word === '1') return true;

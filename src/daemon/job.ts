@@ -20,8 +20,6 @@ export interface Job {
   user: ByteString;
   /** Bytes of the client that were read beyond the text, in base64. */
   head: string;
-  /** Log file of this connection, '' for standard error. */
-  logFile: ByteString;
   /** Files that the module's filters name, read while it was possible: a worker may not see them any more. */
   filterFiles: Record<ByteString, ByteString>;
   /** KiB per second that the daemon's command line allows at most, 0 for no limit. */
@@ -64,6 +62,7 @@ export interface Overrides {
 export function jobFor(admission: Admission, overrides: Overrides, head: string, overTcp: boolean): Job {
   const { identity, readOnly, protocol, client, user, filterFiles } = admission;
   const config = { ...admission.config };
+  config.logFile = overrides.logFile || config.logFile;
   if (overrides.logFormat !== '') {
     config.transferLogging = true;
     config.logFormat = overrides.logFormat;
@@ -78,7 +77,6 @@ export function jobFor(admission: Admission, overrides: Overrides, head: string,
     client,
     user,
     head,
-    logFile: overrides.logFile || config.logFile,
     filterFiles,
     bwlimit: overrides.bwlimit,
     overTcp,

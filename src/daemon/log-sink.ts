@@ -2,7 +2,9 @@ import fs from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { escapeForLog, escapeMessage } from '../report/escape.js';
 import { errnoText, FileLog, type Log } from '../report/log.js';
+import { Severity, Syslog } from '../report/syslog.js';
 import { dateString } from '../report/times.js';
+import type { ModuleConfig } from './config-params.js';
 
 /** The daemon's log when it has no file: standard error, in the form of a log file. */
 export class StderrLog implements Log {
@@ -34,6 +36,37 @@ export class StderrLog implements Log {
   xferError(text: ByteString): void {
     this.hadXferError = true;
     this.info(text);
+  }
+}
+
+/** The daemon's log when it has no file, and there is a system log. */
+export class SystemLog implements Log {
+  hadXferError = false;
+
+  constructor(private readonly to: Syslog) {}
+
+  info(text: ByteString): void {
+    this.to.write(Severity.INFO, text);
+  }
+
+  error(text: ByteString): void {
+    this.to.write(Severity.WARNING, text);
+  }
+
+  warning(text: ByteString): void {
+    this.to.write(Severity.WARNING, text);
+  }
+
+  /** What is meant for the client only does not get here. */
+  client(_text: ByteString): void {}
+
+  xferError(text: ByteString): void {
+    this.hadXferError = true;
+    this.error(text);
+  }
+
+  close(): void {
+    this.to.close();
   }
 }
 
@@ -72,15 +105,33 @@ export function logVersion(path: ByteString): string {
   return st === undefined ? 'none' : `${st.dev}:${st.ino}`;
 }
 
-/** Opens a "log file"; when that fails, messages go to standard error, the failure first. */
-export function openLog(path: ByteString): Log {
-  if (path === '') return new StderrLog();
+/** Where a daemon logs to: its "log file", or else the system log, under this tag and facility. */
+export type LogPlace = Pick<ModuleConfig, 'logFile' | 'syslogTag' | 'syslogFacility'>;
+
+/** The same for the same log. */
+export function logKey({ logFile, syslogTag, syslogFacility }: LogPlace): string {
+  return JSON.stringify(logFile === '' ? [syslogTag, syslogFacility] : [logFile]);
+}
+
+/** Opens a log. Where neither a file nor the system log can be had, messages go to standard error. */
+export function openLog(place: LogPlace): Log {
+  const { logFile } = place;
+  if (logFile === '') return openSystemLog(place);
   try {
-    return new FileLog(path);
+    return new FileLog(logFile);
   } catch (error) {
-    const log = new StderrLog();
-    log.error(`rsync: [Receiver] failed to open log-file ${path}: ${errnoText(error)}`);
+    const log = openSystemLog(place);
+    log.error(`rsync: [Receiver] failed to open log-file ${logFile}: ${errnoText(error)}`);
     log.info('Ignoring "log file" setting.');
     return log;
   }
+}
+
+function openSystemLog({ syslogTag, syslogFacility }: LogPlace): Log {
+  const syslog = Syslog.open(syslogTag, syslogFacility);
+  return syslog === null ? new StderrLog() : new SystemLog(syslog);
+}
+
+export function closeLog(log: Log): void {
+  if (log instanceof FileLog || log instanceof SystemLog) log.close();
 }

@@ -10,7 +10,7 @@ import { type Admission, greet, type Hall, handshakeSeconds } from './greet.js';
 import { NOT_SERVED } from './hook-process.js';
 import { type Job, jobFor } from './job.js';
 import { type Listeners, listen } from './listen.js';
-import { logVersion, openLog } from './log-sink.js';
+import { closeLog, type LogPlace, logKey, logVersion, openLog, StderrLog } from './log-sink.js';
 import { UNDETERMINED } from './names.js';
 import { createPidFile, type PidFile } from './pid-file.js';
 import { Pool } from './pool.js';
@@ -44,7 +44,7 @@ export interface DaemonSettings {
 export class Daemon {
   private config: DaemonConfig;
   private log: Log;
-  private logPath: ByteString;
+  private readonly logPlace: LogPlace;
   private logStamp: string;
   private readonly slots = new Slots();
   private readonly dialogues = new Set<Dialogue>();
@@ -57,9 +57,10 @@ export class Daemon {
 
   constructor(private readonly settings: DaemonSettings) {
     this.config = settings.load();
-    this.logPath = settings.logFile || this.config.defaults.logFile;
-    this.log = openLog(this.logPath);
-    this.logStamp = logVersion(this.logPath);
+    const { defaults } = this.config;
+    this.logPlace = { ...defaults, logFile: settings.logFile || defaults.logFile };
+    this.log = openLog(this.logPlace);
+    this.logStamp = logVersion(this.logPlace.logFile);
   }
 
   /** What the configuration's author should know. */
@@ -67,8 +68,9 @@ export class Daemon {
     return this.config.notices;
   }
 
-  get logsToFile(): boolean {
-    return this.log instanceof FileLog;
+  /** What there is to say is kept, in a file or by the system. */
+  get keepsLog(): boolean {
+    return !(this.log instanceof StderrLog);
   }
 
   /** The configured "socket options". */
@@ -163,7 +165,8 @@ export class Daemon {
     const head = dialogue.release(true).toString('base64');
     this.dialogues.delete(dialogue);
     const job = this.jobOf(admission, head);
-    const key = JSON.stringify([identity, job.logFile, logVersion(job.logFile)]);
+    const { config } = job;
+    const key = JSON.stringify([identity, logKey(config), logVersion(config.logFile)]);
     this.pool.serve(key, job, socket, stay);
   }
 
@@ -172,14 +175,15 @@ export class Daemon {
     const job = jobFor(admission, settings, head, true);
     job.id = this.nextId++;
     // The file has to be there before its version is asked for, or the next connection would find another one.
-    if (job.logFile !== '' && logVersion(job.logFile) === 'none') closeLog(openLog(job.logFile));
+    const { config } = job;
+    if (config.logFile !== '' && logVersion(config.logFile) === 'none') closeLog(openLog(config));
     return job;
   }
 
   /** Follows changes of the configuration and of the log file. A broken configuration leaves the old one in force. */
   private refresh(force: boolean): void {
     if (force || isStale(this.config)) this.reload();
-    if (force || logVersion(this.logPath) !== this.logStamp) this.reopenLog();
+    if (force || logVersion(this.logPlace.logFile) !== this.logStamp) this.reopenLog();
   }
 
   private reload(): void {
@@ -199,7 +203,7 @@ export class Daemon {
     } catch {
       // The old file stays in use.
     }
-    this.logStamp = logVersion(this.logPath);
+    this.logStamp = logVersion(this.logPlace.logFile);
   }
 
   /** SIGHUP: reads the configuration, reopens the log, and lets workers end after their present connections. */
@@ -226,8 +230,4 @@ export class Daemon {
     await Promise.all(this.hooked);
     closeLog(this.log);
   }
-}
-
-function closeLog(log: Log): void {
-  if (log instanceof FileLog) log.close();
 }

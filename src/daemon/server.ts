@@ -89,7 +89,8 @@ export async function runDaemon(d: DaemonOptions, argv: readonly ByteString[]): 
     daemon = new Daemon(settingsOf(d, load));
     for (const text of daemon.notices) show(text);
     checkSocketOptions(d.sockopts || daemon.socketOptions, show);
-    if (inBackground && !daemon.logsToFile) show('no "log file" is set: what the daemon has to say is lost');
+    if (inBackground && !daemon.keepsLog)
+      show('no "log file" is set, and there is no system log: what the daemon has to say is lost');
     await daemon.start();
   } catch (error) {
     if (error instanceof RsyncError && error.exitCode === Exit.SYNTAX) show(`Failed to parse config file: ${path}`);

@@ -10,7 +10,7 @@ import { Dialogue } from './dialogue.js';
 import { greet, type Hall } from './greet.js';
 import { rawStatus } from './hook-process.js';
 import { type FromWorker, type Job, jobFor, type Overrides, type ToWorker } from './job.js';
-import { openLog } from './log-sink.js';
+import { logKey, openLog } from './log-sink.js';
 import { answerNames, NAME_FD } from './name-channel.js';
 import { addressFromShell, UNDETERMINED } from './names.js';
 import { preloadSession } from './preload.js';
@@ -39,7 +39,9 @@ export async function serveStdio(
 ): Promise<number> {
   const streams = openStdio(overTcp);
   const { input, output } = streams;
-  const log = openLog(overrides.logFile || config.defaults.logFile);
+  const { defaults } = config;
+  const place = { ...defaults, logFile: overrides.logFile || defaults.logFile };
+  const log = openLog(place);
   const dialogue = new Dialogue(input, output);
   const address = overTcp ? plainAddress(input.remoteAddress ?? '0.0.0.0') : addressFromShell(process.env);
   const hall: Hall = {
@@ -66,7 +68,7 @@ export async function serveStdio(
   await preloadSession();
   const head = dialogue.release(false);
   const job = jobFor(admission, overrides, '', overTcp);
-  const jobLog = job.logFile === (overrides.logFile || config.defaults.logFile) ? log : openLog(job.logFile);
+  const jobLog = logKey(job.config) === logKey(place) ? log : openLog(job.config);
   try {
     return await serveOnStdio(job, streams, head, jobLog, async () => null, endOnSignals);
   } finally {

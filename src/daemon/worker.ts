@@ -10,7 +10,7 @@ import { Entrance, refusalOf } from './entrance.js';
 import type { HookRequest } from './hooks.js';
 import type { Place } from './identity.js';
 import type { FromWorker, Job, ToWorker } from './job.js';
-import { openLog, SharedLog } from './log-sink.js';
+import { type LogPlace, logKey, openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
 import { openStdio, serveOnStdio } from './stdio-session.js';
@@ -41,18 +41,19 @@ class Worker {
     if (process.connected) process.send?.(message);
   }
 
-  private log(path: ByteString): Log {
-    let log = this.logs.get(path);
+  private log(place: LogPlace): Log {
+    const key = logKey(place);
+    let log = this.logs.get(key);
     if (log === undefined) {
-      log = openLog(path);
-      this.logs.set(path, log);
+      log = openLog(place);
+      this.logs.set(key, log);
     }
     return log;
   }
 
   async serve(job: Job, given: net.Socket): Promise<void> {
     this.live++;
-    const log = new SharedLog(this.log(job.logFile));
+    const log = new SharedLog(this.log(job.config));
     const head = Buffer.from(job.head, 'base64');
     const { socket, connection } = adoptSocket(given, head);
     let code = TURNED_AWAY;
@@ -81,7 +82,7 @@ class Worker {
     const ask = (request: HookRequest) => this.ask(job.id, request);
     const began = (connection: Connection) => this.connections.add(connection);
     const head = Buffer.from(job.head, 'base64');
-    const code = await serveOnStdio(job, openStdio(job.overTcp), head, this.log(job.logFile), ask, began);
+    const code = await serveOnStdio(job, openStdio(job.overTcp), head, this.log(job.config), ask, began);
     process.exit(code);
   }
 

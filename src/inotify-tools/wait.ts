@@ -2,8 +2,7 @@ import { openSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { detach, isDetachedCopy, reportStart } from '../daemon/detach.js';
 import { IN } from '../libc/inotify.js';
-import { sendDatagram } from '../libc/service.js';
-import { formatTime } from '../libc/time.js';
+import { Severity, Syslog } from '../report/syslog.js';
 import { csvLine, formatEvent, type ShownEvent } from './format.js';
 import { UsageError } from './getopt.js';
 import { listen } from './listener.js';
@@ -11,20 +10,15 @@ import { writeOut } from './output.js';
 import { parseWait, WAIT_HELP, WAIT_PROGRAM, type WaitOptions } from './wait-options.js';
 
 const EXIT = { event: 0, failure: 1, timeout: 2 } as const;
-/** Facility "daemon", severity "information". */
-const SYSLOG_PRIORITY = 30;
 
 function warn(text: ByteString): void {
   writeOut(2, `${text}\n`);
 }
 
-function toSyslog(text: ByteString): void {
-  const time = formatTime('%b %e %T', Date.now() / 1000);
-  try {
-    sendDatagram('/dev/log', `<${SYSLOG_PRIORITY}>${time} ${WAIT_PROGRAM}[${process.pid}]: ${text}`);
-  } catch {
-    // No system log: there is nobody else to tell.
-  }
+/** Where there is no system log, there is nobody else to tell. */
+function toSyslog(): (text: ByteString) => void {
+  const log = Syslog.open(WAIT_PROGRAM, 'daemon');
+  return (text) => log?.write(Severity.INFO, text);
 }
 
 /** Runs the command; resolves with its exit code. */
@@ -56,7 +50,7 @@ function openOutput(outFile: ByteString | null): number {
 }
 
 async function wait(options: WaitOptions, isCopy: boolean): Promise<number> {
-  const say = options.syslog ? toSyslog : warn;
+  const say = options.syslog ? toSyslog() : warn;
   const sayLoud = (text: string): void => {
     if (options.quiet === 0) say(text);
   };

@@ -22,6 +22,8 @@ export const Errno = {
   ELOOP: 40,
   EOPNOTSUPP: 95,
   ENODATA: 61,
+  ENOTCONN: 107,
+  ECONNREFUSED: 111,
 } as const;
 
 let names: string[] | null = null;

@@ -1,23 +1,25 @@
 import { closeSync } from 'node:fs';
 import { checked, lazily, needed } from './bind.js';
-import { Errno, systemError } from './errno.js';
+import { Errno, errnoOf, systemError } from './errno.js';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 /** Bytes of sun_path. */
 const LONGEST = 108;
 
 const functions = lazily({
   socket: 'int socket(int domain, int type, int protocol)',
-  sendto: 'int64_t sendto(int fd, void *data, size_t size, int flags, void *address, unsigned int length)',
+  connect: 'int connect(int fd, void *address, unsigned int length)',
+  send: 'int64_t send(int fd, void *data, size_t size, int flags)',
 });
 
 /** struct sockaddr_un of a path, or of an abstract name, which is written with '@' for its NUL byte. */
 function unixAddress(name: string): Buffer {
   const path = Buffer.from(name);
   const isAbstract = path[0] === 0x40;
-  if (path.length + (isAbstract ? 0 : 1) > LONGEST) throw systemError(Errno.ENAMETOOLONG, 'sendto');
+  if (path.length + (isAbstract ? 0 : 1) > LONGEST) throw systemError(Errno.ENAMETOOLONG, 'connect');
   if (isAbstract) path[0] = 0;
   const address = Buffer.alloc(2 + path.length + (isAbstract ? 0 : 1));
   // sa_family_t is in the order of the machine, and koffi runs on little ones only.
@@ -26,16 +28,59 @@ function unixAddress(name: string): Buffer {
   return address;
 }
 
-/** Sends one datagram to a Unix socket; `name` is a path, or '@' and an abstract name. Throws a system error. */
-export function sendDatagram(name: string, text: string): void {
-  const c = needed(functions(), 'datagrams on Unix sockets');
-  const address = unixAddress(name);
-  const data = Buffer.from(text);
-  const fd = checked(c.koffi, c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'socket');
-  try {
-    checked(c.koffi, Number(c.sendto(fd, data, data.length, 0, address, address.length)), 'sendto');
-  } finally {
-    closeSync(fd);
+/** Datagrams to a Unix socket. */
+export class Datagrams {
+  private readonly c = needed(functions(), 'datagrams on Unix sockets');
+  private readonly address: Buffer;
+  private fd: number;
+
+  /**
+   * `name`: a path, or '@' and an abstract name. `patient`: a full queue at the other end is waited for; else it is an error
+   * (EAGAIN). Throws a system error, also when nobody listens there.
+   */
+  constructor(
+    name: string,
+    private readonly patient: boolean,
+  ) {
+    this.address = unixAddress(name);
+    this.fd = this.connect();
+  }
+
+  private connect(): number {
+    const { c, address, patient } = this;
+    const kind = SOCK_DGRAM | SOCK_CLOEXEC | (patient ? 0 : SOCK_NONBLOCK);
+    const fd = checked(c.koffi, c.socket(AF_UNIX, kind, 0), 'socket');
+    try {
+      checked(c.koffi, c.connect(fd, address, address.length), 'connect');
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    return fd;
+  }
+
+  /** Sends one; where the listener is another one by now, to that. Throws a system error. */
+  send(data: Buffer): void {
+    try {
+      this.sendOnce(data);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== Errno.ECONNREFUSED && errno !== Errno.ENOTCONN) throw error;
+      const fresh = this.connect();
+      this.close();
+      this.fd = fresh;
+      this.sendOnce(data);
+    }
+  }
+
+  private sendOnce(data: Buffer): void {
+    const { c } = this;
+    checked(c.koffi, Number(c.send(this.fd, data, data.length, 0)), 'send');
+  }
+
+  close(): void {
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
   }
 }
 
@@ -46,6 +91,11 @@ export function sendDatagram(name: string, text: string): void {
  */
 export function notifyService(state: string, socket = process.env.NOTIFY_SOCKET): boolean {
   if (socket === undefined || !/^[/@]/.test(socket)) return false;
-  sendDatagram(socket, state);
+  const datagrams = new Datagrams(socket, true);
+  try {
+    datagrams.send(Buffer.from(state));
+  } finally {
+    datagrams.close();
+  }
   return true;
 }

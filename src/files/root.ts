@@ -3,6 +3,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { checkWithin } from '../libc/confinement.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
+import { closeFile } from '../libc/files.js';
 import {
   components,
   isForeignLink,
@@ -83,7 +84,7 @@ export class Dir {
   /** For `Root` only: closes the descriptor; the next use opens the directory again. */
   release(): void {
     if (this.fd < 0) return;
-    closeSync(this.fd);
+    closeFile(this.fd);
     this.fd = -1;
     this.prefix = null;
   }
@@ -318,10 +319,10 @@ export class Root {
     if ((isAbsolute && this.links !== 'trusted') || rel.includes('\0')) throw systemError(Errno.EINVAL, 'open');
     if (this.rootFd < 0 && !(isAbsolute && this.outer === null)) throw systemError(Errno.ENOENT, 'open');
     const slash = rel.lastIndexOf('/');
-    const held = slash > 0 ? this.dirs.get(rel.slice(0, slash)) : undefined;
     const last = rel.slice(slash + 1);
-    if (held !== undefined && held.fd >= 0 && last !== '' && last !== '.' && last !== '..') {
-      const fd = openIn(held.fd, last);
+    const parent = this.heldAbove(rel, slash);
+    if (parent >= 0 && last !== '' && last !== '.' && last !== '..') {
+      const fd = openIn(parent, last);
       if (fd >= 0) return fd;
     }
     const fd = this.walk(this.rootFd, rel);
@@ -333,6 +334,12 @@ export class Root {
       closeSync(fd);
       throw error;
     }
+  }
+
+  /** Descriptor of the directory whose path ends where the last slash of `rel` is; -1 when it is not held. */
+  private heldAbove(rel: ByteString, slash: number): number {
+    if (slash < 0) return this.links === 'trusted' ? -1 : this.rootFd;
+    return slash > 0 ? (this.dirs.get(rel.slice(0, slash))?.fd ?? -1) : -1;
   }
 
   private walk(start: number, path: ByteString): number {

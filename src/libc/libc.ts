@@ -219,9 +219,16 @@ function splitHeld(path: Uint8Array): number {
 
 /** N of the path /proc/self/fd/N/ of a directory that this process holds open; -1 for any other path. */
 export function heldDirectory(path: Uint8Array): number {
-  if (!HELD.equals(path.subarray(0, HELD.length))) return -1;
-  const rest = Buffer.from(path.subarray(HELD.length)).toString('latin1');
-  return /^\d{1,8}\/$/.test(rest) ? Number.parseInt(rest, 10) : -1;
+  const end = path.length - 1;
+  if (end <= HELD.length || end > HELD.length + 8 || path[end] !== SLASH) return -1;
+  for (let i = 0; i < HELD.length; i++) if (path[i] !== HELD[i]) return -1;
+  let fd = 0;
+  for (let at = HELD.length; at < end; at++) {
+    const digit = path[at] - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    fd = fd * 10 + digit;
+  }
+  return fd;
 }
 
 /** Puts path[from, end) and a NUL into `into`; a positive errno when that cannot be. */

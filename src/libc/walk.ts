@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { Errno, errnoOf, systemError } from './errno.js';
+import { openFile } from './files.js';
 import { bind, hasLibc, lastErrno } from './libc.js';
 
 /**
@@ -40,7 +41,7 @@ export function openAgain(dir: number): number {
 /** Opens a real directory inside another; -1 when the name is there but is no directory. Other errors are thrown. */
 export function openIn(parent: number, name: ByteString): number {
   try {
-    return openSync(within(parent, name), OPEN_DIR);
+    return openFile(within(parent, name), OPEN_DIR);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === Errno.ENOTDIR || errno === Errno.ELOOP) return -1;

@@ -37,6 +37,8 @@ type Outcome = 'gone' | 'kept' | 'failed';
 export class Deleter {
   /** Counts for NDX_DEL_STATS: files, directories, links, devices, specials. */
   readonly counts = [0, 0, 0, 0, 0];
+  /** How often something was to go. */
+  attempts = 0;
   private skipped = 0;
   private warned = false;
   /** Paths that --delete-delay found, in the order in which they are removed at the end. */
@@ -151,6 +153,7 @@ export class Deleter {
   }
 
   private removeTree(path: ByteString, forRoom: boolean, recurse: boolean): Outcome {
+    this.attempts++;
     if (!this.look(path)) return 'gone';
     const { mode, isDir } = this.stat;
     if (isDir) {

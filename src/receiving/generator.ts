@@ -44,6 +44,7 @@ export class Generator {
   private readonly requests: Requests;
   private readonly sweep: Sweep;
   private readonly missingFiles: MissingFiles;
+  private readonly touchUp: TouchUp;
   private readonly stat = new FileStat();
   private readonly pace = new Pace();
 
@@ -59,8 +60,8 @@ export class Generator {
     this.requests = new Requests(receiving, this.itemizer, this.entries, groups, blockDigest, isLocal);
     const make = this.make.bind(this);
     this.links = new LinkQueue(receiving, groups, this.entries, this.requests, make);
-    const touchUp = new TouchUp(receiving, this.entries);
-    this.closing = new Closing(receiving, this.deleter, this.links, this.requests, touchUp);
+    this.touchUp = new TouchUp(receiving, this.entries);
+    this.closing = new Closing(receiving, this.deleter, this.links, this.requests, this.touchUp);
     this.requests.skipLink = (row) => this.links.skip(row);
     this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
     this.missingFiles = new MissingFiles(receiving, this.entries, this.sweep);
@@ -103,14 +104,20 @@ export class Generator {
     const { session } = receiving;
     const { connection, incremental } = session;
     if (session.options.hardLinks) await this.links.lookAhead(() => this.closing.waitForReceiver());
+    const { attempts } = this.deleter;
     if (incremental && segment.parentRow >= 0) this.parentDirectory(segment);
+    // Files that were asked for or made.
+    let worked = 0;
     for (let i = 0; i < segment.count; i++) {
-      const passed = this.missingFiles.ask(segment, i) || this.sweep.passesRun(segment, i);
+      const asked = this.missingFiles.ask(segment, i);
+      const passed = asked || this.sweep.passesRun(segment, i);
+      worked += asked;
       const row = rowAt(segment, i);
       if (passed > 0) {
         i += passed - 1;
         if (connection.congested) await connection.drain();
       } else if (!this.sweep.passes(row)) {
+        worked++;
         this.entry(segment.firstNdx + i, row, segment);
         if (this.requests.hasPending) await this.requests.sendSums();
         if (connection.congested) await connection.drain();
@@ -122,6 +129,7 @@ export class Generator {
         await this.pace.rest();
       }
     }
+    if (worked === 0 && attempts === this.deleter.attempts) this.touchUp.spare(segment);
     // Index of an empty list's end: of the next list, that of its directory.
     receiving.replay?.pass(segment.firstNdx + segment.count);
   }

@@ -1,6 +1,8 @@
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { Rows } from '../../protocol/flist/rows.js';
+import { needsOwnerAccess } from '../files/attrs.js';
 import { FileStat } from '../files/stat.js';
+import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';
 import type { Receiving } from './receiving.js';
 
@@ -9,11 +11,21 @@ export class TouchUp {
   private readonly stat = new FileStat();
   /** Directories that something may still be done in after the last list, when their own rows are forgotten. */
   private readonly waiting = new Rows();
+  private readonly maySpare: boolean;
 
   constructor(
     private readonly receiving: Receiving,
     private readonly entries: EntryMaker,
-  ) {}
+  ) {
+    this.maySpare = allows(receiving.session.options, Shortcut.SPARE_DIRS);
+  }
+
+  /** Nothing has been done in the directory of a list since its attributes were set. */
+  spare({ parentRow }: Segment): void {
+    const { session, parts } = this.receiving;
+    if (!this.maySpare || parentRow < 0 || needsOwnerAccess(session.list.mode(parentRow), parts.isRoot)) return;
+    session.list.clearFlags(parentRow, EntryFlag.TOUCH_UP);
+  }
 
   /** Does the directories whose contents end with a list. */
   list(segment: Segment): void {

@@ -14,9 +14,11 @@ export const Shortcut = {
   WHOLE: 16,
   /** A thread makes small files (`receiving/aside.ts`). */
   ASIDE: 32,
+  /** A directory in which nothing was done is not looked at again at the end of its list (`receiving/touch-up.ts`). */
+  SPARE_DIRS: 64,
 } as const;
 
-const { SWEEP, SWEEP_RUNS, MISSING, ANSWERS, WHOLE, ASIDE } = Shortcut;
+const { SWEEP, SWEEP_RUNS, MISSING, ANSWERS, WHOLE, ASIDE, SPARE_DIRS } = Shortcut;
 
 /**
  * Which options exclude which shortcut. A new option that looks at single files, or wants more of them than content, name, owner,
@@ -50,6 +52,9 @@ function excludedBy(o: Options): number {
   exclude(o.append > 0, MISSING | ANSWERS | ASIDE);
   // They do not go straight to their place under a temporary name beside it, or stay when they are not whole.
   exclude(o.inplace || o.partial || o.delayUpdates || o.tempDir !== '' || o.backup, ASIDE);
+  // Files of other directories, or other names of a directory, may change what is in it; deletions come later.
+  exclude(o.backup || o.tempDir !== '' || o.partialDir !== '' || o.keepDirlinks, SPARE_DIRS);
+  exclude(o.deleteMode === 'delay' || o.deleteMode === 'after', SPARE_DIRS);
   // They are written in another manner.
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
   // They have more attributes than a list's plain columns.

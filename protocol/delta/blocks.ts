@@ -164,11 +164,21 @@ export class BlockSums {
 
 /** Writes the sums of basis blocks, for the receiving side. One object serves a session. */
 export class SumWriter {
-  private kernel: SumKernel | null = null;
+  private ownKernel: SumKernel | null = null;
   private readonly strong: Uint8Array;
 
   constructor(private readonly digest: BlockDigest) {
     this.strong = new Uint8Array(digest.length);
+  }
+
+  /** What makes all of the sums; null where the strong ones are made elsewhere. */
+  get kernel(): SumKernel | null {
+    return this.digest.kernel === null ? null : this.sumKernel;
+  }
+
+  private get sumKernel(): SumKernel {
+    this.ownKernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
+    return this.ownKernel;
   }
 
   /**
@@ -176,9 +186,9 @@ export class SumWriter {
    * lies here is not copied, and nothing else is changed meanwhile.
    */
   room(length: number, count: number, head: Readonly<SumHead>): { bytes: Uint8Array; at: number } {
-    this.kernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
-    this.kernel.setRoom(length, count * (4 + head.sumLength));
-    return { bytes: this.kernel.kernel.bytes, at: this.kernel.dataAt };
+    const kernel = this.sumKernel;
+    kernel.setRoom(length, count * (4 + head.sumLength));
+    return { bytes: kernel.kernel.bytes, at: kernel.dataAt };
   }
 
   /**
@@ -186,8 +196,7 @@ export class SumWriter {
    * may be short (only at the end of the basis).
    */
   write(w: ByteWriter, data: Uint8Array, from: number, to: number, head: Readonly<SumHead>): void {
-    this.kernel ??= new SumKernel(this.digest.kernel ?? new Kernel());
-    const { kernel } = this;
+    const kernel = this.sumKernel;
     if (this.digest.kernel === null) {
       this.writeEach(w, kernel.sums(data, from, to, head.blockLength), to - from, head);
       return;
@@ -199,8 +208,8 @@ export class SumWriter {
   /** The strong sums one by one; the data lies in the kernel's memory by now. */
   private writeEach(w: ByteWriter, rolling: Int32Array, length: number, head: Readonly<SumHead>): void {
     const { blockLength, sumLength } = head;
-    const { bytes } = this.kernel!.kernel;
-    const from = this.kernel!.summedAt;
+    const { kernel, summedAt: from } = this.sumKernel;
+    const { bytes } = kernel;
     let at = from;
     for (const sum of rolling) {
       this.digest.sum(bytes, at, Math.min(at + blockLength, from + length), this.strong, 0);

@@ -148,8 +148,9 @@ export class CompressedTokenReader implements TokenReader {
   readonly wantsMatched: boolean;
   readonly wholeInput: WholeInput | null;
   readonly keepsData = false;
+  /** Of the run of blocks that was read last: the block that came out last, and how many are left. */
   private last = 0;
-  private further = 0;
+  private left = 0;
   /** Data frames were seen and the run has not ended. */
   private inRun = false;
   private isDraining = false;
@@ -163,7 +164,7 @@ export class CompressedTokenReader implements TokenReader {
 
   start(): void {
     this.last = 0;
-    this.further = 0;
+    this.left = 0;
     this.inRun = false;
     this.isDraining = false;
     this.isDropping = false;
@@ -175,9 +176,16 @@ export class CompressedTokenReader implements TokenReader {
     this.isDropping = this.wantsMatched;
   }
 
+  further(_r: ByteReader, most: number): number {
+    const count = Math.min(most, this.left);
+    this.left -= count;
+    this.block = this.last += count;
+    return count;
+  }
+
   next(r: ByteReader): number {
-    if (this.further > 0) {
-      this.further--;
+    if (this.left > 0) {
+      this.left--;
       this.block = ++this.last;
       return Token.MATCH;
     }
@@ -236,7 +244,7 @@ export class CompressedTokenReader implements TokenReader {
     r.bounded(first, 0, MAX_BLOCK - further, 'block number', Exit.STREAMIO);
     if (!r.done()) return Token.SHORT;
     this.block = this.last = first;
-    this.further = further;
+    this.left = further;
     return Token.MATCH;
   }
 

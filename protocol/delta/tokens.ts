@@ -49,6 +49,8 @@ export interface TokenReader {
    * block (0 or more; the caller compares it with the count). SHORT: wait for input and call again.
    */
   next(r: ByteReader): number;
+  /** Takes those blocks behind `block`, `most` at most, that come next in the stream and have arrived; returns how many. */
+  further(r: ByteReader, most: number): number;
   data: Uint8Array;
   from: number;
   to: number;
@@ -163,6 +165,22 @@ export class PlainTokenReader implements TokenReader {
     r.pos += n;
     r.done();
     return Token.LITERAL;
+  }
+
+  further(r: ByteReader, most: number): number {
+    r.begin();
+    const room = Math.floor(r.available() / 4);
+    const { buf, pos: first } = r;
+    const end = first + 4 * Math.min(most, room);
+    let at = first;
+    for (let value = -(this.block + 2); at < end; at += 4, value--) {
+      if ((buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) !== value) break;
+    }
+    r.pos = at;
+    r.done();
+    const count = (at - first) / 4;
+    this.block += count;
+    return count;
   }
 
   matched(_data: Uint8Array, _from: number, _to: number): void {}

@@ -7,6 +7,7 @@ import { loadCodecs } from '../codec/load.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
+import { preloadThread as preloadSums } from '../receiving/sum-thread.js';
 import { preloadThread as preloadLookout } from '../sending/lookout-thread.js';
 import { preloadRole } from '../transfer/roles.js';
 
@@ -23,6 +24,7 @@ export async function preloadSession(): Promise<void> {
   preloadThread();
   preloadCodecThread();
   preloadLookout();
+  preloadSums();
   // The time zone is a file, too.
   new Date().getTimezoneOffset();
   await Promise.all([preloadDigests(), loadCodecs(), preloadRole(true), preloadRole(false)]);

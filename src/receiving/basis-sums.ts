@@ -1,14 +1,17 @@
 import fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { flength, type SumHead, type SumWriter } from '../../protocol/delta/blocks.js';
+import { SumLeader } from '../../protocol/delta/sum-share.js';
+import type { SumKernel } from '../../protocol/kernel/sum-kernel.js';
 import { readFully, readFullyAside } from '../files/window.js';
 import { Pace } from '../session/pace.js';
 import type { Connection } from '../transport/connection.js';
+import { helpSumming } from './sum-thread.js';
 
 /** Bytes of a basis that are read at once, and when another thread reads: a handing over costs as much as 100 KiB. */
 const PIECE = 256 * 1024;
 const PIECE_ASIDE = 1024 * 1024;
-/** Bytes of a basis from which on a thread of Node's pool reads it. */
+/** Bytes of a basis from which on another thread helps. */
 const WORTH_ASIDE = 16 * 1024 * 1024;
 
 /** A basis whose block sums are being sent. */
@@ -33,7 +36,9 @@ export class BasisSums {
   constructor(
     private readonly connection: Connection,
     private readonly sums: SumWriter,
-    private readonly canReadAside = availableParallelism() > 1,
+    /** Of the block sums. */
+    private readonly seed: number,
+    private readonly hasHelp = availableParallelism() > 1,
   ) {}
 
   /** Sends all sums of `head` in slices, and closes `fd`. What is missing of a basis that shrank counts as zeros. */
@@ -41,9 +46,11 @@ export class BasisSums {
     // Between two of them, the generator rests by a pace of its own.
     this.pace.begin();
     try {
-      if (this.canReadAside && flength(head) >= WORTH_ASIDE && head.blockLength <= PIECE_ASIDE)
-        await this.sendReadAside({ fd, head });
-      else await this.sendReadHere({ fd, head });
+      const { kernel } = this.sums;
+      if (!this.hasHelp || flength(head) < WORTH_ASIDE || head.blockLength > PIECE_ASIDE)
+        await this.sendReadHere({ fd, head });
+      else if (kernel !== null) await this.sendShared({ fd, head }, kernel);
+      else await this.sendReadAside({ fd, head });
     } finally {
       fs.closeSync(fd);
     }
@@ -56,14 +63,39 @@ export class BasisSums {
     for (let first = 0; first < head.count; first += most) {
       const piece = pieceOf(head, first, most, room.bytes, room.at);
       this.write(head, piece, readFully(basis.fd, piece.bytes, piece.at, piece.length, first * head.blockLength));
-      if (this.connection.congested) await this.connection.drain();
-      if (!this.pace.dueNow()) continue;
-      this.connection.flush();
-      await this.pace.rest();
+      if (this.isPauseDue) await this.pause();
     }
   }
 
-  /** While a piece is summed, another thread reads the next one: to read takes about as long as to sum. */
+  private get isPauseDue(): boolean {
+    return this.connection.congested || this.pace.dueNow();
+  }
+
+  private async pause(): Promise<void> {
+    if (this.connection.congested) await this.connection.drain();
+    if (!this.pace.dueNow()) return;
+    this.connection.flush();
+    await this.pace.rest();
+  }
+
+  /** Another thread reads and sums as well. */
+  private async sendShared({ fd, head }: Basis, kernel: SumKernel): Promise<void> {
+    const leader = new SumLeader(head, kernel, (target, at, length, offset) =>
+      readFully(fd, target, at, length, offset),
+    );
+    helpSumming({ memory: leader.memory, fd, head, seed: this.seed });
+    try {
+      while (!leader.isDone) {
+        const sums = leader.step();
+        if (sums !== null) this.connection.writer.bytes(sums);
+        if (this.isPauseDue) await this.pause();
+      }
+    } finally {
+      leader.stop();
+    }
+  }
+
+  /** Checksums of other packages: while this thread sums a piece, one of Node's pool reads the next one. */
   private async sendReadAside(basis: Basis): Promise<void> {
     const { head } = basis;
     const most = Math.floor(PIECE_ASIDE / head.blockLength);

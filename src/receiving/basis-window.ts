@@ -48,12 +48,17 @@ export class BasisWindow {
     return at >= this.start && at + length <= this.start + this.length;
   }
 
+  /** Where it ends in the basis. */
+  get end(): number {
+    return this.start + this.length;
+  }
+
   /**
    * Reads from `at` on: `length` bytes, and where `ahead` allows it more pieces of that length, twice as many each time that
    * the basis is used in order, up to a window. Returns how many of `length` bytes there are.
    */
   load(at: number, length: number, ahead: boolean): number {
-    const end = this.start + this.length;
+    const { end } = this;
     const isNext = at >= end && at <= end + this.reach;
     this.reach = isNext ? Math.min(Math.max(2 * this.reach, FIRST_READ), BASIS_WINDOW) : FIRST_READ;
     const size = ahead ? Math.max(1, Math.floor(this.reach / length)) * length : length;

@@ -120,7 +120,7 @@ export class FileReceiver {
         return false;
       }
       if (kind === Token.LITERAL) this.literal(tokens.data, tokens.from, tokens.to);
-      else if (kind === Token.MATCH) this.match(tokens.block);
+      else if (kind === Token.MATCH) this.match(r);
       else {
         this.endRun();
         this.inSum = true;
@@ -213,34 +213,47 @@ export class FileReceiver {
     }
   }
 
-  private match(block: number): void {
-    const { window, target } = this;
+  /** Takes the block of the last token, and as many of those behind it as come next and lie within a turn. */
+  private match(r: ByteReader): void {
+    const { tokens, target } = this;
     const { head, basis, output } = target;
-    if (block >= head.count) throw new ProtocolError('block number', `${block} of ${head.count}`);
-    const length = block === head.count - 1 && head.remainder > 0 ? head.remainder : head.blockLength;
-    this.matchedBytes += length;
-    this.used += length;
-    if (basis < 0) {
-      if (output !== null) throw target.lostBasis ?? new ProtocolError('block number', `${block} without a basis`);
-      return;
+    const first = tokens.block;
+    const most = tokens.wantsMatched ? 1 : Math.ceil((TURN - this.used) / head.blockLength);
+    const next = first + 1 + tokens.further(r, most - 1);
+    if (next > head.count) throw new ProtocolError('block number', `${Math.max(first, head.count)} of ${head.count}`);
+    const at = first * head.blockLength;
+    const end = next === head.count ? flength(head) : next * head.blockLength;
+    this.matchedBytes += end - at;
+    this.used += end - at;
+    if (basis >= 0) this.take(at, end);
+    else if (output !== null) throw target.lostBasis ?? new ProtocolError('block number', `${first} without a basis`);
+  }
+
+  /** The next bytes of the file are those from `at` to `to` of the basis: whole blocks, the last one may be its last. */
+  private take(from: number, to: number): void {
+    const { window, target, tokens } = this;
+    const { blockLength } = target.head;
+    const isEach = target.updating || tokens.wantsMatched;
+    for (let at = from; at < to; ) {
+      const length = Math.min(blockLength, to - at);
+      const isNext = window.hasRun && at === window.runTo && window.has(at, length);
+      if (!isNext) this.endRun();
+      // In place, what was read ahead may be overwritten before it is used.
+      if (!window.has(at, length) && window.load(at, length, !target.updating) < length) {
+        // The basis shrank under us: the sum will not hold, and the file is asked for again.
+        this.offset += length;
+        at += length;
+        continue;
+      }
+      if (!isNext) window.runFrom = at;
+      let end = at + length;
+      if (!isEach) end = window.end >= to ? to : at + Math.floor((window.end - at) / blockLength) * blockLength;
+      window.runTo = end;
+      this.offset += end - at;
+      if (tokens.wantsMatched) tokens.matched(window.bytes, window.place(at), window.place(end));
+      if (target.updating) this.endRun();
+      at = end;
     }
-    const at = block * head.blockLength;
-    const isNext = window.hasRun && at === window.runTo && window.has(at, length);
-    if (!isNext) this.endRun();
-    // In place, what was read ahead may be overwritten before it is used.
-    if (!window.has(at, length) && window.load(at, length, !target.updating) < length) {
-      // The basis shrank under us: the sum will not hold, and the file is asked for again.
-      this.offset += length;
-      return;
-    }
-    if (!isNext) window.runFrom = at;
-    window.runTo = at + length;
-    if (this.tokens.wantsMatched) {
-      const from = window.place(at);
-      this.tokens.matched(window.bytes, from, from + length);
-    }
-    this.offset += length;
-    if (target.updating) this.endRun();
   }
 
   /** Uses the blocks that were put off. They end at `offset`. */

@@ -57,12 +57,12 @@ export class Requests {
     isLocal: boolean,
   ) {
     const o = receiving.session.options;
-    const { replays } = receiving.session;
+    const { connection, replays, sumContext } = receiving.session;
     this.wholeFile = replays || ((o.wholeFile ?? isLocal) && o.append === 0);
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
     this.similar = o.fuzzy > 0 && !this.wholeFile && o.append === 0 ? new SimilarFiles(receiving) : null;
-    this.sums = new BasisSums(receiving.session.connection, new SumWriter(blockDigest));
+    this.sums = new BasisSums(connection, new SumWriter(blockDigest), sumContext.seed);
   }
 
   /** True when the options or the destination's state leave a file as it is. */

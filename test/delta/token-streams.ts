@@ -26,6 +26,9 @@ export function writePieces(writer: TokenWriter, pieces: Piece[], basis: Buffer 
   writer.end();
 }
 
+/** Blocks that are taken together with the one before them, at most. */
+const MOST_FURTHER = 3;
+
 /** Reads one file to its end; takes the next of `chunks` when input is short. Literals come out as they were read. */
 export function readTokens(
   r: ByteReader,
@@ -44,9 +47,13 @@ export function readTokens(
       if (!chunk) throw new Error('the tokens end early');
       r.push(chunk);
     } else if (kind === Token.MATCH) {
-      pieces.push(reader.block);
-      const bytes = blockOf(basis, reader.block, blockLength);
-      if (reader.wantsMatched) reader.matched(bytes, 0, bytes.length);
+      const first = reader.block;
+      if (reader.wantsMatched) {
+        const bytes = blockOf(basis, first, blockLength);
+        reader.matched(bytes, 0, bytes.length);
+      }
+      const further = reader.wantsMatched ? 0 : reader.further(r, MOST_FURTHER);
+      for (let block = first; block <= first + further; block++) pieces.push(block);
     } else {
       pieces.push(Buffer.from(reader.data.subarray(reader.from, reader.to)).toString('latin1'));
     }

@@ -73,6 +73,33 @@ function decode(chunks: Buffer[], framed: boolean, count: number): Piece[][] {
   return files;
 }
 
+t.test('blocks that follow each other are taken together, also from one frame to the next', async (t) => {
+  const { w, bytes } = recorder();
+  w.startFrames();
+  const writer = new PlainTokenWriter(w);
+  for (const block of [5, 6, 7, 8, 9, 11, 10]) {
+    if (block === 8) w.flush();
+    writer.match(block, Buffer.alloc(0), 0, 0);
+  }
+  writer.end();
+  const r = new ByteReader();
+  r.startFrames(() => {});
+  r.push(bytes());
+  const reader = new PlainTokenReader();
+  reader.start();
+  const taken = (most: number): number[] => [reader.further(r, most), reader.block];
+  t.equal(reader.next(r), Token.MATCH);
+  t.same(taken(1), [1, 6]);
+  t.same(taken(9), [1, 7], 'the rest of a frame');
+  t.same(taken(9), [2, 9], 'and what the next one begins with');
+  t.same(taken(9), [0, 9]);
+  for (const block of [11, 10]) {
+    t.equal(reader.next(r), Token.MATCH);
+    t.same(taken(9), [0, block]);
+  }
+  t.equal(reader.next(r), Token.END);
+});
+
 t.test('a literal length or block number at the limits', async (t) => {
   const r = new ByteReader();
   const reader = new PlainTokenReader();

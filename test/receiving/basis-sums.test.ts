@@ -10,16 +10,16 @@ import { Random } from '../lib/random.js';
 import { tempDir } from '../lib/temp.js';
 
 const CONTEXT = { protocol: 32, seed: 3, seedFix: true, explicit: true };
-/** More than another thread is asked to read, and no multiple of anything. */
+/** More than another thread is asked to help with, and no multiple of anything. */
 const LARGE = 16 * 1024 * 1024 + 654_321;
 
 const head = (size: number, digest: BlockDigest, blockSize = 0): SumHead =>
   chooseSumHead(size, { protocol: 32, blockSize, digestLength: digest.length, redo: false });
 
 /** What is sent for a file by one that may, or may not, use another thread. */
-async function sent(path: string, what: SumHead, digest: BlockDigest, canReadAside: boolean): Promise<Buffer> {
+async function sent(path: string, what: SumHead, digest: BlockDigest, hasHelp: boolean): Promise<Buffer> {
   const [here, there] = connectMemory();
-  await new BasisSums(here, new SumWriter(digest), canReadAside).send(openSync(path, 'r'), what);
+  await new BasisSums(here, new SumWriter(digest), CONTEXT.seed, hasHelp).send(openSync(path, 'r'), what);
   here.flush();
   return there.reader.takeRest();
 }
@@ -67,7 +67,7 @@ t.test('a basis that cannot be read, or a connection that is gone: its descripto
   const digest = await createBlockDigest('xxh128', CONTEXT);
   for (const aside of [true, false]) {
     const [here] = connectMemory();
-    const sums = new BasisSums(here, new SumWriter(digest), aside);
+    const sums = new BasisSums(here, new SumWriter(digest), CONTEXT.seed, aside);
     const fd = openSync(dir, 'r');
     await t.rejects(sums.send(fd, head(LARGE, digest)), { code: 'EISDIR' });
     t.throws(() => fstatSync(fd), { code: 'EBADF' });
@@ -78,7 +78,7 @@ t.test('a basis that cannot be read, or a connection that is gone: its descripto
     const [here] = connectMemory();
     const fd = openSync(path, 'r');
     here.fail(new Error('gone'));
-    await t.rejects(new BasisSums(here, new SumWriter(digest), aside).send(fd, head(LARGE, digest)), {
+    await t.rejects(new BasisSums(here, new SumWriter(digest), CONTEXT.seed, aside).send(fd, head(LARGE, digest)), {
       message: 'gone',
     });
     t.throws(() => closeSync(fd), { code: 'EBADF' });

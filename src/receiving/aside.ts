@@ -16,8 +16,12 @@ export const LARGEST = 64 * 1024;
 export const LARGEST_COPY = 512 * 1024;
 /** Files that are given before the thread is woken. */
 const WAKE_EVERY = 16;
-/** Files that wait for the thread before this one makes some, too. */
+/**
+ * Files that wait for the thread before this one makes some, too: those whose content lies in the ring, and those that are copied. In a
+ * copy on this machine the thread has to have enough for the time in which this one lists directories and asks for their files.
+ */
 const ENOUGH = 192;
+const ENOUGH_COPIES = 800;
 /** Milliseconds that the thread has at the end of a run that failed. */
 const LAST_MS = 2000;
 
@@ -67,7 +71,9 @@ export class Aside implements FileOutput {
     this.isPossible = allows(receiving.session.options, Shortcut.ASIDE) && isPlainPlace(receiving);
     this.place = new JobPlace(receiving);
     this.worth = new ThreadWorth(receiving.session.list);
-    if (this.isPossible) receiving.onAsked = (row, count) => this.expect(row, count);
+    if (!this.isPossible) return;
+    receiving.onAsked = (row, count) => this.expect(row, count);
+    receiving.onMade = () => this.expectIn();
   }
 
   /** The run begins: a thread that an earlier one has left is taken. */
@@ -104,7 +110,7 @@ export class Aside implements FileOutput {
     if ((chunk.flags[i] & EntryFlag.HLINKED) !== 0 || length > LONGEST_NAME || !this.place.enter(thread, row))
       return false;
     const head = jobBytes(length);
-    const at = this.inRing(thread, head + (kind === Kind.WRITE ? size + 7 : 0), 1);
+    const at = this.inRing(thread, head + (kind === Kind.WRITE ? size + 7 : 0), 1, kind);
     this.at = at < 0 ? OWN_JOB : at;
     this.dataFrom = this.at + head;
     this.most = size;
@@ -126,6 +132,11 @@ export class Aside implements FileOutput {
     this.prepare(this.worth.afterAsking(count));
   }
 
+  /** A directory was made. */
+  private expectIn(): void {
+    if (!this.isStarted) this.prepare(this.worth.afterMaking());
+  }
+
   /** Makes the kernel, or starts the thread too, once they are worth it. */
   private prepare(startsThread: boolean): void {
     if (this.thread === null && (startsThread || this.worth.ofKernel)) this.thread = new FileThread(this.hear);
@@ -135,8 +146,9 @@ export class Aside implements FileOutput {
   }
 
   /** A place for jobs in the ring; -1 where the thread has enough to do, or is not there. */
-  private inRing({ jobs, isReady }: FileThread, length: number, count: number): number {
-    return isReady && jobs.waiting < ENOUGH ? jobs.reserve(length, count) : -1;
+  private inRing({ jobs, isReady }: FileThread, length: number, count: number, kind: number): number {
+    const enough = kind === Kind.COPY ? ENOUGH_COPIES : ENOUGH;
+    return isReady && jobs.waiting < enough ? jobs.reserve(length, count) : -1;
   }
 
   /** False when the files of a run cannot be given now. */
@@ -153,7 +165,7 @@ export class Aside implements FileOutput {
     const thread = this.thread!;
     const { count, ndxs, rows } = run;
     this.countFiles(count);
-    const at = this.inRing(thread, runBytes(run), count);
+    const at = this.inRing(thread, runBytes(run), count, run.data === null ? Kind.COPY : Kind.WRITE);
     if (at < 0) return this.makeRun(run, thread);
     const first = thread.jobs.next;
     for (let k = 0; k < count; k++) {

@@ -148,6 +148,7 @@ export class EntryMaker {
     try {
       fs.mkdirSync(this.receiving.destPath(row), list.mode(row) & 0o700);
       list.addFlags(row, EntryFlag.DIR_CREATED);
+      this.receiving.onMade?.();
     } catch {
       // `directory` tries again and reports it.
     }

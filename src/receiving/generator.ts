@@ -21,6 +21,7 @@ import {
   refusedToReceive,
   skippingContents,
 } from '../report/messages.js';
+import { sharesTurns } from '../session/hand-over.js';
 import { Pace } from '../session/pace.js';
 import { Closing } from './closing.js';
 import { Deleter } from './delete.js';
@@ -68,6 +69,7 @@ export class Generator {
   }
 
   async run(): Promise<void> {
+    this.pace.isLong = sharesTurns(this.receiving.session);
     this.pace.begin();
     try {
       await this.allPhases();

@@ -55,6 +55,8 @@ export class Receiving {
 
   /** Told of new files that are asked for in a run: its first row, and how many they are. */
   onAsked: ((row: number, count: number) => void) | null = null;
+  /** Told when a directory was made that was not there. */
+  onMade: (() => void) | null = null;
 
   constructor(
     readonly session: Session,

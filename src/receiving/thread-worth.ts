@@ -1,4 +1,4 @@
-import type { FileList } from '../../protocol/flist/list.js';
+import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
 import { libcLoaded } from '../libc/libc.js';
 
 /** Small files that have come, or that were asked for in runs, after which a kernel that makes files is worth its making. */
@@ -12,11 +12,14 @@ const ASKED = 200;
 const MORE = 700;
 /** Files after which the list is looked at again, when it was too short. */
 const AGAIN = 1024;
+/** New directories after which the lists of these are looked at. */
+const MADE = 32;
 
 /** Says when a kernel, and a thread, for file work are worth their start. */
 export class ThreadWorth {
   private come = 0;
   private asked = 0;
+  private made = 0;
 
   constructor(private readonly list: FileList) {}
 
@@ -32,6 +35,20 @@ export class ThreadWorth {
   afterAsking(count: number): boolean {
     this.asked += count;
     return this.asked >= ASKED && this.hasMore;
+  }
+
+  /** A directory was made: what the lists of new directories have is all going to be asked for. */
+  afterMaking(): boolean {
+    return ++this.made % MADE === 0 && libcLoaded() && this.newFiles() >= ASKED + MORE;
+  }
+
+  private newFiles(): number {
+    const { list } = this;
+    let files = 0;
+    for (const { isPlain, parentRow, count } of list.segments) {
+      if (isPlain && parentRow >= 0 && (list.flags(parentRow) & EntryFlag.DIR_CREATED) !== 0) files += count;
+    }
+    return files;
   }
 
   /** Is a kernel worth it? */

@@ -20,7 +20,7 @@ const LOOKED_AT =
   EntryFlag.DUPLICATE | EntryFlag.CLEARED | EntryFlag.HLINKED | EntryFlag.FILE_SENT | EntryFlag.REQUESTED;
 
 /** Files that are given together. */
-const TOGETHER = 32;
+const TOGETHER = 128;
 
 /**
  * Takes small files that come whole, as nearly all of a first copy do, in runs: their answers are decoded, unpacked where they are

@@ -3,6 +3,7 @@ import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.
 import { loadCodecs } from '../codec/load.js';
 import type { CompressedTokens } from '../codec/tokens.js';
 import { hasOneRun } from '../session/engine.js';
+import { sharesTurns } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
 import { FileSender } from './file-sender.js';
 
@@ -34,6 +35,7 @@ export async function createFileSender(session: Session, isMeasured: boolean): P
  * Whether the sender may work for long before it rests. A compressor fills the caches, so that after each rest all code is
  * cold, and what it sends then is little. A peer, or another run, in this process would have to wait, though.
  */
-export function mayTakeLong({ connection, algorithms }: Session): boolean {
-  return hasOneRun() && !connection.isMemory && algorithms.compression !== 'none';
+export function mayTakeLong(session: Session): boolean {
+  const { connection, algorithms } = session;
+  return sharesTurns(session) || (hasOneRun() && !connection.isMemory && algorithms.compression !== 'none');
 }

@@ -5,6 +5,7 @@ import { finishSegment } from '../../protocol/flist/sort.js';
 import type { ByteString } from '../../protocol/options.js';
 import { nowMs } from '../session/clock.js';
 import { countListed } from '../session/engine.js';
+import { sharesTurns } from '../session/hand-over.js';
 import { Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
 import type { Scanner } from './scan.js';
@@ -13,6 +14,8 @@ import type { WantedEntry } from './scan-wanted.js';
 /** Entries that should lie beyond the list being worked on (8.4): at least, and while there is nothing else to do. */
 const LOOKAHEAD = 1000;
 const IDLE_LOOKAHEAD = 10000;
+/** As many are announced together when there are fewer than LOOKAHEAD, so that several directories are listed in one turn. */
+const REFILL = 4000;
 /** rsync states the size of its list as what has left a buffer of so many bytes when the list is done. */
 const RSYNC_BUFFER = 65536;
 
@@ -196,8 +199,9 @@ export class ListSender {
   /** Keeps the receiver supplied; `idle` when there is nothing else to do. */
   async topUp(current: Segment | null, idle: boolean): Promise<void> {
     const { connection } = this.session;
-    const goal = idle ? IDLE_LOOKAHEAD : LOOKAHEAD;
+    const goal = idle ? IDLE_LOOKAHEAD : REFILL;
     // Between two calls the caller rests by a pace of its own: a flush for each list would wake the peer for little.
+    this.pace.isLong = sharesTurns(this.session);
     this.pace.begin();
     while (!this.complete && this.ahead(current) < goal) {
       this.sendNext();

@@ -1,5 +1,6 @@
 import { CHUNK_SIZE } from '../../protocol/constants.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
+import { hasOneRun } from './engine.js';
 import type { ItemLog } from './item-log.js';
 import type { Session } from './session.js';
 
@@ -16,6 +17,14 @@ export function handsOver(session: Session, itemLog: ItemLog): boolean {
     algorithms.compression === 'none' &&
     itemLog.beforeTransfer
   );
+}
+
+/**
+ * Whether the roles of both sides, which hand files over, have this process to themselves. Then long turns are best: the file work
+ * of each turn fills the caches, so that all code of the next role is cold, and a turn has the same code for many directories.
+ */
+export function sharesTurns({ connection }: Session): boolean {
+  return connection.handOver !== null && hasOneRun();
 }
 
 /** Bytes that a whole file would be in the stream: statistics tell what a copy costs the same way for every route. */

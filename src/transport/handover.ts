@@ -1,9 +1,18 @@
 import { closeSync } from 'node:fs';
 import { Record } from '../../protocol/delta/file-answers.js';
+import { descriptorLimit } from '../libc/descriptor-limit.js';
 
-/** Files that may wait for the receiver; each holds a descriptor. */
-const MOST = 384;
+/** Files that may wait for the receiver, where this process may have many open; and where it may not, or does not know. */
+const MOST = 1600;
+const FEW = 384;
+/** The part of the files that may be open. */
+const SHARE = 1 / 4;
 const LARGEST_RECORDED = 0x7fff_ffff;
+
+function mostWaiting(): number {
+  const limit = descriptorLimit() ?? 0;
+  return Math.max(FEW, Math.min(MOST, Math.floor(limit * SHARE)));
+}
 
 /** The sender's part: it is told how a copy goes. */
 export interface HandOverSource {
@@ -23,10 +32,11 @@ export class HandOver {
   fd = -1;
   size = 0;
   private row = -1;
-  private readonly ndxs = new Int32Array(MOST);
-  private readonly fds = new Int32Array(MOST);
-  private readonly rows = new Int32Array(MOST);
-  private readonly sizes = new Float64Array(MOST);
+  private readonly most = mostWaiting();
+  private readonly ndxs = new Int32Array(this.most);
+  private readonly fds = new Int32Array(this.most);
+  private readonly rows = new Int32Array(this.most);
+  private readonly sizes = new Float64Array(this.most);
   private first = 0;
   private count = 0;
   /** Files that somebody else copies and closes. */
@@ -40,7 +50,7 @@ export class HandOver {
       closeSync(fd);
       return;
     }
-    const at = (this.first + this.count++) % MOST;
+    const at = (this.first + this.count++) % this.most;
     this.ndxs[at] = ndx;
     this.fds[at] = fd;
     this.rows[at] = row;
@@ -54,7 +64,7 @@ export class HandOver {
     this.fd = this.fds[first];
     this.row = this.rows[first];
     this.size = this.sizes[first];
-    this.first = (first + 1) % MOST;
+    this.first = (first + 1) % this.most;
     this.count--;
     return true;
   }
@@ -66,7 +76,7 @@ export class HandOver {
   look(records: Int32Array, most: number): number {
     const count = Math.min(this.count, most);
     for (let i = 0; i < count; i++) {
-      const at = (this.first + i) % MOST;
+      const at = (this.first + i) % this.most;
       const record = i * Record.WORDS;
       if (this.sizes[at] > LARGEST_RECORDED) return i;
       records[record + Record.NDX] = this.ndxs[at];
@@ -78,7 +88,7 @@ export class HandOver {
 
   /** Leaves the first `count` files to somebody who closes them and tells so by `passedEnd`. */
   passOn(count: number): void {
-    this.first = (this.first + count) % MOST;
+    this.first = (this.first + count) % this.most;
     this.count -= count;
     this.passed += count;
   }
@@ -112,12 +122,12 @@ export class HandOver {
 
   /** Files that the sender may give before it has to wait. */
   get room(): number {
-    return this.closed ? 0 : Math.max(0, MOST - 1 - this.count - this.passed);
+    return this.closed ? 0 : Math.max(0, this.most - 1 - this.count - this.passed);
   }
 
   /** True when the sender has to wait before it gives more. */
   get isFull(): boolean {
-    return this.count + this.passed >= MOST && !this.closed;
+    return this.count + this.passed >= this.most && !this.closed;
   }
 
   /** True while something that was given is not copied yet. */
@@ -145,7 +155,7 @@ export class HandOver {
     this.fd = -1;
     for (; this.count > 0; this.count--) {
       closeSync(this.fds[this.first]);
-      this.first = (this.first + 1) % MOST;
+      this.first = (this.first + 1) % this.most;
     }
     this.wake();
   }

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
@@ -142,4 +142,17 @@ t.test('a file that is shorter than it seemed', async (t) => {
   }
   t.same(results[0], results[1]);
   t.equal(results[0].code, 23);
+});
+
+t.test('many files where few may be open at a time', async (t) => {
+  const world = new World(t);
+  const source = world.makeDir('src');
+  const names = Array.from({ length: 2000 }, (_, i) => join(`d${i % 4}`, `f${i}`));
+  for (const dir of ['d0', 'd1', 'd2', 'd3']) mkdirSync(join(source, dir));
+  for (const name of names) writeFileSync(join(source, name), name);
+  const copy = [TSRSYNC.command, ...TSRSYNC.prefix, '-a', `${source}/`, `${world.path('dst')}/`];
+  const result = await run('/bin/sh', ['-c', 'ulimit -n 700; exec "$@"', 'sh', ...copy]);
+  t.equal(result.code, 0, result.stderr);
+  const right = names.filter((name) => readFileSync(join(world.path('dst'), name), 'latin1') === name);
+  t.equal(right.length, names.length);
 });

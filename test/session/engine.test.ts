@@ -77,3 +77,22 @@ t.test('only a program of our own that does not last has one run', async (t) => 
   t.notOk(saysOneRun('allowEngineLimits(); stayForLong()'));
   t.notOk(saysOneRun(''), 'in a program of somebody else');
 });
+
+/** Whether roles have long turns in a process that has said `calls`, with or without files that are handed over. */
+function sharesTurns(calls: string, handsOver: boolean): boolean {
+  const at = (name: string) => JSON.stringify(new URL(`../../src/session/${name}.js`, import.meta.url).href);
+  const program = `
+    import { allowEngineLimits, stayForLong } from ${at('engine')};
+    import { sharesTurns } from ${at('hand-over')};
+    ${calls}
+    console.log(sharesTurns({ connection: { handOver: ${handsOver ? '{}' : 'null'} } }));
+  `;
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'latin1' }) === 'true\n';
+}
+
+t.test('roles have long turns where a copy has a process to itself', async (t) => {
+  t.ok(sharesTurns('allowEngineLimits()', true));
+  t.notOk(sharesTurns('allowEngineLimits()', false), 'the other side is in another process');
+  t.notOk(sharesTurns('allowEngineLimits(); stayForLong()', true));
+  t.notOk(sharesTurns('', true), 'in a program of somebody else');
+});

@@ -45,7 +45,7 @@ const PROGRAMS = [
   { name: '', bundle: 'codec-thread', source: 'src/codec/thread/thread-main.ts', late: false, cached: false },
   { name: '', bundle: 'lookout-thread', source: 'src/sending/lookout-main.ts', late: false, cached: false },
   { name: '', bundle: 'sum-thread', source: 'src/receiving/sum-thread-main.ts', late: false, cached: false },
-  { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: false },
+  { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: true },
 ];
 
 /**
@@ -203,12 +203,15 @@ async function bundleLibrary() {
   });
 }
 
-/** The kind of run that a command line looks like, to the launcher. */
+/** The kind of run that a command line looks like, to the launcher. A worker serves all kinds. */
 const GUESS = `
 const paths = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
 const last = paths.pop();
 const isRemote = (path) => path.includes(':');
 const kind = last === undefined ? 'other' : isRemote(last) ? 'push' : paths.some(isRemote) ? 'pull' : 'local';
+`;
+const ANY_KIND = "\nconst kind = 'any';";
+const READ_CACHE = `
 try {
   cachedData = read(filename + '.' + kind + '.cache');
 } catch {}
@@ -232,7 +235,7 @@ function read(path) {
   return bytes;
 }
 const source = read(filename).toString('latin1');
-let cachedData;${cached ? GUESS : ''}
+let cachedData;${cached ? (bundle === 'worker' ? ANY_KIND : GUESS) + READ_CACHE : ''}
 const script = new vm.Script(source, {
   filename,
   cachedData,
@@ -253,18 +256,25 @@ function writeLaunchers() {
   }
 }
 
-/** Does what the launcher does, and keeps at its end what V8 compiled. */
+/**
+ * Does what the launcher does, and keeps at its end what V8 compiled: of several processes, what the one with the most has. A
+ * worker has told V8 to keep what it compiled, and a cache is taken only under the flags that it was made with.
+ */
 function cacheMaker(filename, kind) {
   return `
 const fs = require('node:fs');
 const vm = require('node:vm');
 const filename = ${JSON.stringify(filename)};
-process.argv.splice(1, 0, filename);
 const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
   filename,
   importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
-process.on('exit', () => fs.writeFileSync(filename + '.${kind}.cache', script.createCachedData()));
+process.on('exit', () => {
+  require('node:v8').setFlagsFromString('--flush-bytecode');
+  const cache = script.createCachedData();
+  const path = filename + '.${kind}.cache';
+  if (!(fs.statSync(path, { throwIfNoEntry: false })?.size > cache.length)) fs.writeFileSync(path, cache);
+});
 script.runInThisContext()(exports, require, module, filename, ${JSON.stringify(dist)});
 `;
 }
@@ -275,6 +285,9 @@ async function writeCaches() {
   mkdirSync(join(dir, 'a'));
   writeFileSync(join(dir, 'a', 'file'), 'content\n');
   const { serve } = await import(join(dist, 'index.mjs'));
+  const worker = join(dist, 'worker.js');
+  const launcher = readFileSync(worker);
+  writeFileSync(worker, cacheMaker(join(dist, 'worker.bundle.cjs'), 'any'));
   const modules = { m: { path: dir, 'read only': false, 'use chroot': false, ...ownIds() } };
   const daemon = await serve({ modules }, { address: '127.0.0.1', port: 0, logFile: join(dir, 'log') });
   const url = `rsync://127.0.0.1:${daemon.port}/m`;
@@ -284,6 +297,7 @@ async function writeCaches() {
     await writeCache('push', ['-a', `${dir}/a/`, `${url}/c/`]);
     await writeCache('pull', ['-a', `${url}/a/`, `${dir}/d/`]);
   } finally {
+    writeFileSync(worker, launcher);
     await daemon.close();
     rmSync(dir, { recursive: true, force: true });
   }
@@ -297,10 +311,12 @@ function ownIds() {
 async function writeCache(kind, args) {
   const env = { ...process.env };
   delete env.NODE_OPTIONS;
-  const maker = ['-e', cacheMaker(join(dist, 'main.bundle.cjs'), kind), '--', ...args];
+  const filename = join(dist, 'main.bundle.cjs');
+  const code = `process.argv.splice(1, 0, ${JSON.stringify(filename)});${cacheMaker(filename, kind)}`;
+  const maker = ['-e', code, '--', ...args];
   const child = spawn(process.execPath, maker, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 30_000 });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) console.warn(`the built command failed (${code}): ${args.join(' ')}`);
+  const [status] = await once(child, 'exit');
+  if (status !== 0) console.warn(`the built command failed (${status}): ${args.join(' ')}`);
 }
 
 async function writeTypes() {

@@ -1,6 +1,5 @@
-import { allowEngineLimits, stayForLong } from '../session/engine.js';
+import { allowEngineLimits } from '../session/engine.js';
 import { runWorker } from './worker.js';
 
 allowEngineLimits();
-stayForLong();
 runWorker();

@@ -3,6 +3,7 @@ import { Exit } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { tempRegistry } from '../files/temp.js';
 import type { Log } from '../report/log.js';
+import { stayForLong } from '../session/engine.js';
 import type { Connection } from '../transport/connection.js';
 import { interruption } from '../transport/interrupt.js';
 import { adoptSocket } from '../transport/streams.js';
@@ -35,7 +36,7 @@ class Worker {
   private live = 0;
   /** Ends with the last connection: the parent is gone, or wants it. */
   private leaving: number | null = null;
-  readonly loaded = preloadSession();
+  readonly loaded = preloadSession().then(stayForLong);
 
   tell(message: FromWorker): void {
     if (process.connected) process.send?.(message);

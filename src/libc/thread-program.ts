@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
+import { beginLoad } from './engine-flags.js';
 import { koffiBuild } from './koffi.js';
 import { rootChanged } from './libc.js';
 import { createLoading, endLoading } from './thread-loading.js';
@@ -47,8 +48,14 @@ export class ThreadProgram {
   /** Starts it, with `more` beside the memory that it shares; null where it cannot be had. */
   start<Memory>(memory: Memory, more: object = {}): Worker | null {
     const loading = createLoading();
+    const loaded = beginLoad();
     const worker = this.create({ ...more, memory, koffi: koffiBuild(), loading });
-    if (worker === null) return null;
+    if (worker === null) {
+      loaded();
+      return null;
+    }
+    worker.on('online', loaded);
+    worker.on('exit', loaded);
     if (loadings === null) process.on('exit', endAll);
     loadings ??= new Set();
     loadings.add(loading);

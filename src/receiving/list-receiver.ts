@@ -6,7 +6,7 @@ import { finishSegment } from '../../protocol/flist/sort.js';
 import { readDelStats } from '../../protocol/stats.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
 import { duplicateName } from '../report/messages.js';
-import { countListed } from '../session/engine.js';
+import { countListed, expectListed } from '../session/engine.js';
 import { Signal } from '../session/pace.js';
 import { applyDelStats, countType } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
@@ -113,8 +113,10 @@ export class ListReceiver {
     for (;;) {
       const state = decoder.next(connection.reader);
       if (state === 2) break;
-      if (state === 0) await connection.fill();
-      else if (this.onEntry !== null) this.onEntry(list.count);
+      if (state === 0) {
+        expectListed(list.count - start);
+        await connection.fill();
+      } else if (this.onEntry !== null) this.onEntry(list.count);
     }
     session.ioError |= decoder.ioError & IoError.MASK;
     this.guard.check(list, start);

@@ -9,6 +9,7 @@ import { FileStat } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import * as messages from '../report/messages.js';
+import { expectListed } from '../session/engine.js';
 import type { SourceBase } from './scan-base.js';
 import { type Finder, join } from './scan-find.js';
 
@@ -97,6 +98,7 @@ export class DirectoryLister {
     const { entries } = this;
     const order = this.reader.sorted();
     const inRuns = this.takesRuns();
+    expectListed(order.length);
     for (let i = 0; i < order.length; i++) {
       const entry = order[i];
       if (inRuns) {

@@ -1,16 +1,23 @@
-/** Bytes of bytecode that V8 takes over from others into one function that it optimises; its own limit is 920. */
+import { setEngineFlag } from '../libc/engine-flags.js';
+import { keepLittleFree } from '../libc/malloc.js';
+
+/** Bytes of bytecode that V8 takes over from others into one function that it optimises, and its own limit. */
 const INLINED = 150;
-/** Bytes of bytecode that a function has to run before V8 optimises it; by itself it takes a third of that. */
+const OWN_INLINED = 920;
+/** Bytes of bytecode that a function has to run before V8 optimises it, and what V8 takes by itself. */
 const BUDGET = 400_000;
+const OWN_BUDGET = 66 * 1024;
 /** Files that are transferred, and entries of lists, after which V8 is told so. */
 const MANY_FILES = 300;
 const SOME_ENTRIES = 300;
-const MANY_ENTRIES = 10_000;
+const MANY_ENTRIES = 4000;
 
 let isAllowed = false;
 let lastsLong = false;
 let transferred = 0;
 let listed = 0;
+let hasLongLists = false;
+let keepsLittle = false;
 
 /**
  * Lets a run of many files tell V8 what suits such a run. Only for a program of our own, as it concerns all code of the process.
@@ -33,7 +40,7 @@ export function allowEngineLimits(): void {
  */
 export function stayForLong(): void {
   lastsLong = true;
-  setFlag('--no-flush-bytecode');
+  setEngineFlag('--no-flush-bytecode', '--flush-bytecode');
 }
 
 /** Whether this process has one run to do, and nothing else that would have to wait for a long step of it. */
@@ -44,7 +51,8 @@ export function hasOneRun(): boolean {
 /** To be called for each file, or for several. */
 export function countTransferred(count = 1): void {
   if (transferred < MANY_FILES && transferred + count >= MANY_FILES && isAllowed && !lastsLong) {
-    setFlag(`--max-inlined-bytecode-size-cumulative=${INLINED}`);
+    const inlined = '--max-inlined-bytecode-size-cumulative';
+    setEngineFlag(`${inlined}=${INLINED}`, `${inlined}=${OWN_INLINED}`);
     optimiseLate();
   }
   transferred += count;
@@ -53,24 +61,26 @@ export function countTransferred(count = 1): void {
 /** To be called for each list of entries. */
 export function countListed(count: number): void {
   if (listed < SOME_ENTRIES && listed + count >= SOME_ENTRIES && isAllowed && !lastsLong) optimiseLate();
-  if (listed < MANY_ENTRIES && listed + count >= MANY_ENTRIES && isAllowed) setFlag('--semi-space-growth-factor=1');
+  expectListed(count);
   listed += count;
+  if (hasLongLists && !keepsLittle) keepsLittle = keepLittleFree();
 }
 
-/** The newest V8 (of Node 24) that is known to have these flags, and the one (of Node 20) that still had a budget. */
-const NEWEST_KNOWN = 13;
+/** To be called where it is known early that so many entries come. */
+export function expectListed(count: number): void {
+  if (!isAllowed || hasLongLists || listed + count < MANY_ENTRIES) return;
+  hasLongLists = true;
+  const growth = '--semi-space-growth-factor';
+  setEngineFlag(`${growth}=1`, `${growth}=2`);
+}
+
+/** The newest V8 (of Node 20) that has a budget of this name. */
 const LAST_WITH_BUDGET = 11;
 
 let isLate = false;
 
 function optimiseLate(): void {
-  if (!isLate) setFlag(`--interrupt-budget=${BUDGET}`, LAST_WITH_BUDGET);
+  const budget = '--interrupt-budget';
+  if (!isLate) setEngineFlag(`${budget}=${BUDGET}`, `${budget}=${OWN_BUDGET}`, LAST_WITH_BUDGET);
   isLate = true;
-}
-
-/** A V8 that does not know a flag says so on standard error, so a newer one than `newest` is left alone. */
-function setFlag(flag: string, newest = NEWEST_KNOWN): void {
-  if (Number.parseInt(process.versions.v8, 10) > newest) return;
-  // Not imported, so that only who needs it loads it: it loads streams, 2 ms.
-  process.getBuiltinModule('v8').setFlagsFromString(flag);
 }

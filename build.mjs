@@ -5,6 +5,7 @@
 //   dist/tsrsync-live.js, dist/live-page.html
 //                      the live service over live.bundle.cjs, and the page it shows
 //   dist/index.mjs     the library
+//   dist/iconv.cjs     what --iconv needs, which is as large as all the rest, and loads alone
 //   dist/types/        its declarations (--types, and before publishing)
 //
 // Why a launcher: Node needs about 50 ms for nothing, loading our code as an ES module 17 ms on top, as one CommonJS
@@ -87,6 +88,14 @@ const builtins = (isLate) => ({
   },
 });
 
+/** The package's tables are read when a run asks for them. */
+const iconvApart = {
+  name: 'iconv-apart',
+  setup(build) {
+    build.onResolve({ filter: /^iconv-lite$/ }, () => ({ path: './iconv.cjs', external: true }));
+  },
+};
+
 function exportsOf(exports) {
   return Object.entries(exports).filter(([name]) => name !== 'default');
 }
@@ -128,7 +137,7 @@ const common = {
   external: ['koffi'],
   // The launchers read their bundle as latin1, which V8 keeps at one byte a character.
   charset: 'ascii',
-  plugins: [slimHashes],
+  plugins: [slimHashes, iconvApart],
   legalComments: 'none',
   logLevel: 'warning',
 };
@@ -160,11 +169,24 @@ async function bundlePrograms() {
       entryPoints: [source],
       outfile: join(dist, `${bundle}.bundle.cjs`),
       format: 'cjs',
+      // A script that a launcher runs has no import() on every version of Node.
+      supported: { 'dynamic-import': false },
       define: { 'import.meta.url': 'importMetaUrl' },
       banner: { js: `${isLaunched(bundle) ? HEAD : ''}${MODULE_URL}` },
       footer: { js: isLaunched(bundle) ? FOOT : '' },
     });
   }
+}
+
+async function bundleIconv() {
+  await build({
+    ...common,
+    plugins: [],
+    minify: true,
+    entryPoints: [join(root, 'node_modules/iconv-lite/lib/index.js')],
+    outfile: join(dist, 'iconv.cjs'),
+    format: 'cjs',
+  });
 }
 
 /** The page of the live service as one file: script, plot library and styles are inside of it. */
@@ -341,7 +363,7 @@ buildKernel();
 mkdirSync(dist, { recursive: true });
 // First of all: V8 knows the text of a cache by its length only.
 for (const name of readdirSync(dist)) if (name.endsWith('.cache')) rmSync(join(dist, name));
-await Promise.all([bundlePrograms(), bundlePage(), bundleLibrary()]);
+await Promise.all([bundlePrograms(), bundlePage(), bundleIconv(), bundleLibrary()]);
 writeLaunchers();
 if (!process.argv.includes('--no-cache')) await writeCaches();
 if (process.argv.includes('--types')) await writeTypes();

@@ -11,6 +11,7 @@ export function dropDuplicates(list: FileList, segment: Segment, protocol: numbe
   let kept = -1;
   for (let i = 0; i < segment.count; i++) {
     const row = rowAt(segment, i);
+    if (list.flags(row) & EntryFlag.UNNAMED) continue;
     if (kept >= 0 && isEqual(list, kept, row, protocol)) {
       kept = dropOne(list, kept, row);
       continue;

@@ -1,5 +1,6 @@
 import type { ByteReader } from '../bytes/reader.js';
 import { readVarint, readVarint30, readVarlong, readVarlong30 } from '../bytes/varint.js';
+import { convertTarget } from '../charset.js';
 import { Exit, IoError, MAX_PATH, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
 import type { ByteString } from '../options.js';
@@ -22,7 +23,7 @@ import {
   unpackRdev,
 } from './wire.js';
 
-const NO_TARGET = new Uint8Array(0);
+const NO_TARGET = Buffer.alloc(0);
 const MAX_NSEC = 999_999_999;
 /** Rows of a session from which on a kernel decodes what it can. */
 const WORTH_A_KERNEL = 100;
@@ -42,6 +43,8 @@ export class EntryDecoder {
   oneByOne = false;
   /** Value of the last end mark, 0 if it had none. */
   ioError = 0;
+  /** --iconv: told of each row that is UNNAMED: its name as it came, or a link's name and its target as that came. */
+  onUnnamed: (name: ByteString, target: ByteString | null) => void = () => {};
   /** Names that the peer gave to ids, inline or in the id lists. */
   readonly users = new Map<number, ByteString>();
   readonly groups = new Map<number, ByteString>();
@@ -88,7 +91,7 @@ export class EntryDecoder {
     /** Reads what follows an entry; null where nothing does. */
     private readonly extras: EntryExtrasReader | null = null,
   ) {
-    this.name = new NameDecoder(list, wire.relative);
+    this.name = new NameDecoder(list, wire.relative, wire.names?.charset ?? null);
     this.links = new LinkGroups(wire, list);
     this.ids = new IdListReader(wire, this.users, this.groups, list);
   }
@@ -274,7 +277,8 @@ export class EntryDecoder {
     if (wire.hardLinks) this.links.startList();
     const { filesFrom, plainFrom } = list;
     const row = list.addRow();
-    this.name.commit(row, isDir);
+    const isNamed = this.name.commit(row, isDir);
+    if (!isNamed) this.unname(row, this.name.asItCame, null);
     const chunk = list.chunkOf(row);
     const i = rowIn(row);
     chunk.mode[i] = this.mode = this.eMode;
@@ -288,15 +292,20 @@ export class EntryDecoder {
     this.atime = this.eAtime;
     this.uid = this.eUid;
     this.gid = this.eGid;
-    if (isDir) list.setFlags(row, this.directoryFlags(flags, row));
+    if (isDir && isNamed) list.setFlags(row, this.directoryFlags(flags, row));
     this.major = this.eMajor;
     this.minor = this.eMinor;
     if (first >= 0) this.copyExtras(first, row);
     else this.appendExtras(r, row);
     if (wire.hardLinks && !isDir) this.links.join(row, flags, this.eReference);
-    else if ((this.eMode & S_IFMT) === S_IFREG) this.noteFile(row, filesFrom, plainFrom);
+    else if (isNamed && (this.eMode & S_IFMT) === S_IFREG) this.noteFile(row, filesFrom, plainFrom);
     this.isOdd = false;
     if (row === WORTH_A_KERNEL && isPlainWire(wire)) this.runs = new RunDecoder(wire, list, this.name, this.extras);
+  }
+
+  private unname(row: number, name: ByteString, target: ByteString | null): void {
+    this.list.addFlags(row, EntryFlag.UNNAMED);
+    this.onUnnamed(name, target);
   }
 
   /** A file was appended: does it go on with those before it? The others are what they were before. */
@@ -325,8 +334,11 @@ export class EntryDecoder {
 
   private copyExtras(first: number, row: number): void {
     const { list, wire, eMode } = this;
-    if ((eMode & S_IFMT) === S_IFLNK) list.setTarget(row, list.target(first));
-    else if (isDevice(eMode)) list.setDevice(row, list.major(first), list.minor(first));
+    if ((eMode & S_IFMT) === S_IFLNK) {
+      list.setTarget(row, list.target(first));
+      // Its target may be what cannot be converted.
+      if (list.flags(first) & EntryFlag.UNNAMED) list.addFlags(row, EntryFlag.UNNAMED);
+    } else if (isDevice(eMode)) list.setDevice(row, list.major(first), list.minor(first));
     if (wire.sumLength > 0) list.sum(first).copy(list.sum(row));
   }
 
@@ -335,13 +347,26 @@ export class EntryDecoder {
     if (this.eUserName !== null) this.users.set(this.eUid, this.eUserName);
     if (this.eGroupName !== null) this.groups.set(this.eGid, this.eGroupName);
     if ((eMode & S_IFMT) === S_IFLNK) {
-      list.setTarget(row, this.eTarget ?? NO_TARGET);
+      this.setTarget(row, this.eTarget ?? NO_TARGET);
     } else if (isDevice(eMode)) {
       if (wire.devices) list.setDevice(row, this.eMajor, this.eMinor);
       else list.setDevice(row, 0, 0);
     }
     // The sum was the last field, so it lies right behind us.
     if (this.eHasSum) r.buf.copy(list.sum(row), 0, r.pos - wire.sumLength, r.pos);
+  }
+
+  private setTarget(row: number, target: Buffer): void {
+    const { list, wire } = this;
+    const { names } = wire;
+    if (names === null || !names.targets) {
+      list.setTarget(row, target);
+      return;
+    }
+    const text = target.toString('latin1');
+    const local = convertTarget(names.charset, 'toLocal', text);
+    list.setTarget(row, local === null ? NO_TARGET : Buffer.from(local, 'latin1'));
+    if (local === null && !list.isInactive(row)) this.unname(row, list.path(row), text);
   }
 
   /** What the peer says about a directory's place in the transfer (7.8), as EntryFlag bits. */

@@ -1,5 +1,6 @@
 import { writeLongint, writeVarint, writeVarint30, writeVarlong, writeVarlong30 } from '../bytes/varint.js';
 import type { ByteWriter } from '../bytes/writer.js';
+import { convertTarget } from '../charset.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
 import { type Chunk, rowIn } from './chunk.js';
@@ -57,7 +58,7 @@ export class EntryEncoder {
     private readonly extras: EntryExtras | null = null,
   ) {
     this.ids = new SentIds(wire, names);
-    this.name = new NameCursor(list);
+    this.name = new NameCursor(list, wire.names?.charset ?? null);
   }
 
   /** Device and inode number by row, for hard links below protocol 30. To be set again when the columns have grown. */
@@ -271,7 +272,7 @@ export class EntryEncoder {
     const { wire, list } = this;
     if (carriesRdev(wire, mode)) this.writeRdev(w, row, flags, mode);
     if (wire.links && (mode & S_IFMT) === S_IFLNK) {
-      const target = list.target(row);
+      const target = this.targetOf(row);
       writeVarint30(w, wire.protocol, target.length);
       w.bytes(target);
     }
@@ -283,6 +284,13 @@ export class EntryEncoder {
       if ((mode & S_IFMT) === S_IFREG) w.bytes(list.sum(row));
       else w.bytes(new Uint8Array(wire.sumLength));
     }
+  }
+
+  private targetOf(row: number): Uint8Array {
+    const { names } = this.wire;
+    const target = this.list.target(row);
+    if (names === null || !names.targets) return target;
+    return Buffer.from(convertTarget(names.charset, 'toWire', target.toString('latin1')) as string, 'latin1');
   }
 
   private writeRdev(w: ByteWriter, row: number, flags: number, mode: number): void {

@@ -6,7 +6,7 @@ import { CHUNK_SHIFT } from './chunk.js';
 import { Rows } from './rows.js';
 import { type Segment, Segments } from './segments.js';
 
-export { rowAt, type Segment } from './segments.js';
+export { ndxAt, rowAt, rowOf, type Segment } from './segments.js';
 
 /** Local flags of an entry; none of them is a wire value. */
 export const EntryFlag = {
@@ -37,6 +37,8 @@ export const EntryFlag = {
   REQUESTED: 0x1000,
   /** A directory that is kept beyond its list, because its own one has not ended. */
   KEPT: 0x2000,
+  /** Receiver: its name or target cannot be converted (--iconv). It takes no part, and keeps its numbers. */
+  UNNAMED: 0x4000,
 } as const;
 
 /**
@@ -68,9 +70,9 @@ export class FileList extends Rows {
     return (this.mode(row) & S_IFMT) === S_IFLNK;
   }
 
-  /** True for rows that take no part: duplicates and pruned directories. */
+  /** True for rows that take no part: duplicates, pruned directories, and names that there cannot be here. */
   isInactive(row: number): boolean {
-    return (this.flags(row) & (EntryFlag.DUPLICATE | EntryFlag.CLEARED)) !== 0;
+    return (this.flags(row) & (EntryFlag.DUPLICATE | EntryFlag.CLEARED | EntryFlag.UNNAMED)) !== 0;
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../bytes/writer.js';
+import { type Charset, convertPath } from '../charset.js';
 import { MAX_PATH } from '../constants.js';
 import { type ListKernel, ListPlace, ListState } from '../kernel/list-kernel.js';
 import type { FileList } from './list.js';
@@ -16,10 +17,15 @@ export class NameCursor {
   private dirLength = 0;
   private dirId = 0;
 
-  constructor(private readonly list: FileList) {}
+  constructor(
+    private readonly list: FileList,
+    /** --iconv: what names are converted from. */
+    private readonly charset: Charset | null,
+  ) {}
 
   /** Goes to a row and returns how many bytes its name shares with the one before, at most 255. */
   advance(row: number): number {
+    if (this.charset !== null) return this.advanceConverted(row, this.charset);
     const { list, name } = this;
     const before = Math.min(this.length, LONGEST_PREFIX);
     let shared = 0;
@@ -44,6 +50,17 @@ export class NameCursor {
     }
     for (; i < length; i++) name[dirLength + i] = arena[at + i];
     this.length = dirLength + length;
+    return shared;
+  }
+
+  /** The same for names that are converted; only such as can be are listed. */
+  private advanceConverted(row: number, charset: Charset): number {
+    const { name } = this;
+    const path = convertPath(charset, 'toWire', this.list.path(row)) as string;
+    const limit = Math.min(this.length, LONGEST_PREFIX, path.length);
+    let shared = 0;
+    while (shared < limit && name[shared] === path.charCodeAt(shared)) shared++;
+    this.length = name.write(path, 'latin1');
     return shared;
   }
 

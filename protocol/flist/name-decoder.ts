@@ -1,12 +1,16 @@
 import type { ByteReader } from '../bytes/reader.js';
 import { readVarint30 } from '../bytes/varint.js';
+import { type Charset, convertPath } from '../charset.js';
 import { Exit, MAX_PATH, Xmit } from '../constants.js';
 import { ProtocolError } from '../errors.js';
 import { type ListKernel, ListPlace, ListState } from '../kernel/list-kernel.js';
+import type { ByteString } from '../options.js';
 import type { FileList } from './list.js';
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
+/** Of a row that has no name: it is like no other one. */
+const NO_NAME = Buffer.of(0);
 
 /** Reads the names of entries, each compressed against the one before, and refuses those that could leave the tree. */
 export class NameDecoder {
@@ -15,6 +19,8 @@ export class NameDecoder {
   private length = 0;
   slash = -1;
   dirId = 0;
+  /** The directory as it came could be converted. */
+  private isDirNamed = true;
   /** Of the entry that is being read. */
   private newLength = 0;
   private shared = 0;
@@ -24,6 +30,8 @@ export class NameDecoder {
   constructor(
     private readonly list: FileList,
     private readonly relative: boolean,
+    /** --iconv: what becomes of the names. */
+    private readonly charset: Charset | null,
   ) {}
 
   /** Reads prefix length, suffix length and suffix; false when bytes are missing. Nothing counts before `commit`. */
@@ -78,21 +86,45 @@ export class NameDecoder {
     this.slash = MAX_PATH;
   }
 
-  /** Checks the name that was read, makes it the row's, and keeps it for the next entry. */
-  commit(row: number, isDir: boolean): void {
+  /** Checks the name that was read, makes it the row's, and keeps it for the next entry. False: it cannot be converted. */
+  commit(row: number, isDir: boolean): boolean {
     const { list, name, shared, newLength } = this;
     let slash = this.newSlash;
     if (slash < 0 && shared > this.slash) {
       slash = this.slash;
     } else {
       if (slash < 0 && shared > 0) slash = name.lastIndexOf(SLASH, shared - 1);
-      this.dirId = slash < 0 ? 0 : list.dirs.id(this.directory(slash));
+      this.dirId = slash < 0 ? 0 : this.enter(this.directory(slash));
+      if (slash < 0) this.isDirNamed = true;
       this.slash = slash;
     }
     this.length = newLength;
     this.checkLast(slash + 1, newLength, isDir);
-    list.setName(row, name, slash + 1, newLength);
     list.setDir(row, this.dirId);
+    if (this.charset !== null) return this.nameConverted(row, slash + 1, this.charset);
+    list.setName(row, name, slash + 1, newLength);
+    return true;
+  }
+
+  private nameConverted(row: number, from: number, charset: Charset): boolean {
+    const { list, length } = this;
+    const local = this.isDirNamed ? convertPath(charset, 'toLocal', this.name.toString('latin1', from, length)) : null;
+    const name = local === null ? NO_NAME : Buffer.from(local, 'latin1');
+    list.setName(row, name, 0, name.length);
+    if (local === null) list.setDir(row, 0);
+    return local !== null;
+  }
+
+  /** The number of a directory that names lie in, 0 for one that there cannot be here. */
+  private enter(dir: ByteString): number {
+    const local = this.charset === null ? dir : convertPath(this.charset, 'toLocal', dir);
+    this.isDirNamed = local !== null;
+    return local === null ? 0 : this.list.dirs.id(local);
+  }
+
+  /** The name that was committed last, as it came. */
+  get asItCame(): ByteString {
+    return this.name.toString('latin1', 0, this.length);
   }
 
   /** The directory part in front of the slash at `end`, after a look at each of its components. */

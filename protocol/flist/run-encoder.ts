@@ -18,7 +18,7 @@ export interface EntryState {
 
 /** True for the form of entries that the list kernels know: names, sizes, times, modes, ids, sums, and numbers of attributes. */
 export function isPlainWire(wire: ListWire): boolean {
-  if (wire.hardLinks || wire.atimes) return false;
+  if (wire.hardLinks || wire.atimes || wire.names !== null) return false;
   return wire.protocol >= 31 && wire.varintFlags && wire.sumLength <= MAX_SUM;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A run of entries that were transmitted together (8.1). Index `firstNdx + i` is the entry `row(i)` in sorted order;
- * `firstNdx - 1` stands for the directory that the run lists.
+ * A run of entries that were transmitted together (8.1). Indexes from `firstNdx` on stand for them, in sorted order or
+ * with --iconv in that of the transmission (7.7); `firstNdx - 1` stands for the directory that the run lists.
  */
 export interface Segment {
   /** Its place among all lists of the run, from 0. */
@@ -11,6 +11,8 @@ export interface Segment {
   readonly count: number;
   /** Row of the i-th entry in sorted order; null when the rows are in that order already. */
   order: Int32Array | null;
+  /** Row of the i-th index; null when the rows are in that order. It is `order`, or null with --iconv. */
+  numbers: Int32Array | null;
   /** All rows are regular files of one directory; when the list is ready for use, also no two of the same name. */
   isPlain: boolean;
   /** Row of the directory that this segment lists, -1 for the first one. */
@@ -23,6 +25,18 @@ export interface Segment {
 /** The row behind the i-th sorted entry of a segment. */
 export function rowAt(segment: Segment, i: number): number {
   return segment.order === null ? segment.start + i : segment.order[i];
+}
+
+/** The row behind an index of a segment. */
+export function rowOf(segment: Segment, ndx: number): number {
+  const i = ndx - segment.firstNdx;
+  return segment.numbers === null ? segment.start + i : segment.numbers[i];
+}
+
+/** The index of the i-th sorted entry of a segment. */
+export function ndxAt(segment: Segment, i: number): number {
+  const { numbers, order } = segment;
+  return segment.firstNdx + (numbers === order ? i : rowAt(segment, i) - segment.start);
 }
 
 /** Ended segments that are kept at the front of the array until it is worth moving the others. */
@@ -47,6 +61,7 @@ export class Segments {
       start: this.nextRow,
       count,
       order: null,
+      numbers: null,
       isPlain: false,
       parentRow,
       inProgress: 0,

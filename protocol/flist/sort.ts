@@ -1,7 +1,7 @@
 import { dropDuplicates, pruneEmptyDirs, stripRoots } from './clean.js';
 import { comparePaths, compareRows } from './compare.js';
 import { FileSorter } from './file-sort.js';
-import { type FileList, rowAt, type Segment } from './list.js';
+import { type FileList, rowOf, type Segment } from './list.js';
 import { sortTree } from './tree-sort.js';
 
 export { compareRows } from './compare.js';
@@ -16,26 +16,30 @@ export interface FinishOptions {
   /** A receiver removes duplicates and the leading slashes of -R names; a sender keeps both. */
   removeDuplicates: boolean;
   incremental: boolean;
+  /** Indexes and numbers of directories count entries as they were transmitted, not as they are sorted (--iconv). */
+  numbersAsSent?: boolean;
   pruneEmptyDirs: boolean;
   /** With pruneEmptyDirs: true for a directory that stays although it is empty (rules protect it). */
   keepDir?: (row: number) => boolean;
 }
 
 /**
- * Makes a list that was sent or received whole ready for use: puts its rows in the order that both ends number them
- * in (`segment.order`, null when the rows have it already), numbers its directories (`list.dirRows`, and
+ * Makes a list that was sent or received whole ready for use: puts its rows in order (`segment.order`, null when they
+ * have it already), numbers them as both ends do (`segment.numbers`), and its directories (`list.dirRows`, and
  * `list.extra(row)` of a directory), and on a receiver takes out what the other end does not know of.
  */
 export function finishSegment(list: FileList, segment: Segment, o: FinishOptions): void {
   if (segment.isPlain) segment.isPlain = orderFiles(list, segment);
   if (segment.isPlain) {
+    segment.numbers = o.numbersAsSent === true ? null : segment.order;
     if (o.removeDuplicates) stripRoots(list, segment);
     if (o.incremental) list.holdPaths(segment);
     return;
   }
   segment.order = sortRows(list, segment.start, segment.count, o.protocol);
+  segment.numbers = o.numbersAsSent === true ? null : segment.order;
   for (let i = 0; i < segment.count; i++) {
-    const row = rowAt(segment, i);
+    const row = rowOf(segment, segment.firstNdx + i);
     if (list.isDir(row)) list.setExtra(row, list.dirRows.push(row) - 1);
   }
   if (o.removeDuplicates) {

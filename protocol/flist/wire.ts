@@ -1,6 +1,7 @@
 import type { IdNamesRead } from '../attributes/acl-wire.js';
 import type { ByteReader } from '../bytes/reader.js';
 import type { ByteWriter } from '../bytes/writer.js';
+import type { NameForm } from '../charset.js';
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, Xmit } from '../constants.js';
 import type { ListKernel } from '../kernel/list-kernel.js';
 import type { ByteString } from '../options.js';
@@ -35,6 +36,8 @@ export interface ListWire {
   recurse: boolean;
   deleteMissingArgs: boolean;
   id0Names: boolean;
+  /** --iconv: how names travel; null: as they are. */
+  names: NameForm | null;
 }
 
 /** Where the encoder asks for the names of ids; null when an id has none. */

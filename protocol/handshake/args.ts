@@ -123,7 +123,7 @@ export function serverArgParts(
   if (!clientIsSender) open.push('--sender');
   const letters = bundle(o, clientIsSender);
   if (letters !== '') open.push(`-${letters}`);
-  if (o.iconv !== '') open.push(b.valued('--iconv', o.iconv.slice(o.iconv.indexOf(',') + 1)));
+  if (o.iconv !== '') open.push(b.valued('--iconv', remoteCharset(o)));
   b.modes();
   b.numbersAndNames();
   if (clientIsSender) b.pushLimitsAndDeletions();
@@ -135,6 +135,11 @@ export function serverArgParts(
   b.filesFrom();
   b.lastOnes();
   return { open, rest: b.args };
+}
+
+/** What --iconv says of the other side: LOCAL,REMOTE, or one for both. */
+export function remoteCharset(o: Pick<Options, 'iconv'>): string {
+  return o.iconv.slice(o.iconv.indexOf(',') + 1);
 }
 
 /** The letters behind the one dash, in the reference's order. */

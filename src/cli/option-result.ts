@@ -209,7 +209,8 @@ function peerOptions(s: Settings) {
     contimeout: s.contimeout,
     bwlimit: s.bwlimit,
     stopAt: s.stopAt || null,
-    iconv: s.iconv ?? '',
+    // An empty character set is that of the locale, as `.`.
+    iconv: s.iconv === '' ? '.' : (s.iconv ?? ''),
     maxAlloc: s.maxAlloc,
     args: s.args,
   };

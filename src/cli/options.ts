@@ -216,7 +216,6 @@ function serverError(e: unknown, s: Settings, argv: readonly ByteString[]): unkn
 
 /** Features that parse but are not built yet: a client refuses them as an rsync that was built without them. */
 const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>) => boolean, string]> = [
-  [(o) => o.iconv !== '', 'This rsync does not support --iconv'],
   [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
 ];

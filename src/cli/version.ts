@@ -20,7 +20,7 @@ const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
   ['ACLs', true],
   ['xattrs', true],
   ['optional secluded-args', true],
-  ['iconv', false],
+  ['iconv', true],
   ['stop-at', true],
   ['crtimes', false],
 ];

@@ -6,6 +6,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import { readNegotiation } from '../../protocol/handshake/negotiate.js';
 import { type CommandOptions, unsupportedOption } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
+import { openCharset } from '../session/charset.js';
 import { MISMATCH, settleVersion } from '../session/handshake.js';
 import { type Agreement, Session } from '../session/session.js';
 import type { Connection } from '../transport/connection.js';
@@ -56,5 +57,6 @@ async function readHead(connection: Connection, o: CommandOptions, log: ClientLo
   const fixed = { options: o, isServer: false, protocol, compatFlags: 0, checksums: [], compressions: [], trace: null };
   const algorithms = await decodeWhole(connection, (reader) => readNegotiation(reader, fixed));
   const seed = await decode(connection, (reader) => reader.i32());
-  return { protocol, compatFlags, algorithms, seed };
+  const charset = o.iconv === '' ? null : await openCharset(o.iconv);
+  return { protocol, compatFlags, algorithms, seed, charset };
 }

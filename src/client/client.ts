@@ -1,3 +1,4 @@
+import { convertAnyhow } from '../../protocol/charset.js';
 import { Exit, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, RSYNC_PORT } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
@@ -42,11 +43,12 @@ export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: Ru
   const inputs = readInputs(o, job);
   hooks.onRole?.(job.direction === 'push' || job.direction === 'local' ? 'sender' : 'Receiver');
   o.listOnly ||= job.direction === 'list';
+  const charset = o.iconv === '' ? null : await (await import('../session/charset.js')).openCharset(o.iconv);
   const writesBatch = o.batch !== null && o.batch.kind !== 'read';
   const batch = writesBatch ? new (await import('./batch-files.js')).BatchFiles(o, inputs, log) : null;
   let ready: ReadyRun | null = null;
   try {
-    ready = await readyRun({ options: o, job, inputs, log, hooks, batch });
+    ready = await readyRun({ options: o, job, inputs, log, hooks, charset, batch });
     return ready;
   } finally {
     if (ready === null) batch?.close();
@@ -174,10 +176,14 @@ async function withShellEnd(error: unknown, shell: ShellRun | null): Promise<unk
   return isClosed && ended > error.exitCode ? new RsyncError(ended, error.message) : error;
 }
 
-function open({ options: o, job, log }: RunPlan): Promise<Opened> {
-  const remote = job.remote!;
-  if (remote.kind === 'shell') return openShell(o, job, remote, log);
-  return openDaemon(o, job, remote, log);
+function open(plan: RunPlan): Promise<Opened> {
+  const remote = plan.job.remote!;
+  return remote.kind === 'shell' ? openShell(plan, remote) : openDaemon(plan, remote);
+}
+
+/** -s: arguments as they travel. */
+function secludedForm(args: readonly ByteString[], { charset }: RunPlan): ByteString[] {
+  return args.map((arg) => convertAnyhow(charset, 'toWire', arg));
 }
 
 function isPush(job: Job): boolean {
@@ -188,7 +194,8 @@ function filesFromExtra(job: Job) {
   return job.filesFromRemote === '' ? {} : { filesFromRemote: job.filesFromRemote };
 }
 
-async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: ClientLog): Promise<Opened> {
+async function openShell(plan: RunPlan, remote: ShellTarget): Promise<Opened> {
+  const { options: o, job, log } = plan;
   const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
   const context = { pull: !isPush(job), ...filesFromExtra(job) };
   const paths = job.remotePaths.map((path) => escapePath(path, o, context));
@@ -199,7 +206,7 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: 
   const shell = startShell(command, process.env, isPush(job) ? 'sender' : 'Receiver');
   const { connection } = shell;
   if (o.timeout > 0) connection.setTimeout(o.timeout);
-  if (o.secludedArgs) sendSecluded(connection, rest);
+  if (o.secludedArgs) sendSecluded(connection, secludedForm(rest, plan));
   try {
     return { connection, protocol: await exchangeVersions(connection, o.protocol), shell };
   } catch (error) {
@@ -208,7 +215,8 @@ async function openShell(o: CommandOptions, job: Job, remote: ShellTarget, log: 
   }
 }
 
-async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log: ClientLog): Promise<Opened> {
+async function openDaemon(plan: RunPlan, remote: DaemonTarget): Promise<Opened> {
+  const { options: o, job, log } = plan;
   const role = isPush(job) ? 'sender' : 'Receiver';
   let shell: ShellRun | null = null;
   let connection: Connection;
@@ -222,7 +230,7 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
   }
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {
-    const request = daemonRequest(o, job, remote);
+    const request = daemonRequest(plan, remote);
     // The role is loaded while the daemon answers.
     const answered = startDaemon(connection, request, o, log);
     const [protocol] = await Promise.all([answered, job.listModules ? null : preloadRole(isPush(job))]);
@@ -233,13 +241,14 @@ async function openDaemon(o: CommandOptions, job: Job, remote: DaemonTarget, log
   }
 }
 
-function daemonRequest(o: CommandOptions, job: Job, remote: DaemonTarget): DaemonRequest {
+function daemonRequest(plan: RunPlan, remote: DaemonTarget): DaemonRequest {
+  const { options: o, job } = plan;
   const user = remote.user ?? defaultUser();
   if (job.listModules) return { module: '', user, args: [], secluded: null };
   const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
   const paths: ByteString[] = job.remotePaths.map((path) => daemonPath(path, remote.module, o));
   const rest = [...parts.rest, '.', ...paths];
   return o.secludedArgs
-    ? { module: remote.module, user, args: parts.open, secluded: rest }
+    ? { module: remote.module, user, args: parts.open, secluded: secludedForm(rest, plan) }
     : { module: remote.module, user, args: [...parts.open, ...rest], secluded: null };
 }

@@ -1,3 +1,4 @@
+import { remoteCharset } from '../../protocol/handshake/args.js';
 import { capabilityString } from '../../protocol/handshake/negotiate.js';
 import type { Options } from '../../protocol/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
@@ -30,6 +31,7 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
     clientInfo: capabilityString(o, true),
     // What the client's side does with link targets is enough.
     mungeLinks: false,
+    iconv: o.iconv === '' ? '' : remoteCharset(o) || '.',
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
   };
   here.role = 'sender';
@@ -57,7 +59,7 @@ async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Pr
     connection.finish();
     throw error;
   });
-  const wireLog = new WireLog(connection, () => agreement.protocol, log, false, null);
+  const wireLog = new WireLog(connection, agreement, log, false, null);
   const session = new Session(connection, o, wireLog, true, false, agreement);
   const filters = buildFilters({
     options: o,

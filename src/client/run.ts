@@ -1,3 +1,4 @@
+import type { Charset } from '../../protocol/charset.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
@@ -38,6 +39,8 @@ export interface RunPlan {
   readonly inputs: RunInputs;
   readonly log: ClientLog;
   readonly hooks: RunHooks;
+  /** --iconv: the character set of this side. */
+  readonly charset: Charset | null;
   /** What is to be written beside the transfer. */
   readonly batch: BatchFiles | null;
 }

@@ -1,3 +1,4 @@
+import { convertAnyhow } from '../../protocol/charset.js';
 import { Exit, MAX_PATH } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -6,6 +7,7 @@ import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog, logLines } from '../report/log.js';
 import { logFileFormat, openLogFile } from '../report/open-log.js';
+import { openCharset } from '../session/charset.js';
 import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
@@ -26,8 +28,10 @@ export async function runServer(argv: ByteString[]): Promise<number> {
   endOnSignals(connection);
   try {
     options = parseServerArgs(argv, { isDaemon: false, env: process.env });
+    // An unknown one is told before anything else.
+    const charset = options.iconv === '' ? null : await openCharset(options.iconv);
     if (options.secludedArgs) {
-      const more = await readSecluded(connection);
+      const more = (await readSecluded(connection)).map((arg) => convertAnyhow(charset, 'toLocal', arg));
       options = parseServerArgs([...argv, ...more.slice(1)], { isDaemon: false, env: process.env, secludedDone: true });
     }
     confineProcess(options);

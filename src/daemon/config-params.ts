@@ -58,7 +58,7 @@ export const GLOBAL_PARAMS = {
 export const MODULE_PARAMS = {
   authDigest: text('auth digest'),
   authUsers: text('auth users'),
-  charset: text('charset', '', true),
+  charset: text('charset'),
   comment: text('comment'),
   dontCompress: text('dont compress', '', true),
   earlyExec: command('early exec'),

@@ -1,6 +1,7 @@
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Log } from '../report/log.js';
+import { openCharset } from '../session/charset.js';
 import { type Identity, MUNGE_DIR, type Place, SetupError, takeOn } from './identity.js';
 import type { Job } from './job.js';
 import { mungesLinks } from './module-options.js';
@@ -18,7 +19,9 @@ export class Entrance {
   }
 
   /** Takes on the job's identity, or checks that it is the one taken on before. Throws SetupError. */
-  enter(job: Job, log: Log): Place {
+  async enter(job: Job, log: Log): Promise<Place> {
+    // In a new root nothing can be loaded.
+    if (job.config.charset !== '') await openCharset(job.config.charset);
     const wanted = JSON.stringify(job.identity);
     if (this.place === null) {
       if (this.spoiled) throw new SetupError('@ERROR: setuid failed', 'the worker could not take on its identity');

@@ -1,3 +1,4 @@
+import { convertAnyhow } from '../../protocol/charset.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { splitDaemonPaths } from '../../protocol/handshake/args.js';
@@ -7,6 +8,7 @@ import { type ChmodRule, parseChmod } from '../files/chmod.js';
 import { convertNamesBy } from '../files/names.js';
 import { Root } from '../files/root.js';
 import { exitLine, type Log } from '../report/log.js';
+import { openCharset } from '../session/charset.js';
 import { type ServedModule, serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { readArguments, requestText } from './arguments.js';
@@ -35,10 +37,13 @@ function parse(job: Job, words: ByteString[], secludedDone: boolean): Pick<Reque
   const refuse = config.refuseOptions.split(' ').filter((word) => word !== '');
   const context = { isDaemon: true, refuse, charset: config.charset !== '', env: process.env, secludedDone };
   try {
-    return { options: parseServerArgs(words, context), refused: null };
+    const options = parseServerArgs(words, context);
+    // Whatever the client says that it should be.
+    if (options.iconv !== '') options.iconv = config.charset;
+    return { options, refused: null };
   } catch (error) {
     if (!(error instanceof ServerOptionError)) throw error;
-    return { options: error.options, refused: new RsyncError(Exit.UNSUPPORTED, error.message) };
+    return { options: { ...error.options, iconv: '' }, refused: new RsyncError(Exit.UNSUPPORTED, error.message) };
   }
 }
 
@@ -50,11 +55,13 @@ async function readRequest(connection: Connection, job: Job): Promise<Request> {
   if (!options.secludedArgs || refused !== null) {
     return { optionWords: first.options, options, refused, words: first.paths ?? [], secluded: false };
   }
+  const charset = options.iconv === '' ? null : await openCharset(options.iconv);
+  const local = (words: readonly ByteString[]) => words.map((word) => convertAnyhow(charset, 'toLocal', word));
   const second = await readArguments(connection, true, false);
   // The second list starts with a program name of no meaning.
-  const optionWords = [...first.options, ...second.options.slice(1)];
+  const optionWords = [...first.options, ...local(second.options.slice(1))];
   const both = parse(job, optionWords, true);
-  return { ...both, optionWords, words: second.paths ?? [], secluded: true };
+  return { ...both, optionWords, words: local(second.paths ?? []), secluded: true };
 }
 
 function logRequest(job: Job, options: Options, words: readonly ByteString[], log: Log): void {

@@ -34,7 +34,7 @@ export async function serveOnStdio(
   began: (connection: Connection) => void,
 ): Promise<number> {
   try {
-    const place = new Entrance().enter(job, log);
+    const place = await new Entrance().enter(job, log);
     output.write('@RSYNCD: OK\n');
     const connection = connectStreams(input, output);
     began(connection);

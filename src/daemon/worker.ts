@@ -61,7 +61,7 @@ class Worker {
     try {
       socket.setKeepAlive(true);
       await this.loaded;
-      const place = this.welcome(job, socket, log);
+      const place = await this.welcome(job, socket, log);
       if (place !== null) {
         this.connections.add(connection);
         const ask = (request: HookRequest) => this.ask(job.id, request);
@@ -101,9 +101,9 @@ class Worker {
   }
 
   /** Tells the client that it may go on, or why not. */
-  private welcome(job: Job, socket: net.Socket, log: Log): Place | null {
+  private async welcome(job: Job, socket: net.Socket, log: Log): Promise<Place | null> {
     try {
-      const place = this.entrance.enter(job, log);
+      const place = await this.entrance.enter(job, log);
       socket.write('@RSYNCD: OK\n');
       return place;
     } catch (error) {

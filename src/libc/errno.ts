@@ -20,6 +20,7 @@ export const Errno = {
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,
+  EILSEQ: 84,
   EOPNOTSUPP: 95,
   ENODATA: 61,
   ENOTCONN: 107,

@@ -45,6 +45,8 @@ const SPECIAL = /[*?[\]\\]/;
  */
 function allowsMoves(o: CommandOptions): boolean {
   if (!o.recurse || o.basisKind !== null || o.backup || o.cvsExclude || o.existing || o.ignoreExisting) return false;
+  // The places are arguments, and these are not converted.
+  if (o.iconv !== '') return false;
   return o.filters.every(({ kind, value }) => {
     if (kind.endsWith('-from')) return false;
     return /^[^/]*\/?$/.test(value) && !(kind === 'filter' && /^(?:[.:]|merge|dir-merge)/.test(value));

@@ -1,5 +1,5 @@
 import { NDX_DONE } from '../../protocol/constants.js';
-import { rowAt } from '../../protocol/flist/list.js';
+import { rowOf } from '../../protocol/flist/list.js';
 import { writeDelStats } from '../../protocol/stats.js';
 import type { Deleter } from './delete.js';
 import type { LinkQueue } from './link-queue.js';
@@ -71,7 +71,7 @@ export class Closing {
     for (let ndx = receiving.redo.shift(); ndx !== undefined; ndx = receiving.redo.shift()) {
       const segment = list.segments.of(ndx)!;
       segment.toRedo--;
-      this.requests.redo(ndx, rowAt(segment, ndx - segment.firstNdx));
+      this.requests.redo(ndx, rowOf(segment, ndx));
       await this.requests.sendSums();
     }
   }

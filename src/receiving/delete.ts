@@ -251,7 +251,7 @@ export class Deleter {
     const { session } = this.receiving;
     const isDir = (mode & S_IFMT) === S_IFDIR;
     if (session.isServer && session.protocol >= 29) {
-      session.sendMessage(Msg.DELETED, Buffer.from(isDir ? `${path}\0` : path, 'latin1'));
+      session.sendText(Msg.DELETED, isDir ? `${path}\0` : path);
     }
     session.onDeleted?.(path, mode);
   }

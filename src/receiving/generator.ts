@@ -7,7 +7,7 @@ import {
   S_IFREG,
   SIGNIFICANT_ITEM_FLAGS,
 } from '../../protocol/constants.js';
-import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, ndxAt, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
@@ -120,7 +120,7 @@ export class Generator {
         if (connection.congested) await connection.drain();
       } else if (!this.sweep.passes(row)) {
         worked++;
-        this.entry(segment.firstNdx + i, row, segment);
+        this.entry(ndxAt(segment, i), row, segment);
         if (this.requests.hasPending) await this.requests.sendSums();
         if (connection.congested) await connection.drain();
       }

@@ -30,6 +30,7 @@ export class ListGuard {
     let lastDir = -1;
     let allAccepted = false;
     for (let row = start; row < list.count; row++) {
+      if (list.isInactive(row)) continue;
       // All that follow are in the same directory.
       if (allAccepted && rules === null && row > list.filesFrom) return;
       if (list.dir(row) !== lastDir) {

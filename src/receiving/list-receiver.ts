@@ -1,7 +1,7 @@
 import { Exit, IoError, NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { EntryDecoder } from '../../protocol/flist/decode.js';
-import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, type FileList, ndxAt, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { finishSegment } from '../../protocol/flist/sort.js';
 import { readDelStats } from '../../protocol/stats.js';
 import { type ChmodRule, tweakMode } from '../files/chmod.js';
@@ -128,11 +128,11 @@ export class ListReceiver {
   private checkDirectory(segment: Segment, parent: number): void {
     const { list } = this.session;
     const path = list.path(parent);
-    const wanted = path === '.' ? '' : path.replace(/^\//, '');
+    const wanted = isUnnamed(list, parent) ? null : path === '.' ? '' : path.replace(/^\//, '');
     let lastDir = -1;
     const different = segment.isPlain ? 1 : segment.count;
     for (let row = segment.start; row < segment.start + different; row++) {
-      if (list.dir(row) === lastDir) continue;
+      if (list.dir(row) === lastDir || isUnnamed(list, row)) continue;
       lastDir = list.dir(row);
       if (list.dirs.path(lastDir).replace(/^\//, '') !== wanted) {
         throw new ProtocolError('file list', `entry outside directory "${path}"`, Exit.UNSUPPORTED);
@@ -152,6 +152,7 @@ export class ListReceiver {
       protocol: session.protocol,
       removeDuplicates: true,
       incremental: session.incremental,
+      numbersAsSent: session.charset !== null,
       pruneEmptyDirs: o.pruneEmptyDirs,
     });
     if ((o.debug.dup ?? 0) >= 1) this.tellDuplicates(segment);
@@ -164,7 +165,7 @@ export class ListReceiver {
     const { list, log } = this.session;
     for (let i = 0; i < segment.count; i++) {
       const row = rowAt(segment, i);
-      if (list.flags(row) & EntryFlag.DUPLICATE) log.info(duplicateName(list.path(row), segment.firstNdx + i));
+      if (list.flags(row) & EntryFlag.DUPLICATE) log.info(duplicateName(list.path(row), ndxAt(segment, i)));
     }
   }
 
@@ -174,7 +175,8 @@ export class ListReceiver {
     if (segment.isPlain) return;
     for (let row = segment.start; row < segment.start + segment.count; row++) {
       if (!list.isDir(row)) continue;
-      if (list.isInactive(row)) list.dirRows[list.extra(row)] = -1;
+      // The sender does not know of names that there cannot be here.
+      if (list.isInactive(row) && !isUnnamed(list, row)) list.dirRows[list.extra(row)] = -1;
       else list.keepRow(row);
     }
   }
@@ -187,6 +189,7 @@ export class ListReceiver {
     let lastDir = -1;
     for (let i = 0; i < segment.count; i++) {
       const row = rowAt(segment, i);
+      if (isUnnamed(list, row)) continue;
       if (list.isDir(row)) directories.add(list.path(row));
       const dir = list.dir(row);
       if (dir === lastDir) continue;
@@ -213,4 +216,9 @@ export class ListReceiver {
       if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size(row);
     }
   }
+}
+
+/** A row whose name there cannot be here (--iconv). */
+function isUnnamed(list: FileList, row: number): boolean {
+  return (list.flags(row) & EntryFlag.UNNAMED) !== 0;
 }

@@ -1,6 +1,6 @@
 import { Item } from '../../protocol/constants.js';
 import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
-import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, ndxAt, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { NewFileRequests } from '../../protocol/request.js';
 import { countLooks } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
@@ -46,7 +46,7 @@ export class MissingFiles {
     countLooks(count);
     this.receiving.onAsked?.(rowAt(segment, i), count);
     segment.inProgress += count;
-    this.requests.write(session.connection.writer, session.ndxOut, segment.firstNdx + i, count);
+    this.requests.write(session.connection.writer, session.ndxOut, ndxAt(segment, i), count);
     return count;
   }
 

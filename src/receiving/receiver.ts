@@ -2,7 +2,7 @@ import { Basis, Item, NDX_DONE } from '../../protocol/constants.js';
 import { EMPTY_HEAD, readSumHead, type SumHead } from '../../protocol/delta/blocks.js';
 import { Answers } from '../../protocol/delta/file-answers.js';
 import { ProtocolError } from '../../protocol/errors.js';
-import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowAt, rowOf, type Segment } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { movesData } from '../../protocol/options.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
@@ -195,7 +195,7 @@ export class Receiver {
     const segment = list.segments.of(ndx);
     if (segment === null) throw new ProtocolError('file index', `${ndx} is in no open list`);
     this.current = segment;
-    if (ndx >= segment.firstNdx) return rowAt(segment, ndx - segment.firstNdx);
+    if (ndx >= segment.firstNdx) return rowOf(segment, ndx);
     if (segment.parentRow >= 0) return segment.parentRow;
     const first = segment.count > 0 ? rowAt(segment, 0) : -1;
     if (first < 0 || list.path(first) !== '.') throw new ProtocolError('file index', `${ndx} has no directory`);

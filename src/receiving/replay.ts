@@ -1,4 +1,4 @@
-import { rowAt, type Segment } from '../../protocol/flist/list.js';
+import { rowOf, type Segment } from '../../protocol/flist/list.js';
 import { noBatchedUpdate, skippingBatched } from '../report/messages.js';
 import { Signal } from '../session/pace.js';
 import type { Receiving } from './receiving.js';
@@ -65,6 +65,12 @@ export class Replay {
 
   private takeAsked(ndx: number): boolean | null {
     const isAsked = this.asked.has(ndx);
+    const { list, charset } = this.receiving.session;
+    if (charset !== null) {
+      // Indexes come in any order then: only at the end of a list is it known what was not asked for, or is not there.
+      const { firstNdx, count } = list.segments.of(ndx) as Segment;
+      return isAsked || this.passed >= firstNdx + count ? this.asked.delete(ndx) : null;
+    }
     if (!isAsked && this.passed <= ndx) return null;
     for (const before of this.asked) {
       if (before >= ndx) break;
@@ -94,7 +100,7 @@ export class Replay {
     const { session } = this.receiving;
     from.delete(ndx);
     const segment = session.list.segments.of(ndx) as Segment;
-    const row = rowAt(segment, ndx - segment.firstNdx);
+    const row = rowOf(segment, ndx);
     session.log.xferError(noBatchedUpdate(session.list.path(row), isRedo));
     this.onLost(ndx, row);
   }

@@ -3,7 +3,7 @@ import { Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
 import { MOST_OUTPUT, PackedAnswers } from '../../protocol/delta/packed-answers.js';
 import { rowIn } from '../../protocol/flist/chunk.js';
-import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
+import { EntryFlag, rowOf } from '../../protocol/flist/list.js';
 import { countTransferred } from '../session/engine.js';
 import { streamLength } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
@@ -61,7 +61,7 @@ export class WholeFiles {
     const { list } = this.session;
     const segment = list.segments.of(ndx);
     if (segment === null || ndx < segment.firstNdx) return Number.POSITIVE_INFINITY;
-    return list.size(rowAt(segment, ndx - segment.firstNdx));
+    return list.size(rowOf(segment, ndx));
   }
 
   /** Takes as many answers as it can, and says what comes next: one of `Answers`. */
@@ -118,7 +118,7 @@ export class WholeFiles {
     run.count = 0;
     if (segment === null || firstNdx < segment.firstNdx) return;
     const end = segment.firstNdx + segment.count;
-    const chunk = list.chunkOf(rowAt(segment, firstNdx - segment.firstNdx));
+    const chunk = list.chunkOf(rowOf(segment, firstNdx));
     const { flags, mode, nameLength, dir, size, uid, gid, acl, xattrs } = chunk;
     const { further } = this.receiving.parts;
     run.chunk = chunk;
@@ -129,7 +129,7 @@ export class WholeFiles {
     for (let at = from * Record.WORDS, first = -1; k < most; k++, at += Record.WORDS) {
       const ndx = records[at + Record.NDX];
       if (ndx >= end) break;
-      const row = rowAt(segment, ndx - segment.firstNdx);
+      const row = rowOf(segment, ndx);
       const i = rowIn(row);
       const length = packed === null ? records[at + Record.LENGTH] : size.get(i);
       if ((flags[i] & LOOKED_AT) !== EntryFlag.REQUESTED || (mode[i] & S_IFMT) !== S_IFREG) break;

@@ -4,6 +4,8 @@ import fs from 'node:fs';
 export interface Locale {
   /** True when the character set is UTF-8, false when it is ASCII (the C locale). */
   readonly utf8: boolean;
+  /** Name of the character set. */
+  readonly charset: string;
   /** What stands before the decimals, and what groups the digits in front of it. */
   readonly decimalPoint: '.' | ',';
   readonly groupSeparator: '.' | ',';
@@ -73,8 +75,9 @@ export function localeOf(env: Environment): Locale {
   const ctype = localeName(env, 'LC_CTYPE');
   const numeric = localeName(env, 'LC_NUMERIC');
   const utf8 = /\.utf-?8(@|$)/i.test(ctype) && isInstalled(ctype);
+  const charset = utf8 ? 'UTF-8' : (isInstalled(ctype) && LOCALE_NAME.exec(ctype)?.[2]) || 'ASCII';
   const decimalPoint = isInstalled(numeric) ? decimalPointOf(numeric) : '.';
-  return { utf8, decimalPoint, groupSeparator: decimalPoint === '.' ? ',' : '.' };
+  return { utf8, charset, decimalPoint, groupSeparator: decimalPoint === '.' ? ',' : '.' };
 }
 
 let current: Locale | null = null;

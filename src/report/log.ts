@@ -22,6 +22,8 @@ export interface Log {
   client(text: ByteString): void;
   /** An error that leaves something untransferred: the run goes on and ends with exit code 23. */
   xferError(text: ByteString): void;
+  /** The same for what quotes the peer, and has its form already (--iconv); absent: that makes no difference. */
+  quotingError?(text: ByteString): void;
   readonly hadXferError: boolean;
 }
 

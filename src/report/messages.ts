@@ -322,3 +322,13 @@ export function deletingIn(dir: ByteString): ByteString {
 
 /** --stop-after and --stop-at, exit code 30. */
 export const STOPPING = 'stopping at requested limit';
+
+/** --iconv: a name that cannot be converted; `who` is the role that found out. */
+export function cannotConvertName(who: string, name: ByteString, fault: string): ByteString {
+  return `[${who}] cannot convert filename: ${name} (${fault})\n`;
+}
+
+/** --iconv: a link whose target cannot be converted. `fullPath` is made by `fullName`. */
+export function cannotConvertTarget(who: string, fullPath: ByteString, fault: string): ByteString {
+  return `[${who}] cannot convert symlink data for: ${fullPath} (${fault})\n`;
+}

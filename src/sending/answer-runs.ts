@@ -1,7 +1,7 @@
 import { CHUNK_SIZE, Exit, Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
-import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
+import { EntryFlag, rowOf, type Segment } from '../../protocol/flist/list.js';
 import {
   ANSWER_ROWS,
   AnswerKernel,
@@ -137,7 +137,7 @@ export class AnswerRuns {
     if (segment === null || kernel.ndxs[0] < segment.firstNdx) return 0;
     const { firstNdx } = segment;
     const end = firstNdx + segment.count;
-    const first = rowAt(segment, kernel.ndxs[0] - firstNdx);
+    const first = rowOf(segment, kernel.ndxs[0]);
     const chunk = list.chunkOf(first);
     const dir = chunk.dir[rowIn(first)];
     const base = chunk.base.get(rowIn(first));
@@ -147,7 +147,7 @@ export class AnswerRuns {
     this.chunk = chunk;
     let i = 0;
     for (; i < count && ndxs[i] < end; i++) {
-      const row = rowAt(segment, ndxs[i] - firstNdx);
+      const row = rowOf(segment, ndxs[i]);
       const at = rowIn(row);
       const size = chunk.size.get(at);
       if (list.chunkOf(row) !== chunk || chunk.dir[at] !== dir || chunk.base.get(at) !== base) break;
@@ -162,7 +162,7 @@ export class AnswerRuns {
   /** Answers the first `count` requests, as far as that is possible; returns how many were. */
   private answer(kernel: AnswerKernel, count: number): number {
     if (count === 0) return 0;
-    const first = rowAt(this.segment, kernel.ndxs[0] - this.segment.firstNdx);
+    const first = rowOf(this.segment, kernel.ndxs[0]);
     const dir = this.sources.heldDirectory(first);
     if (dir < 0) return 0;
     if (this.sources.isConfined) this.checkNames(count);
@@ -210,7 +210,7 @@ export class AnswerRuns {
     const done = kernel.wasm.openFiles(0, most, dir, arena, openFlags, this.memory, this.iflags);
     let carried = 0;
     for (let i = 0; i < done; i++) {
-      const row = rowAt(this.segment, kernel.ndxs[i] - this.segment.firstNdx);
+      const row = rowOf(this.segment, kernel.ndxs[i]);
       handOver.give(kernel.ndxs[i], row, kernel.fds[i], kernel.sizes[i]);
       carried += streamLength(session, kernel.sizes[i]);
     }
@@ -259,7 +259,7 @@ export class AnswerRuns {
     const { list } = this.session;
     const { segment, iflags } = this;
     for (let i = 0; i < count; i++) {
-      const row = rowAt(segment, kernel.ndxs[i] - segment.firstNdx);
+      const row = rowOf(segment, kernel.ndxs[i]);
       this.itemLog.transfer({ list, row, iflags, xname: null, sourcePath: this.scanner.writtenDir(row) });
     }
   }

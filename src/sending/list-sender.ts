@@ -130,6 +130,7 @@ export class ListSender {
       protocol: session.protocol,
       removeDuplicates: false,
       incremental: session.incremental,
+      numbersAsSent: session.charset !== null,
       pruneEmptyDirs: false,
     });
     this.encoder.end(session.connection.writer, o.ignoreErrors ? 0 : scanner.ioError);

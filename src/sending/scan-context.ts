@@ -1,3 +1,4 @@
+import type { NameForm } from '../../protocol/charset.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString, Options } from '../../protocol/options.js';
@@ -22,6 +23,8 @@ export interface ScanContext {
   summer?: FileSummer | null;
   /** What else of a file travels with its row; null or absent: nothing. */
   attributes?: RowAttributes | null;
+  /** --iconv: how names travel; null or absent: as they are. */
+  names?: NameForm | null;
   /** Takes messages, each ending in a newline; names in them are raw bytes. */
   report(kind: 'error' | 'warning' | 'info', text: ByteString): void;
   /** Told the whole path of each entry that cannot be listed although it is there. */

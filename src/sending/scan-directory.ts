@@ -122,6 +122,7 @@ export class DirectoryLister {
     if (
       entries.kernel === null ||
       filtered ||
+      (ctx.names ?? null) !== null ||
       looker.looksThrough ||
       (ctx.sumRow !== null && !ctx.summer) ||
       !rows.takesRuns

@@ -1,3 +1,4 @@
+import { convertPath, convertTarget } from '../../protocol/charset.js';
 import { IoError, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
@@ -74,10 +75,29 @@ export class Finder {
       this.ctx.report('error', `skipping symlink with 0-length value: ${this.quoted(shown, base)}\n`);
       return -1;
     }
-    if (!this.readAttributes(base, dir, name, from, to)) return -1;
+    if (!this.canTravel(base, dir, name, from, to) || !this.readAttributes(base, dir, name, from, to)) return -1;
     const row = this.rows.add(stat, o.links ? target : null, dir, name, from, to, flags, base.number);
     this.ctx.attributes?.keep(row);
     return row;
+  }
+
+  /** --iconv: false, after a message, for an entry whose name or target is not of the character set that it should be. */
+  private canTravel(base: SourceBase, dir: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const { names = null, list, options: o, report } = this.ctx;
+    if (names === null) return true;
+    const { charset, targets } = names;
+    const { stat, target } = this.looker;
+    const name = join(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+    const text = targets && o.links && stat.isLink && target !== null ? target.toString('latin1') : '';
+    if (convertTarget(charset, 'toWire', text) === null) {
+      report('error', messages.cannotConvertTarget('sender', this.quoted(name, base), charset.fault(text)));
+    } else if (convertPath(charset, 'toWire', name) === null) {
+      report('error', messages.cannotConvertName('sender', name, charset.fault(name)));
+    } else {
+      return true;
+    }
+    this.fail(name, base);
+    return false;
   }
 
   /** Reads what else travels with the row of an entry; false when it cannot be read. */

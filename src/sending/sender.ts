@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
-import { rowAt, type Segment } from '../../protocol/flist/list.js';
+import { rowAt, rowOf, type Segment } from '../../protocol/flist/list.js';
 import { readItemHeader } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
 import { FileStat, lstatInto } from '../files/stat.js';
@@ -275,7 +275,7 @@ export class Sender {
       if (first < 0 || list.path(first) !== '.') throw new ProtocolError('file index', `${ndx} has no directory`);
       return first;
     }
-    return rowAt(segment, ndx - segment.firstNdx);
+    return rowOf(segment, ndx);
   }
 
   /** --remove-source-files: the receiver has it safely; it goes unless it changed meanwhile (4.3). */

@@ -90,6 +90,7 @@ export async function agree(
       }
     }
   }
+  const charset = o.iconv === '' ? null : await (await import('./charset.js')).openCharset(o.iconv);
   const input: NegotiationInput = {
     options: o,
     isServer,
@@ -102,9 +103,9 @@ export async function agree(
   };
   writeNegotiation(writer, input);
   const algorithms = await decodeWhole(connection, (reader) => readNegotiation(reader, input));
-  if (!isServer) return { protocol, compatFlags, algorithms, seed: null };
+  if (!isServer) return { protocol, compatFlags, algorithms, seed: null, charset };
   const seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
   writer.i32(seed);
   writer.flush();
-  return { protocol, compatFlags, algorithms, seed };
+  return { protocol, compatFlags, algorithms, seed, charset };
 }

@@ -1,4 +1,5 @@
 import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
+import { type Charset, convertAnyhow } from '../../protocol/charset.js';
 import { Compat, Exit, IoError, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { PeerExit } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
@@ -21,6 +22,8 @@ export interface Agreement {
   algorithms: Algorithms;
   /** Checksum seed, a signed 32-bit number; null on a client, which reads it when it needs it (see `awaitSeed`). */
   seed: number | null;
+  /** --iconv: that of this side's names; null or absent without. */
+  charset?: Charset | null;
 }
 
 /** The state of one run that both roles of this side share. */
@@ -28,6 +31,8 @@ export class Session {
   readonly protocol: number;
   readonly compatFlags: number;
   readonly algorithms: Algorithms;
+  /** --iconv: that of this side's names, which travel in UTF-8; null: they travel as they are. */
+  readonly charset: Charset | null;
   private seed: number | null;
   readonly incremental: boolean;
   readonly list: FileList;
@@ -86,6 +91,7 @@ export class Session {
     this.compatFlags = agreement.compatFlags;
     this.algorithms = agreement.algorithms;
     this.seed = agreement.seed;
+    this.charset = agreement.charset ?? null;
     this.replays = options.batch?.kind === 'read';
     this.incremental = (this.compatFlags & Compat.INC_RECURSE) !== 0;
     const sumLength = options.checksum ? DIGEST_LENGTH[this.algorithms.listSum] : 0;
@@ -175,16 +181,16 @@ export class Session {
     if (this.peerLeft) return;
     switch (code) {
       case Msg.ERROR_XFER:
-        this.log.xferError(payload.toString('latin1'));
+        this.log.xferError(this.textOf(payload));
         break;
       case Msg.ERROR:
-        this.log.error(payload.toString('latin1'));
+        this.log.error(this.textOf(payload));
         break;
       case Msg.WARNING:
-        this.log.warning(payload.toString('latin1'));
+        this.log.warning(this.textOf(payload));
         break;
       case Msg.INFO:
-        this.log.info(payload.toString('latin1'));
+        this.log.info(this.textOf(payload));
         break;
       case Msg.IO_ERROR:
         if (!this.isSender) this.ioError |= payload.readInt32LE(0) & IoError.MASK;
@@ -202,11 +208,20 @@ export class Session {
         this.onNoSend?.(payload.readInt32LE(0));
         break;
       case Msg.DELETED:
-        this.peerDeleted(payload.toString('latin1'));
+        this.peerDeleted(this.textOf(payload));
         break;
       default:
         break;
     }
+  }
+
+  private textOf(payload: Buffer): ByteString {
+    return convertAnyhow(this.charset, 'toLocal', payload.toString('latin1'));
+  }
+
+  /** A text for the peer. */
+  sendText(code: number, text: ByteString): void {
+    this.sendMessage(code, Buffer.from(convertAnyhow(this.charset, 'toWire', text), 'latin1'));
   }
 
   /** The name of a directory ends in NUL (4.3). */

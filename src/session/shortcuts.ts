@@ -60,6 +60,8 @@ function excludedBy(o: Options): number {
   // They have more attributes than a list's plain columns.
   exclude(o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
   exclude(o.fakeSuper, SWEEP | MISSING | ASIDE);
+  // Indexes are not in the order of names, and names may be missing.
+  exclude(o.iconv !== '', SWEEP | MISSING | ANSWERS | WHOLE);
   // Permissions depend on what is there, or on the directory.
   exclude(!o.perms, MISSING);
   exclude(!o.perms && (o.executability || o.acls), SWEEP);

@@ -1,7 +1,9 @@
+import { convertAnyhow } from '../../protocol/charset.js';
 import { MAX_TEXT_PAYLOAD, Msg } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Log } from '../report/log.js';
 import type { Connection } from '../transport/connection.js';
+import type { Agreement } from './session.js';
 
 /**
  * Where a server's messages go (4.4): to the client as frames once the stream has frames. Before that, and for
@@ -12,7 +14,7 @@ export class WireLog implements Log {
 
   constructor(
     private readonly connection: Connection,
-    private readonly protocol: () => number,
+    private readonly agreement: Pick<Agreement, 'protocol' | 'charset'>,
     /** The daemon's log, or standard error. */
     private readonly local: Log,
     /** True when errors go to the local log only (remote shell), false when they travel (daemon). */
@@ -21,12 +23,19 @@ export class WireLog implements Log {
     private readonly record: Log | null,
   ) {}
 
-  private send(code: number, text: ByteString): boolean {
+  private send(code: number, text: ByteString, isQuoting = false): boolean {
     const { writer } = this.connection;
     if (!writer.framed) return false;
     const wireCode =
-      this.protocol() >= 30 ? code : code === Msg.ERROR ? Msg.ERROR_XFER : code === Msg.WARNING ? Msg.INFO : code;
-    writer.message(wireCode, Buffer.from(text.slice(0, MAX_TEXT_PAYLOAD - 1), 'latin1'));
+      this.agreement.protocol >= 30
+        ? code
+        : code === Msg.ERROR
+          ? Msg.ERROR_XFER
+          : code === Msg.WARNING
+            ? Msg.INFO
+            : code;
+    const travelling = isQuoting ? text : convertAnyhow(this.agreement.charset ?? null, 'toWire', text);
+    writer.message(wireCode, Buffer.from(travelling.slice(0, MAX_TEXT_PAYLOAD - 1), 'latin1'));
     return true;
   }
 
@@ -50,8 +59,16 @@ export class WireLog implements Log {
   }
 
   xferError(text: ByteString): void {
+    this.fail(text, false);
+  }
+
+  quotingError(text: ByteString): void {
+    this.fail(text, true);
+  }
+
+  private fail(text: ByteString, isQuoting: boolean): void {
     this.hadXferError = true;
-    if (this.errorsStayLocal || !this.send(Msg.ERROR_XFER, text)) this.local.error(text);
+    if (this.errorsStayLocal || !this.send(Msg.ERROR_XFER, text, isQuoting)) this.local.error(text);
     else this.record?.error(text);
   }
 }

@@ -4,7 +4,7 @@ import type { Session } from '../session/session.js';
 
 /** What shapes the entries of a session's lists (section 7). */
 export function listWire(session: Session): ListWire {
-  const { options: o, compatFlags, protocol } = session;
+  const { options: o, compatFlags, protocol, charset } = session;
   return {
     protocol,
     varintFlags: (compatFlags & Compat.VARINT_FLIST_FLAGS) !== 0,
@@ -26,5 +26,12 @@ export function listWire(session: Session): ListWire {
     recurse: o.recurse,
     deleteMissingArgs: o.deleteMissingArgs,
     id0Names: (compatFlags & Compat.ID0_NAMES) !== 0,
+    names: charset === null ? null : { charset, targets: peerConvertsTargets(session) },
   };
+}
+
+/** Whether the peer converts the targets of links, too; a client says so with a letter, a server with a flag (1.3, 3.2). */
+function peerConvertsTargets({ isServer, options: o, compatFlags, protocol }: Session): boolean {
+  if (isServer) return protocol >= 30 && o.clientInfo.includes('s');
+  return (compatFlags & Compat.SYMLINK_ICONV) !== 0;
 }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { type Charset, convertAnyhow } from '../../protocol/charset.js';
 import { Exit, MAX_PATH } from '../../protocol/constants.js';
 import { ProtocolError, RsyncError } from '../../protocol/errors.js';
 import type { ByteString, Options } from '../../protocol/options.js';
@@ -46,8 +47,9 @@ export function forwardNames(session: Session, names: readonly ByteString[]): vo
     writer.flush();
     writer.stopFrames();
   }
+  const charset = charsetOfNames(session);
   for (const name of names) {
-    writer.text(name);
+    writer.text(convertAnyhow(charset, 'toWire', name));
     writer.u8(0);
   }
   writer.u8(0);
@@ -76,9 +78,14 @@ export async function* receiveNames(session: Session): AsyncGenerator<ByteString
       continue;
     }
     if (bytes.length === 0) break;
-    yield below(Buffer.from(bytes).toString('latin1'));
+    yield below(convertAnyhow(charsetOfNames(session), 'toLocal', Buffer.from(bytes).toString('latin1')));
   }
   if (unframed) session.resumeInputFrames();
+}
+
+/** Names that are forwarded are converted as arguments are: only with -s. */
+function charsetOfNames({ charset, options: o }: Session): Charset | null {
+  return o.secludedArgs ? charset : null;
 }
 
 export async function* toAsync(names: readonly ByteString[]): AsyncGenerator<ByteString> {

@@ -1,4 +1,4 @@
-import { NDX_DONE } from '../../protocol/constants.js';
+import { IoError, NDX_DONE } from '../../protocol/constants.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import type { ByteString, Options } from '../../protocol/options.js';
@@ -6,6 +6,7 @@ import { type ChmodRule, parseChmod } from '../files/chmod.js';
 import type { ListGuard } from '../receiving/list-guard.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
+import { cannotConvertName, cannotConvertTarget, fullName } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import type { TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
@@ -57,6 +58,11 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
     new ReceivingRoles(await makeReceiving(session, lists, input, decoder, attributes, to), input, tools);
   const found = mayOpenAhead(o) ? openExisting(session, input.dest, input.base) : null;
   let destination: Destination | null = found;
+  decoder.onUnnamed = (name, target) => {
+    const { cwd, module = null } = input.base;
+    const shown = target === null ? name : fullName(name, destination?.shown ?? (module === null ? cwd : ''), module);
+    tellUnnamed(session, shown, target);
+  };
   try {
     let roles = found && (await make(found));
     await lists.readFirst();
@@ -80,6 +86,17 @@ export async function runReceivingSide(session: Session, input: ReceivingInput):
   session.ndxOut.write(connection.writer, NDX_DONE);
   connection.flush();
   session.kernels.release();
+}
+
+/** --iconv: an entry that there cannot be here. Nothing is deleted then, as with any error in a list. */
+function tellUnnamed(session: Session, name: ByteString, target: ByteString | null): void {
+  const { log, charset, inTransfer } = session;
+  session.ioError |= IoError.GENERAL;
+  const who = inTransfer ? 'receiver' : 'Receiver';
+  const fault = charset!.fault(target ?? name);
+  if (target !== null) log.xferError(cannotConvertTarget(who, name, fault));
+  else if (log.quotingError === undefined) log.xferError(cannotConvertName(who, name, fault));
+  else log.quotingError(cannotConvertName(who, name, fault));
 }
 
 /** Below protocol 29 a client is not told of deletions by a message of its own: the server prints the line for it. */

@@ -104,6 +104,7 @@ async function createScanner(
           },
     summer,
     attributes: attributes?.rows ?? null,
+    names: listWire(session).names,
     report: (kind, text) => {
       if (kind === 'error') session.log.xferError(text);
       else if (kind === 'warning') session.log.warning(text);

@@ -75,7 +75,7 @@ export async function serveSession(request: ServeRequest): Promise<number> {
   try {
     const agreement = await agree(connection, o, true, o.sender, request.protocol, (text) => request.log.info(text));
     const staysLocal = module === null && o.stderrMode === 'errors' && request.protocol >= 29;
-    const log = new WireLog(connection, () => agreement.protocol, request.log, staysLocal, request.record);
+    const log = new WireLog(connection, agreement, request.log, staysLocal, request.record);
     session = new Session(connection, o, log, true, o.sender, agreement);
     await serve(session, request);
     // Who has been sent nothing at all has nothing to tell, as with rsync.

@@ -315,10 +315,10 @@ t.test('arguments that are not UTF-8', async (test) => {
 });
 
 t.test('unfinished features', async (test) => {
-  for (const line of ['-avzHP --delete', '-aAXH', '-aXX', '-aX --fake-super']) {
+  for (const line of ['-avzHP --delete', '-aAXH', '-aXX', '-aX --fake-super', '--iconv=utf8']) {
     test.equal(unsupportedOption(parse(line)), null, line);
   }
-  for (const line of ['--iconv=utf8', '--copy-as=x']) {
+  for (const line of ['--copy-as=x', '--confine-root=/x']) {
     test.type(unsupportedOption(parse(line)), 'string', line);
   }
 });

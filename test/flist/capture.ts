@@ -60,6 +60,7 @@ export function plainWire(protocol: number, change: Partial<ListWire> = {}): Lis
     recurse: true,
     deleteMissingArgs: false,
     id0Names: protocol >= 30,
+    names: null,
     ...change,
   };
 }

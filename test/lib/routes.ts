@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RunningDaemon, startDaemon } from './daemon.js';
+import { type Params, type RunningDaemon, startDaemon } from './daemon.js';
 import type { Program } from './project.js';
 import { RSYNC, TSRSYNC } from './project.js';
 import { fakeRemoteShell } from './remote-shell.js';
@@ -45,7 +45,11 @@ export class World {
   private readonly daemons = new Map<string, Promise<RunningDaemon>>();
   private shell: string | null = null;
 
-  constructor(private readonly t: Teardown) {
+  constructor(
+    private readonly t: Teardown,
+    /** Further parameters of the daemons' module. */
+    private readonly module: Params = {},
+  ) {
     this.dir = memoryDir(t);
   }
 
@@ -66,7 +70,7 @@ export class World {
     if (daemon === undefined) {
       daemon = startDaemon(this.t, program, {
         dir: this.path(`daemon-${program.name}`),
-        modules: { w: { path: this.dir, 'read only': 'no' } },
+        modules: { w: { path: this.dir, 'read only': 'no', ...this.module } },
       });
       this.daemons.set(program.command + program.name, daemon);
     }

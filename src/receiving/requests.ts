@@ -42,7 +42,7 @@ export class Requests {
   private readonly sums: BasisSums;
   private readonly partialStat = new FileStat();
   private readonly basis: ChosenBasis = { path: null, size: 0, type: Basis.FNAME, name: null };
-  /** Null without --fuzzy, where nothing is built from anything, and where a basis is what the file begins with (--append). */
+  /** Null without --fuzzy, for a batch file, and where a basis is what the file begins with (--append). */
   private readonly similar: SimilarFiles | null;
   /** No block sums: files travel as they are. */
   readonly wholeFile: boolean;
@@ -61,7 +61,8 @@ export class Requests {
     this.wholeFile = replays || ((o.wholeFile ?? isLocal) && o.append === 0);
     this.check = new QuickCheck(receiving);
     if (o.basisKind !== null) entries.basisDirs = new BasisDirs(receiving, itemizer, entries, this.check);
-    this.similar = o.fuzzy > 0 && !this.wholeFile && o.append === 0 ? new SimilarFiles(receiving) : null;
+    // With whole files, too: without -p a file gets the permissions of what it is like.
+    this.similar = o.fuzzy > 0 && !replays && o.append === 0 ? new SimilarFiles(receiving) : null;
     this.sums = new BasisSums(connection, new SumWriter(blockDigest), sumContext.seed);
   }
 

@@ -29,6 +29,7 @@ const ARGS: readonly string[][] = [
   ['-yy', '--copy-dest=../ref'],
   ['-yy', '--inplace', '--compare-dest=../ref'],
   ['-yy', '--no-p', '--copy-dest=../ref'],
+  ['-y', '--no-p', '-W'],
   ['--inplace', '--link-dest=../ref'],
   ['--inplace', '--copy-dest=../ref', '-b'],
   ['--append'],

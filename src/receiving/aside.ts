@@ -73,7 +73,8 @@ export class Aside implements FileOutput {
     this.worth = new ThreadWorth(receiving.session.list);
     if (!this.isPossible) return;
     receiving.onAsked = (row, count) => this.expect(row, count);
-    receiving.onMade = () => this.expectIn();
+    receiving.onMade = () => this.prepareFor(() => this.worth.afterMaking());
+    receiving.lists.onList = (segment) => this.prepareFor(() => this.worth.afterListing(segment));
   }
 
   /** The run begins: a thread that an earlier one has left is taken. */
@@ -132,9 +133,8 @@ export class Aside implements FileOutput {
     this.prepare(this.worth.afterAsking(count));
   }
 
-  /** A directory was made. */
-  private expectIn(): void {
-    if (!this.isStarted) this.prepare(this.worth.afterMaking());
+  private prepareFor(isWorth: () => boolean): void {
+    if (!this.isStarted) this.prepare(isWorth());
   }
 
   /** Makes the kernel, or starts the thread too, once they are worth it. */

@@ -100,7 +100,11 @@ export class ListReceiver {
     const segment = await this.readEntries(row);
     this.checkDirectory(segment, row);
     this.prepare(segment);
+    this.onList?.(segment);
   }
+
+  /** Told of the list of a directory, which is ready. */
+  onList: ((segment: Segment) => void) | null = null;
 
   /** Told about the growth of a list that comes in one piece: the number of entries so far. */
   onEntry: ((count: number) => void) | null = null;

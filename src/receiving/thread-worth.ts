@@ -1,4 +1,4 @@
-import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
+import { EntryFlag, type FileList, type Segment } from '../../protocol/flist/list.js';
 import { libcLoaded } from '../libc/libc.js';
 
 /** Small files that have come, or that were asked for in runs, after which a kernel that makes files is worth its making. */
@@ -20,6 +20,8 @@ export class ThreadWorth {
   private come = 0;
   private asked = 0;
   private made = 0;
+  /** Files in lists that came for directories which this run had made. */
+  private listed = 0;
 
   constructor(private readonly list: FileList) {}
 
@@ -42,12 +44,15 @@ export class ThreadWorth {
     return ++this.made % MADE === 0 && libcLoaded() && this.newFiles() >= ASKED + MORE;
   }
 
+  /** The list of a directory has come: if that is new, all that it has is going to be asked for. */
+  afterListing(segment: Segment): boolean {
+    if (isNew(this.list, segment)) this.listed += segment.count;
+    return this.listed >= ASKED + MORE && libcLoaded();
+  }
+
   private newFiles(): number {
-    const { list } = this;
     let files = 0;
-    for (const { isPlain, parentRow, count } of list.segments) {
-      if (isPlain && parentRow >= 0 && (list.flags(parentRow) & EntryFlag.DIR_CREATED) !== 0) files += count;
-    }
+    for (const segment of this.list.segments) if (isNew(this.list, segment)) files += segment.count;
     return files;
   }
 
@@ -59,4 +64,9 @@ export class ThreadWorth {
   private get hasMore(): boolean {
     return libcLoaded() && this.list.count - Math.max(this.come, this.asked) >= MORE;
   }
+}
+
+/** Nothing but files, in a directory that this run has made. */
+function isNew(list: FileList, { isPlain, parentRow }: Segment): boolean {
+  return isPlain && parentRow >= 0 && (list.flags(parentRow) & EntryFlag.DIR_CREATED) !== 0;
 }

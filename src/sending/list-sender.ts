@@ -202,7 +202,8 @@ export class ListSender {
     const { connection } = this.session;
     const goal = idle ? IDLE_LOOKAHEAD : REFILL;
     // Between two calls the caller rests by a pace of its own: a flush for each list would wake the peer for little.
-    this.pace.isLong = sharesTurns(this.session);
+    // Before the first request, the other side learns of many files as soon as there are some.
+    this.pace.isLong = current !== null && sharesTurns(this.session);
     this.pace.begin();
     while (!this.complete && this.ahead(current) < goal) {
       this.sendNext();

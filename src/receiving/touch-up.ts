@@ -20,10 +20,11 @@ export class TouchUp {
     this.maySpare = allows(receiving.session.options, Shortcut.SPARE_DIRS);
   }
 
-  /** Nothing has been done in the directory of a list since its attributes were set. */
+  /** Nothing has been done in the directory of a list since its attributes were set. One that is new is looked at in any case. */
   spare({ parentRow }: Segment): void {
     const { session, parts } = this.receiving;
     if (!this.maySpare || parentRow < 0 || needsOwnerAccess(session.list.mode(parentRow), parts.isRoot)) return;
+    if ((session.list.flags(parentRow) & EntryFlag.DIR_CREATED) !== 0) return;
     session.list.clearFlags(parentRow, EntryFlag.TOUCH_UP);
   }
 

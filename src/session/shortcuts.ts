@@ -55,6 +55,8 @@ function excludedBy(o: Options): number {
   // Files of other directories, or other names of a directory, may change what is in it; deletions come later.
   exclude(o.backup || o.tempDir !== '' || o.partialDir !== '' || o.keepDirlinks, SPARE_DIRS);
   exclude(o.deleteMode === 'delay' || o.deleteMode === 'after', SPARE_DIRS);
+  // An access list and a mode are not always right together after one turn.
+  exclude(o.acls || o.xattrs > 0 || o.fakeSuper, SPARE_DIRS);
   // They are written in another manner.
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
   // They have more attributes than a list's plain columns.

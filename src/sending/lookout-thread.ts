@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
 import type { BlockSums } from '../../protocol/delta/blocks.js';
 import { type LookoutOrder, LookoutReport, type SearchAhead } from '../../protocol/delta/lookout.js';
-import { ThreadProgram } from '../libc/thread-program.js';
+import { HelperThread } from '../libc/helper-thread.js';
 
 /** What the thread is told of a file. */
 export interface LookoutJob {
@@ -11,11 +10,11 @@ export interface LookoutJob {
   order: LookoutOrder;
 }
 
-const program = new ThreadProgram(import.meta.url, './lookout-main.js', './lookout-thread.bundle.cjs');
+const thread = new HelperThread<LookoutJob>(import.meta.url, './lookout-main.js', './lookout-thread.bundle.cjs');
 
 /** For a process that is going to change its root directory. */
 export function preloadThread(): void {
-  program.preload();
+  thread.preload();
 }
 
 /** New bytes in a row after which the thread is put to work, and bytes that must be left then: its start takes as long as some 30 MiB. */
@@ -23,35 +22,6 @@ const WORTH = 8 * 1024 * 1024;
 const LEAST_LEFT = 64 * 1024 * 1024;
 /** Blocks of a basis beyond which their tables, which the thread has a copy of, would be too large. */
 const MOST_BLOCKS = 1 << 20;
-
-/** The thread of this process, which works for one file at a time. */
-let worker: Worker | null = null;
-let isBusy = false;
-
-function workerFor(job: LookoutJob): boolean {
-  worker ??= startWorker();
-  if (worker === null) return false;
-  isBusy = true;
-  worker.postMessage(job, [job.order.rolling.buffer as ArrayBuffer]);
-  return true;
-}
-
-function startWorker(): Worker | null {
-  const started = program.start(null);
-  if (started === null) return null;
-  // Nobody waits for what the thread says: without it, a search just takes longer.
-  const leave = (): void => {
-    worker = null;
-    isBusy = false;
-  };
-  started.on('message', () => {
-    isBusy = false;
-  });
-  started.on('error', leave);
-  started.on('exit', leave);
-  started.unref();
-  return started;
-}
 
 /** Looks ahead for a search where a large file has nothing of its basis, with a thread of its own. */
 export class LookoutThread implements SearchAhead {
@@ -67,7 +37,7 @@ export class LookoutThread implements SearchAhead {
 
   /** The thread of this process has nothing to do, or is not there yet. */
   static get isFree(): boolean {
-    return !isBusy;
+    return !thread.isBusy;
   }
 
   /** The search of an open file begins. */
@@ -93,12 +63,13 @@ export class LookoutThread implements SearchAhead {
 
   private start(): void {
     const { fd, size, sums } = this;
-    if (isBusy || sums === null) return;
+    if (thread.isBusy || sums === null) return;
     const { count, remainder, blockLength } = sums.head;
     const rolling = sums.rolling.slice(0, remainder > 0 ? count - 1 : count);
     const report = new LookoutReport();
     const order = { fileLength: size, blockLength, rolling };
-    if (workerFor({ memory: report.memory, fd, order })) this.report = report;
+    const job = { memory: report.memory, fd, order };
+    if (thread.give(job, [rolling.buffer as ArrayBuffer])) this.report = report;
     else this.sums = null;
   }
 

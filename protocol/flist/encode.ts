@@ -4,22 +4,13 @@ import { convertTarget } from '../charset.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
 import { type Chunk, rowIn } from './chunk.js';
+import { writeDirectoryPlace } from './directory-place.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
+import { RdevEncoder } from './rdev-encoder.js';
 import { isPlainWire, RunEncoder } from './run-encoder.js';
 import { SentIds, writeName } from './sent-ids.js';
-import {
-  carriesInode,
-  carriesRdev,
-  carriesSum,
-  type EntryExtras,
-  type IdNames,
-  isSpecial,
-  type ListWire,
-  packRdev,
-} from './wire.js';
-
-export type { EntryExtras, IdNames, ListWire } from './wire.js';
+import { carriesInode, carriesRdev, carriesSum, type EntryExtras, type IdNames, type ListWire } from './wire.js';
 
 /** Rows of a session from which on a kernel encodes them. */
 const WORTH_A_KERNEL = 100;
@@ -38,8 +29,6 @@ export class EntryEncoder {
   private atime = 0;
   uid = 0;
   gid = 0;
-  private rdev = 0;
-  private rdevMajor = 0;
   /** Device of the previous hard-linked entry, below protocol 30. */
   private linkDev = 0;
   private devs: Float64Array = NO_NUMBERS;
@@ -47,6 +36,7 @@ export class EntryEncoder {
   /** Transmission number of the first entry of the list being written, -1 between lists. */
   private firstNdx = -1;
   private readonly ids: SentIds;
+  private readonly rdevs: RdevEncoder;
   private runs: RunEncoder | null = null;
   private rowsEncoded = 0;
 
@@ -58,6 +48,7 @@ export class EntryEncoder {
     private readonly extras: EntryExtras | null = null,
   ) {
     this.ids = new SentIds(wire, names);
+    this.rdevs = new RdevEncoder(wire, list);
     this.name = new NameCursor(list, wire.names?.charset ?? null);
   }
 
@@ -91,7 +82,7 @@ export class EntryEncoder {
     const suffix = name.length - prefix;
     let flags = this.attributeFlags(chunk, i, mode);
     if ((mode & S_IFMT) !== S_IFDIR) flags |= this.fileFlags(row, mode);
-    else if (wire.protocol < 28) this.rdev = 0;
+    else if (wire.protocol < 28) this.rdevs.pass();
     let userName: ByteString | null = null;
     let groupName: ByteString | null = null;
     if ((flags & Xmit.SAME_UID) === 0) {
@@ -148,7 +139,7 @@ export class EntryEncoder {
   private attributeFlags(chunk: Chunk, i: number, mode: number): number {
     const { wire } = this;
     const isDir = (mode & S_IFMT) === S_IFDIR;
-    let flags = isDir ? directoryFlags(chunk.flags[i], wire.protocol) : 0;
+    let flags = isDir ? writeDirectoryPlace(chunk.flags[i], wire.protocol) : 0;
     if (mode === this.mode) flags |= Xmit.SAME_MODE;
     else this.mode = mode;
     const uid = chunk.uid.get(i);
@@ -173,35 +164,10 @@ export class EntryEncoder {
   /** The same for what only entries have that are no directories. */
   private fileFlags(row: number, mode: number): number {
     const { wire } = this;
-    let flags = wire.devices || wire.specials ? this.rdevFlags(row, mode) : 0;
+    let flags = wire.devices || wire.specials ? this.rdevs.flags(row, mode) : 0;
     if (!wire.hardLinks || wire.protocol < 28) return flags;
     const local = this.list.flags(row);
     if (local & EntryFlag.HLINKED) flags |= this.linkFlags(row, local);
-    return flags;
-  }
-
-  private rdevFlags(row: number, mode: number): number {
-    const { wire } = this;
-    if (!carriesRdev(wire, mode)) {
-      if (wire.protocol < 28) this.rdev = 0;
-      return 0;
-    }
-    if (isSpecial(mode)) {
-      if (wire.protocol < 28) return Xmit.SAME_RDEV_PRE28;
-      return Xmit.SAME_RDEV_MAJOR | (wire.protocol < 30 ? Xmit.RDEV_MINOR_8_PRE30 : 0);
-    }
-    const major = this.list.major(row);
-    const minor = this.list.minor(row);
-    if (wire.protocol < 28) {
-      const rdev = packRdev(major, minor);
-      if (rdev === this.rdev) return Xmit.SAME_RDEV_PRE28;
-      this.rdev = rdev;
-      return 0;
-    }
-    let flags = 0;
-    if (major === this.rdevMajor) flags |= Xmit.SAME_RDEV_MAJOR;
-    else this.rdevMajor = major;
-    if (wire.protocol < 30 && minor <= 0xff) flags |= Xmit.RDEV_MINOR_8_PRE30;
     return flags;
   }
 
@@ -270,7 +236,7 @@ export class EntryEncoder {
   /** Device number to checksum, in the order of 7.3. */
   private writeTail(w: ByteWriter, row: number, flags: number, mode: number): void {
     const { wire, list } = this;
-    if (carriesRdev(wire, mode)) this.writeRdev(w, row, flags, mode);
+    if (carriesRdev(wire, mode)) this.rdevs.write(w, row, flags, mode);
     if (wire.links && (mode & S_IFMT) === S_IFLNK) {
       const target = this.targetOf(row);
       writeVarint30(w, wire.protocol, target.length);
@@ -292,24 +258,4 @@ export class EntryEncoder {
     if (names === null || !names.targets) return target;
     return Buffer.from(convertTarget(names.charset, 'toWire', target.toString('latin1')) as string, 'latin1');
   }
-
-  private writeRdev(w: ByteWriter, row: number, flags: number, mode: number): void {
-    const { protocol } = this.wire;
-    if (protocol < 28) {
-      if ((flags & Xmit.SAME_RDEV_PRE28) === 0) w.i32(this.rdev);
-      return;
-    }
-    const minor = isSpecial(mode) ? 0 : this.list.minor(row);
-    if ((flags & Xmit.SAME_RDEV_MAJOR) === 0) writeVarint30(w, protocol, this.rdevMajor);
-    if (protocol >= 30) writeVarint(w, minor);
-    else if (flags & Xmit.RDEV_MINOR_8_PRE30) w.u8(minor);
-    else w.i32(minor);
-  }
-}
-
-/** What the wire says about a directory's place in the transfer (7.8). */
-function directoryFlags(local: number, protocol: number): number {
-  if (protocol < 30) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
-  if (local & EntryFlag.CONTENT_DIR) return local & EntryFlag.TOP_DIR ? Xmit.TOP_DIR : 0;
-  return local & EntryFlag.IMPLIED_DIR ? Xmit.TOP_DIR | Xmit.NO_CONTENT_DIR : Xmit.NO_CONTENT_DIR;
 }

@@ -1,5 +1,5 @@
 import { Compat } from '../../protocol/constants.js';
-import type { ListWire } from '../../protocol/flist/encode.js';
+import type { ListWire } from '../../protocol/flist/wire.js';
 import type { Session } from '../session/session.js';
 
 /** What shapes the entries of a session's lists (section 7). */

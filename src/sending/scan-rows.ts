@@ -57,7 +57,7 @@ export class RowMaker {
     chunk.nsec.set(i, st.nsec);
     chunk.uid.set(i, st.uid);
     chunk.gid.set(i, st.gid);
-    if (list.withAtime) chunk.atime.set(i, st.atime);
+    if (this.options.atimes > 0) chunk.atime.set(i, st.atime);
     chunk.flags[i] = type === S_IFDIR ? flags : flags & EntryFlag.TOP_DIR;
     if (target !== null) list.setTarget(row, target);
     if (st.isDevice) list.setDevice(row, st.rdevMajor, st.rdevMinor);
@@ -69,7 +69,7 @@ export class RowMaker {
 
   /** True when a plain file's row holds nothing but what a kernel's run has. */
   get takesRuns(): boolean {
-    return this.chmod.length === 0 && !this.options.hardLinks && !this.list.withAtime;
+    return this.chmod.length === 0 && !this.options.hardLinks && this.options.atimes === 0;
   }
 
   /** Appends the first `count` rows of a run, files of the directory `dir` in the order of their names. */

@@ -95,7 +95,7 @@ export class Session {
     this.replays = options.batch?.kind === 'read';
     this.incremental = (this.compatFlags & Compat.INC_RECURSE) !== 0;
     const sumLength = options.checksum ? DIGEST_LENGTH[this.algorithms.listSum] : 0;
-    this.list = new FileList(options.atimes > 0, sumLength);
+    this.list = new FileList(sumLength);
     this.ndxIn = new NdxReader(this.protocol);
     this.ndxOut = new NdxWriter(this.protocol);
     this.sentBefore = connection.writer.total + connection.writer.unflushed;

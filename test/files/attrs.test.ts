@@ -46,10 +46,10 @@ function setter(o: Options, problems: string[], root = isRoot, moduleChmod = '')
 }
 
 /** A list with one row that looks like the file at `path`. */
-function listOf(path: string, name = 'x', withAtime = false): FileList {
+function listOf(path: string, name = 'x'): FileList {
   const st = new FileStat();
   lstatInto(Buffer.from(path), st);
-  const list = new FileList(withAtime);
+  const list = new FileList();
   const row = list.addRow();
   list.setName(row, Buffer.from(name), 0, name.length);
   list.setMode(row, st.mode);
@@ -57,7 +57,7 @@ function listOf(path: string, name = 'x', withAtime = false): FileList {
   list.setNsec(row, st.nsec);
   list.setUid(row, st.uid);
   list.setGid(row, st.gid);
-  if (withAtime) list.setAtime(row, st.atime);
+  list.setAtime(row, st.atime);
   return list;
 }
 
@@ -155,7 +155,7 @@ t.test('access times, a module’s chmod, and an inherited set-group-id bit', (t
   const st = new FileStat();
   lstatInto(Buffer.from(join(dir, 'b')), st);
   const o = options({ atimes: 1 });
-  setter(o, [], isRoot, 'Fg+w').apply(Buffer.from(join(dir, 'b')), listOf(join(dir, 'a'), 'x', true), 0, st, {
+  setter(o, [], isRoot, 'Fg+w').apply(Buffer.from(join(dir, 'b')), listOf(join(dir, 'a')), 0, st, {
     isNew: true,
   });
   const after = lstatSync(join(dir, 'b'), { bigint: true });

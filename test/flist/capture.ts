@@ -142,7 +142,7 @@ export class SessionDecoder {
   /** What a sender says in a dry run: lists, echoed items, NDX_DONE and, from a server, statistics. */
   sender(wire: ListWire, fromServer: boolean, compatFlags: number): DecodedSession {
     const { protocol } = wire;
-    const list = new FileList(wire.atimes, wire.sumLength);
+    const list = new FileList(wire.sumLength);
     const decoder = new EntryDecoder(wire, list);
     this.readList(list, decoder, wire, -1);
     this.until((r) => decoder.readIdLists(r));

@@ -22,7 +22,7 @@ function randomList(
   wire: ListWire,
   count: number,
 ): { list: FileList; dev: Float64Array; ino: Float64Array } {
-  const list = new FileList(wire.atimes, wire.sumLength);
+  const list = new FileList(wire.sumLength);
   const dev = new Float64Array(count);
   const ino = new Float64Array(count);
   const linked: number[] = [];
@@ -115,7 +115,7 @@ function encode(wire: ListWire, made: ReturnType<typeof randomList>, ioError: nu
 
 function decode(wire: ListWire, chunks: readonly Buffer[]): { list: FileList; decoder: EntryDecoder; left: number } {
   const reader = new ByteReader();
-  const list = new FileList(wire.atimes, wire.sumLength);
+  const list = new FileList(wire.sumLength);
   const decoder = new EntryDecoder(wire, list);
   let next = 0;
   const more = () => {

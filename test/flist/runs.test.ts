@@ -36,7 +36,7 @@ function giveAttributes(random: Random, list: FileList): void {
 
 /** A list with long stretches of files that have much in common, and exceptions of all kinds between them. */
 function mixedList(random: Random, count: number, sumLength: number): FileList {
-  const list = new FileList(false, sumLength);
+  const list = new FileList(sumLength);
   let dir = '';
   let uid = 0;
   for (let row = 0; row < count; row++) {
@@ -111,7 +111,7 @@ t.test('rows that are encoded in runs are the same bytes as one by one', async (
 /** All that was decoded, as text, and what the list says of its last rows. */
 function decode(wire: ListWire, chunks: readonly Buffer[], oneByOne: boolean): string[] {
   const reader = new ByteReader();
-  const list = new FileList(false, wire.sumLength);
+  const list = new FileList(wire.sumLength);
   const extras = new ExtrasDecoder(list, wire, (name) => name, 7, new KeptBytes());
   const decoder = new EntryDecoder(wire, list, extras);
   decoder.oneByOne = oneByOne;

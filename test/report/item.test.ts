@@ -115,7 +115,7 @@ t.test('%C is the digest that rsync shows', async (t) => {
     const digest = Buffer.from(hex, 'hex');
     const shown = realRsync(['-ac', `--checksum-choice=${name}`, '--out-format=%C', `${dir}/src/a`, `${dir}/${name}`]);
     t.equal(`${digestHex(digest, name)}\n`, shown, name);
-    const list = new FileList(false, digest.length);
+    const list = new FileList(digest.length);
     const row = addFile(list, join(dir, 'src'), 'a');
     digest.copy(list.sum(row));
     const ctx = context({ options: options({ checksum: true }), listSum: name });

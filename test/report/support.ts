@@ -64,7 +64,7 @@ export function addFile(list: FileList, dir: string, name: string): number {
   list.setMtime(row, Math.floor(stat.mtimeMs / 1000));
   list.setUid(row, stat.uid);
   list.setGid(row, stat.gid);
-  if (list.withAtime) list.setAtime(row, Math.floor(stat.atimeMs / 1000));
+  list.setAtime(row, Math.floor(stat.atimeMs / 1000));
   if ((stat.mode & S_IFMT) === S_IFLNK) {
     list.setTarget(row, readlinkSync(path, { encoding: 'buffer' }));
   }

@@ -1,6 +1,7 @@
 import type { BlockDigest, Digest } from '../hash/digest.js';
 import { Kernel } from '../kernel/kernel.js';
 import { SearchKernel } from '../kernel/search-kernel.js';
+import { BlockCheck } from './block-check.js';
 import type { BlockSums } from './blocks.js';
 import type { SearchAhead } from './lookout.js';
 import type { TokenSink } from './tokens.js';
@@ -15,35 +16,22 @@ const WORTH_JUMPING = 8 * 1024;
 const STEP = 256 * 1024;
 /** Blocks longer than this (only protocols below 30 allow them) are not searched for: their window would be too large. */
 const MAX_SEARCHED_BLOCK = 16 * 1024 * 1024;
-/** Blocks of equal rolling sum that are compared per position (15). */
-const MAX_CANDIDATES = 1024;
-/**
- * Work spent on false alarms, in bytes hashed, that is allowed at once and per byte of the file. It keeps the search
- * linear when a peer sends rolling sums that fit everywhere and strong sums that fit nowhere; beyond it, positions go
- * unverified and their bytes are sent as they are.
- */
-const FREE_WORK = 64 * 1024 * 1024;
-const WORK_PER_BYTE = 256;
-/** What one compared candidate counts for. */
-const CANDIDATE_WORK = 16;
 
 /**
  * Finds the blocks of a basis in a file (9.6, 10): tells a sink which bytes are new and which blocks come next, and
  * feeds the whole-file digest. One object serves all files of a session; it owns one window buffer.
  */
 export class BlockSearch {
-  /** Blocks found, positions whose rolling sum was a block's, and those of them whose strong sum was not. */
+  /** Blocks found. */
   matches = 0;
-  hashHits = 0;
-  falseAlarms = 0;
+  /** Decides about what the rolling sums find. */
+  readonly check: BlockCheck;
 
   private kernel: SearchKernel | null = null;
   private plain: Uint8Array | null = null;
-  private readonly strong: Uint8Array;
   private sums!: BlockSums;
   private searching = false;
   private blockLength = 0;
-  private sumLength = 0;
   /** Blocks of full length. */
   private full = 0;
   private unread = 0;
@@ -58,10 +46,6 @@ export class BlockSearch {
   private fresh = true;
   /** The block after the last match. */
   private wanted = 0;
-  private updating = false;
-  /** While updating: blocks whose bytes stay where they are in the basis. */
-  private kept: Uint8Array = new Uint8Array(0);
-  private work = 0;
   private ahead: SearchAhead | null = null;
   /** Where the last match has ended in the file. */
   private newFrom = 0;
@@ -69,10 +53,10 @@ export class BlockSearch {
   private hasJumped = false;
 
   constructor(
-    private readonly block: BlockDigest,
+    block: BlockDigest,
     private readonly file: Digest,
   ) {
-    this.strong = new Uint8Array(block.length);
+    this.check = new BlockCheck(block);
   }
 
   /**
@@ -88,24 +72,19 @@ export class BlockSearch {
     this.hasJumped = false;
     this.ahead = ahead;
     this.wanted = 0;
-    this.work = 0;
-    this.updating = updating;
     this.blockLength = head.blockLength;
-    this.sumLength = head.sumLength;
     this.full = head.remainder > 0 ? head.count - 1 : head.count;
     this.searching = head.count > 0 && head.blockLength <= MAX_SEARCHED_BLOCK;
-    if (this.searching) this.prepare(fileLength);
+    if (this.searching) this.prepare(fileLength, updating);
     this.file.init();
   }
 
-  private prepare(fileLength: number): void {
+  private prepare(fileLength: number, updating: boolean): void {
     const { blockLength, sums } = this;
     this.kernel ??= new SearchKernel(this.file.kernel ?? new Kernel());
     this.window = blockLength + Math.max(STEP, blockLength);
     this.kernel.prepare(this.window, blockLength, sums.rolling, fileLength < blockLength ? 0 : this.full);
-    if (!this.updating) return;
-    if (this.kept.length < sums.head.count) this.kept = new Uint8Array(sums.head.count);
-    else this.kept.fill(0, 0, sums.head.count);
+    this.check.start(sums, this.kernel, this.full, updating);
   }
 
   /**
@@ -160,6 +139,7 @@ export class BlockSearch {
 
   /** Looks at every position at which a whole block still fits into the window. */
   private search(out: TokenSink): void {
+    const { check } = this;
     const kernel = this.kernel!;
     const last = this.fill - this.blockLength;
     while (this.at <= last) {
@@ -176,9 +156,11 @@ export class BlockSearch {
         if (head < 0) continue;
         sum = this.sums.rolling[head];
       }
+      const offset = this.base + this.at;
       // Right after a match the next block is so likely that it is compared whatever was spent on false alarms.
-      if (!isFresh && this.work > FREE_WORK + WORK_PER_BYTE * (this.base + this.at)) continue;
-      const block = head < 0 && !this.isWanted(sum) ? -1 : this.verify(sum, head);
+      if (!isFresh && check.isExhausted(offset)) continue;
+      const isHit = head >= 0 || check.isWanted(this.wanted, sum, offset);
+      const block = isHit ? check.find(this.at, offset, sum, head, this.wanted) : -1;
       if (block >= 0) this.found(out, block);
       else if (isFresh && !this.passOver(out)) return;
     }
@@ -200,21 +182,11 @@ export class BlockSearch {
     }
     const position = this.at + blockLength;
     if (this.kernel!.sumOf(position, blockLength) !== this.sums.rolling[block]) return true;
-    const before = this.at;
-    this.at = position;
-    if (this.isUsable(block) && this.isAt(block)) this.found(out, block);
-    else this.at = before;
+    if (this.check.isUsable(block, this.base + position) && this.check.isAt(position, blockLength, block)) {
+      this.at = position;
+      this.found(out, block);
+    }
     return true;
-  }
-
-  /** Whether the block at the current position, which has the rolling sum of this one, is this one. */
-  private isAt(block: number): boolean {
-    this.hashHits++;
-    this.sumBlock();
-    if (this.hasStrong(block)) return true;
-    this.falseAlarms++;
-    this.work += this.blockLength;
-    return false;
   }
 
   /**
@@ -264,82 +236,21 @@ export class BlockSearch {
     this.sendLiteral(out, this.at);
     this.matches++;
     this.newFrom = this.base + end;
-    if (this.updating && block * this.blockLength === this.base + this.at) this.kept[block] = 1;
+    this.check.use(block, this.base + this.at);
     out.match(block, bytes, windowAt + this.at, windowAt + end);
     this.literalFrom = end;
-  }
-
-  private isWanted(sum: number): boolean {
-    const { wanted } = this;
-    return wanted < this.full && this.sums.rolling[wanted] === sum && this.isUsable(wanted);
-  }
-
-  /** While updating: the block that lies in the basis where the current position is in the file, or -1. */
-  private alignedBlock(): number {
-    const offset = this.base + this.at;
-    const block = offset / this.blockLength;
-    return offset % this.blockLength === 0 && block < this.full ? block : -1;
-  }
-
-  /**
-   * The block at the current position, whose rolling sum is `sum`, or -1. `head` is the first block of that sum, -1 when
-   * only the wanted block is known to have it.
-   */
-  private verify(sum: number, head: number): number {
-    const kernel = this.kernel!;
-    this.hashHits++;
-    this.sumBlock();
-    if (this.updating) {
-      // A block that is in its place already need not be written at all.
-      const aligned = this.alignedBlock();
-      if (aligned >= 0 && this.sums.rolling[aligned] === sum && this.hasStrong(aligned)) return aligned;
-    }
-    // The wanted block makes runs, which cost the wire and the receiver less.
-    if (this.isWanted(sum) && this.hasStrong(this.wanted)) return this.wanted;
-    let tries = 0;
-    for (let block = head; block >= 0 && tries < MAX_CANDIDATES; block = kernel.next(block)) {
-      tries++;
-      if (this.hasStrong(block) && this.isUsable(block)) return block;
-    }
-    this.falseAlarms++;
-    this.work += this.blockLength + tries * CANDIDATE_WORK;
-    return -1;
-  }
-
-  /** The rule for updating (9.8): the block was not overwritten yet, or was overwritten by itself. */
-  private isUsable(block: number): boolean {
-    if (!this.updating) return true;
-    return block * this.blockLength >= this.base + this.at || this.kept[block] === 1;
-  }
-
-  private sumBlock(): void {
-    const { bytes, windowAt } = this.kernel!;
-    const from = windowAt + this.at;
-    this.block.sum(bytes, from, from + this.blockLength, this.strong, 0);
-  }
-
-  private hasStrong(block: number): boolean {
-    const { strong, sumLength } = this;
-    const theirs = this.sums.strong;
-    const at = block * sumLength;
-    for (let i = 0; i < sumLength; i++) if (theirs[at + i] !== strong[i]) return false;
-    return true;
   }
 
   /** At the end of the file: the short last block, which may only be there, and the rest. */
   private finish(out: TokenSink): void {
     const { count, remainder } = this.sums.head;
     const tail = this.fill - remainder;
-    if (remainder > 0 && tail >= this.at) {
-      const kernel = this.kernel!;
-      if (kernel.sumOf(tail, remainder) === this.sums.rolling[count - 1]) {
-        const from = kernel.windowAt + tail;
-        this.at = tail;
-        this.hashHits++;
-        this.block.sum(kernel.bytes, from, from + remainder, this.strong, 0);
-        if (!this.hasStrong(count - 1)) this.falseAlarms++;
-        else if (this.isUsable(count - 1)) this.emit(out, count - 1, this.fill);
-      }
+    const block = count - 1;
+    if (remainder > 0 && tail >= this.at && this.kernel!.sumOf(tail, remainder) === this.sums.rolling[block]) {
+      this.at = tail;
+      const { check } = this;
+      if (check.isAt(tail, remainder, block) && check.isUsable(block, this.base + tail))
+        this.emit(out, block, this.fill);
     }
     this.sendLiteral(out, this.fill);
     this.at = this.fill;

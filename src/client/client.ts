@@ -1,7 +1,8 @@
 import { convertAnyhow } from '../../protocol/charset.js';
 import { Exit, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, RSYNC_PORT } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { daemonPath, escapePath, serverArgParts } from '../../protocol/handshake/args.js';
+import { serverArgParts } from '../../protocol/handshake/args.js';
+import { daemonPath, escapePath } from '../../protocol/handshake/escape.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';

@@ -1,6 +1,6 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { unescapeDaemonOption } from '../../protocol/handshake/args.js';
+import { unescapeDaemonOption } from '../../protocol/handshake/escape.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { Connection } from '../transport/connection.js';
 

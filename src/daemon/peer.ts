@@ -1,7 +1,7 @@
 import { convertAnyhow } from '../../protocol/charset.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { splitDaemonPaths } from '../../protocol/handshake/args.js';
+import { splitDaemonPaths } from '../../protocol/handshake/escape.js';
 import type { ByteString, Options } from '../../protocol/options.js';
 import { parseServerArgs, ServerOptionError } from '../cli/options.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';

@@ -131,11 +131,11 @@ export class FileSender {
   }
 
   get hashHits(): number {
-    return this.search?.hashHits ?? 0;
+    return this.search?.check.hashHits ?? 0;
   }
 
   get falseAlarms(): number {
-    return this.search?.falseAlarms ?? 0;
+    return this.search?.check.falseAlarms ?? 0;
   }
 
   private readonly readNext = (target: Uint8Array, at: number, length: number): number => {

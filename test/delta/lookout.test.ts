@@ -113,7 +113,7 @@ function outcome(file: Buffer, sums: BlockSums, updating: boolean, ahead: Search
   join();
   const sum = Buffer.alloc(16);
   fileDigest.final(sum, 0);
-  return { pieces, sum: sum.toString('hex'), hits: search.hashHits };
+  return { pieces, sum: sum.toString('hex'), hits: search.check.hashHits };
 }
 
 /** New bytes with pieces of the basis here and there. */

@@ -1,9 +1,8 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { checkWithin } from '../libc/confinement.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
-import { closeFile } from '../libc/files.js';
 import {
   components,
   isForeignLink,
@@ -15,86 +14,17 @@ import {
   openIn,
   walkTo,
 } from '../libc/walk.js';
-import { FileStat, lstatInto, statInto } from './stat.js';
+import { Dir, type HeldTree, pathBytes } from './dir.js';
+import { checkDirectory, followAll, withoutClimbing } from './followed.js';
+import { FileStat, lstatInto } from './stat.js';
 
 /** Directories held open at once. */
 const MAX_OPEN = 64;
 const SLASH = 0x2f;
-const DOT = 0x2e;
-
-/** Byte string to path. */
-function bytes(path: ByteString): Buffer {
-  return Buffer.from(path, 'latin1');
-}
 
 /** An absolute path as a relative one. */
 function withoutSlashes(path: ByteString): ByteString {
   return path.replace(/^\/+/, '');
-}
-
-/**
- * A directory that entries are named in. In a plain tree it is a path prefix, in a confined one a held descriptor.
- * A path from `at` is good until the next call of `Root.dir`: many directories later the descriptor may be closed.
- */
-export class Dir {
-  /** Held descriptor, -1 in a plain tree and while it is closed to make room for others. */
-  fd = -1;
-
-  constructor(
-    private readonly root: Root,
-    /** Path below the root, '' for the root itself. */
-    readonly rel: ByteString,
-    /** What stands before an entry's name, with the slash; null while the descriptor is closed. */
-    private prefix: Buffer | null,
-  ) {}
-
-  /** Path of the entry whose name is name[from, to). A name with a slash, '..' or NUL is refused in a confined tree. */
-  at(name: Uint8Array, from: number, to: number): Buffer {
-    const prefix = this.prefix ?? this.reopen();
-    if (this.root.isConfined) checkName(name, from, to);
-    const length = prefix.length + to - from;
-    const path = Buffer.allocUnsafe(length);
-    path.set(prefix);
-    for (let i = from, at = prefix.length; i < to; i++, at++) path[at] = name[i];
-    return path;
-  }
-
-  atString(name: ByteString): Buffer {
-    const n = bytes(name);
-    return this.at(n, 0, n.length);
-  }
-
-  /** Path of the directory itself, with a slash at the end: a link in its place is looked through. */
-  self(): Buffer {
-    return this.prefix ?? this.reopen();
-  }
-
-  private reopen(): Buffer {
-    this.root.reopen(this);
-    if (this.prefix === null) throw systemError(Errno.ENOENT, 'open');
-    return this.prefix;
-  }
-
-  /** For `Root` only: takes a descriptor over. */
-  hold(fd: number): void {
-    this.fd = fd;
-    this.prefix = bytes(`/proc/self/fd/${fd}/`);
-  }
-
-  /** For `Root` only: closes the descriptor; the next use opens the directory again. */
-  release(): void {
-    if (this.fd < 0) return;
-    closeFile(this.fd);
-    this.fd = -1;
-    this.prefix = null;
-  }
-}
-
-/** Names of directory entries only: nothing that the kernel would resolve any further. */
-export function checkName(name: Uint8Array, from: number, to: number): void {
-  let bad = to <= from || (to - from === 2 && name[from] === DOT && name[from + 1] === DOT);
-  for (let i = from; i < to && !bad; i++) bad = name[i] === SLASH || name[i] === 0;
-  if (bad) throw systemError(Errno.EINVAL, 'open');
 }
 
 /**
@@ -108,7 +38,7 @@ export function checkName(name: Uint8Array, from: number, to: number): void {
  * guarded: the same for a user's own destination, with links inside followed. What options name beside it is found in
  * `options`, a held tree that may be left, but only through links that root or the own user has made.
  */
-export class Root {
+export class Root implements HeldTree {
   /** Confined: least recently used first. Plain: the last few. */
   private readonly dirs = new Map<ByteString, Dir>();
   private rootFd = -1;
@@ -128,7 +58,7 @@ export class Root {
   ) {}
 
   static plain(path: ByteString): Root {
-    return new Root(bytes(path === '' ? '.' : path), false, 'inside');
+    return new Root(pathBytes(path === '' ? '.' : path), false, 'inside');
   }
 
   /**
@@ -136,7 +66,7 @@ export class Root {
    * around this one, paths that begin with a slash are resolved in that, from its own root.
    */
   static confined(path: ByteString, followInside = false, outer: Root | null = null): Root {
-    const root = new Root(bytes(path === '' ? '.' : path), true, followInside ? 'inside' : 'none', outer);
+    const root = new Root(pathBytes(path === '' ? '.' : path), true, followInside ? 'inside' : 'none', outer);
     root.enter(openSync(root.base, O_PATH | constants.O_DIRECTORY), outer === null);
     return root;
   }
@@ -146,7 +76,7 @@ export class Root {
    * a module whose owner trusts all who can make links in it.
    */
   static trusting(path: ByteString, outer: Root | null = null): Root {
-    const root = new Root(bytes(path), true, 'inside', outer);
+    const root = new Root(pathBytes(path), true, 'inside', outer);
     root.followsAll = true;
     return root;
   }
@@ -163,7 +93,7 @@ export class Root {
    * of another user. Paths of options, absolute ones and those that begin with `..`, lead out of the tree.
    */
   static guarded(path: ByteString, told: (() => void) | null = null): Root {
-    const options = new Root(bytes(path), true, 'trusted', null, told);
+    const options = new Root(pathBytes(path), true, 'trusted', null, told);
     options.enter(options.walk(-1, path));
     const root = new Root(options.base, true, 'inside', options);
     root.rootFd = openAgain(options.rootFd);
@@ -171,8 +101,8 @@ export class Root {
   }
 
   /** A tree that is not there yet: nothing is in it, but absolute paths are found in `outer`, or as in a guarded one. */
-  static nowhere(outer: Root = new Root(bytes('/'), true, 'trusted')): Root {
-    return new Root(bytes('/'), true, 'none', outer);
+  static nowhere(outer: Root = new Root(pathBytes('/'), true, 'trusted')): Root {
+    return new Root(pathBytes('/'), true, 'none', outer);
   }
 
   /** Where the directories are that options name, also those with a relative name. */
@@ -297,13 +227,13 @@ export class Root {
   }
 
   private plainPrefix(rel: ByteString): Buffer {
-    const path = rel === '' ? this.base : rel.startsWith('/') ? bytes(rel) : this.join(rel);
+    const path = rel === '' ? this.base : rel.startsWith('/') ? pathBytes(rel) : this.join(rel);
     return path.at(-1) === SLASH ? path : Buffer.concat([path, Buffer.of(SLASH)]);
   }
 
   private join(rel: ByteString): Buffer {
     const separator = this.base.at(-1) === SLASH ? Buffer.alloc(0) : Buffer.of(SLASH);
-    return Buffer.concat([this.base, separator, bytes(rel)]);
+    return Buffer.concat([this.base, separator, pathBytes(rel)]);
   }
 
   private makeRoom(): void {
@@ -362,33 +292,4 @@ export class Root {
     // What ends in '..' or a slash is a directory; the walk finds out which.
     return path.endsWith('..') || target.endsWith('/') ? `${path}/.` : path;
   }
-}
-
-/** Where links lead in the end: a path that is no link itself. Throws an errno error. */
-function followAll(link: Buffer): Buffer {
-  const st = new FileStat();
-  let at = link;
-  for (let links = 0; links <= MAX_LINKS; links++) {
-    const errno = lstatInto(at, st);
-    if (errno !== 0) throw systemError(errno, 'lstat');
-    if ((st.mode & 0o170000) !== 0o120000) return at;
-    const target = readlinkSync(at, 'buffer');
-    at = target[0] === SLASH ? target : Buffer.concat([at.subarray(0, at.lastIndexOf(SLASH) + 1), target]);
-  }
-  throw systemError(Errno.ELOOP, 'open');
-}
-
-function checkDirectory(path: Buffer): void {
-  const errno = statInto(path, new FileStat());
-  if (errno !== 0) throw systemError(errno, 'open');
-}
-
-/** A path whose `..` are taken out by the text. Throws EXDEV when it climbs out of the tree. */
-function withoutClimbing(rel: ByteString): ByteString {
-  const out: ByteString[] = [];
-  for (const part of components(rel)) {
-    if (part !== '..') out.push(part);
-    else if (out.pop() === undefined) throw systemError(Errno.EXDEV, 'open');
-  }
-  return out.join('/');
 }

@@ -4,7 +4,8 @@ import { lastName, parentOf } from '../../protocol/path.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { closeFile, openFile } from '../libc/files.js';
 import { libcLoaded, renameRaw } from '../libc/libc.js';
-import type { Dir, Root } from './root.js';
+import type { Dir } from './dir.js';
+import type { Root } from './root.js';
 import { copyContents, openForReading } from './window.js';
 
 const NAME_MAX = 255;

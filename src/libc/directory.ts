@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { ListKernel, ListPlace, ListState, RUN_ROWS } from '../../protocol/kernel/list-kernel.js';
 import { systemError } from './errno.js';
+import { heldDirectory } from './held-path.js';
 import type { KoffiFunction } from './koffi.js';
-import { addressOf, bind, heldDirectory, lastErrno, libcLoaded } from './libc.js';
+import { addressOf, bind, lastErrno, libcLoaded } from './libc.js';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;

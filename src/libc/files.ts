@@ -2,8 +2,9 @@ import { closeSync, fchmodSync, openSync, readSync } from 'node:fs';
 import type { FileCalls } from '../../protocol/kernel/answer-kernel.js';
 import { LastPlace } from './buffer-place.js';
 import { systemError } from './errno.js';
+import { fillHeldPath } from './held-path.js';
 import type { KoffiFunction } from './koffi.js';
-import { addressOf, bind, fillHeldPath, lastErrno, libcLoaded } from './libc.js';
+import { addressOf, bind, lastErrno, libcLoaded } from './libc.js';
 
 /** O_CLOEXEC, which Node sets by itself. */
 const CLOSE_ON_EXEC = 0o2000000;

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
+import { heldDirectory } from './held-path.js';
 import type { KoffiFunction } from './koffi.js';
-import { addressOf, bind, heldDirectory, lastErrno, statxBytes } from './libc.js';
+import { addressOf, bind, lastErrno, statxBytes } from './libc.js';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;

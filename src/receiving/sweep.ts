@@ -2,7 +2,7 @@ import { S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { CHUNK_ROWS, rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, type FileList, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { Options } from '../../protocol/options.js';
-import type { Dir } from '../files/root.js';
+import type { Dir } from '../files/dir.js';
 import { type FileStat, fromStatx, lstatInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { libcLoaded } from '../libc/libc.js';

@@ -12,7 +12,7 @@ import {
   REQUESTS_ROOM,
 } from '../../protocol/kernel/answer-kernel.js';
 import type { OpenStream } from '../codec/index.js';
-import { checkName } from '../files/root.js';
+import { checkName } from '../files/dir.js';
 import { callsForKernel } from '../libc/files.js';
 import { addressOf, libcLoaded } from '../libc/libc.js';
 import type { Progress } from '../report/progress.js';

@@ -1,6 +1,6 @@
 import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
-import { checkName, type Dir } from '../files/root.js';
+import { checkName, type Dir } from '../files/dir.js';
 import { systemError } from '../libc/errno.js';
 import { openFile } from '../libc/files.js';
 import { libcLoaded } from '../libc/libc.js';

@@ -2,48 +2,17 @@ import { ByteReader } from '../../protocol/bytes/reader.js';
 import { ByteWriter } from '../../protocol/bytes/writer.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { Carrier, Detour } from './carrier.js';
+import { DrainWait } from './drain-wait.js';
 import type { HandOver } from './handover.js';
 import { IdleTimer } from './idle-timer.js';
 import { InputWait } from './input-wait.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/**
- * What a connection needs of the thing that carries its bytes. Input is delivered by calling `received`, or `arrived`
- * when it was put into the reader's own space, and `ended`.
- */
-export interface Carrier {
-  /** Sends a view; `sent` is called when its memory may be used again. */
-  write(view: Buffer, sent: () => void): void;
-  pauseInput(): void;
-  resumeInput(): void;
-  /** Tells the peer's machine at once that all has arrived so far. Without it, the carrier decides when. */
-  acknowledge?(): void;
-  /** No more output; what was written still goes out. */
-  endOutput(): void;
-  destroy(): void;
-}
-
-/** Something that data passes through on its way out (`ByteWriter.startDetour`), in a thread of its own. */
-export interface Detour {
-  /** A role that produces output should wait. */
-  readonly isFull: boolean;
-  /** The carrier takes more again. */
-  resume(): void;
-  /** Waits until all that was given has come back, and ends. */
-  settle(): Promise<void>;
-  /** Ends at once; what it still has is lost. */
-  drop(): void;
-}
-
 /** Above this many undecoded bytes the carrier is paused; it is resumed below a quarter of it. */
 const INPUT_HIGH = 256 * 1024;
 /** Above this many unsent bytes a writer should wait for `drain`. */
 const OUTPUT_HIGH = 512 * 1024;
-
-interface Waiter {
-  resolve(): void;
-  reject(error: Error): void;
-}
 
 /**
  * One connection: a reader and a writer over a carrier, and the waiting between them.
@@ -58,7 +27,7 @@ export class Connection {
     this.resumeInput();
     this.acknowledge();
   });
-  private drainWaiters: Waiter[] = [];
+  private readonly output = new DrainWait();
   private inputEnded = false;
   private closed = false;
   private paused = false;
@@ -256,16 +225,7 @@ export class Connection {
 
   /** Output has gone: who waits for that is woken. */
   noteRoom(): void {
-    if (this.drainWaiters.length > 0 && this.hasRoom) this.wakeDrain();
-  }
-
-  private wakeDrain(): void {
-    const waiters = this.drainWaiters;
-    this.drainWaiters = [];
-    for (const w of waiters) {
-      if (this.failure !== null) w.reject(this.failure);
-      else w.resolve();
-    }
+    if (this.output.isWaited && this.hasRoom) this.output.end();
   }
 
   /** True when a role that produces output should call `drain` before it goes on. */
@@ -277,9 +237,7 @@ export class Connection {
   drain(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.hasRoom) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.drainWaiters.push({ resolve, reject });
-    });
+    return this.output.begin();
   }
 
   flush(): void {
@@ -299,7 +257,7 @@ export class Connection {
     if (this.failure !== null) return;
     this.failure = error;
     this.input.fail(error);
-    this.wakeDrain();
+    this.output.fail(error);
     this.tellGone();
   }
 
@@ -312,7 +270,7 @@ export class Connection {
   brokenPipe(error: Error): void {
     this.broken = true;
     if (this.inputEnded) this.fail(this.endError());
-    else if (this.drainWaiters.length > 0) this.fail(error);
+    else if (this.output.isWaited) this.fail(error);
     else this.carrier.resumeInput();
   }
 
@@ -340,7 +298,7 @@ export class Connection {
     this.carrier.destroy();
     if (this.failure === null) this.failure = new RsyncError(Exit.SOCKETIO, 'connection closed', true);
     this.input.fail(this.failure);
-    this.wakeDrain();
+    this.output.fail(this.failure);
   }
 
   // --- time --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-import { type Carrier, Connection } from './connection.js';
+import type { Carrier } from './carrier.js';
+import { Connection } from './connection.js';
 import { HandOver } from './handover.js';
 
 /** One direction between two connections of this process. */

@@ -5,7 +5,8 @@ import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { acknowledge } from '../libc/tcp.js';
-import { type Carrier, Connection } from './connection.js';
+import type { Carrier } from './carrier.js';
+import { Connection } from './connection.js';
 
 /** What the ends of connections that break are called. */
 const BROKEN: Readonly<Record<string, string>> = {

@@ -1,7 +1,8 @@
 import { getSystemErrorName } from 'node:util';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { acknowledge } from '../libc/tcp.js';
-import { type Carrier, Connection } from './connection.js';
+import type { Carrier } from './carrier.js';
+import { Connection } from './connection.js';
 import { endOfInput, onceATurn, writeError } from './streams.js';
 
 /**

@@ -10,3 +10,8 @@ export function parentOf(path: ByteString): ByteString {
 export function lastName(path: ByteString): ByteString {
   return path.slice(path.lastIndexOf('/') + 1);
 }
+
+/** The path of an entry in a directory; '' and '.' are where paths begin. */
+export function pathBelow(dir: ByteString, name: ByteString): ByteString {
+  return dir === '' || dir === '.' ? name : dir === '/' ? `/${name}` : `${dir}/${name}`;
+}

@@ -1,59 +1,27 @@
 import { fchownSync, lchownSync } from 'node:fs';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../../protocol/constants.js';
 import type { Rows } from '../../protocol/flist/rows.js';
 import type { Options } from '../../protocol/options.js';
 import { changeMode } from '../libc/files.js';
 import { type ChmodRule, PERMISSION_BITS, tweakMode } from './chmod.js';
 import { storeFakeStat } from './fake-super.js';
 import type { IdMap } from './ids.js';
+import { needsOwnerAccess, OWNER_RWX } from './modes.js';
 import type { Reporter } from './report.js';
 import { chmodNoFollow, setFileTimes } from './set.js';
 import { FileStat, fstatInto, lstatInto } from './stat.js';
+import { sameTime } from './times.js';
 
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
-const OWNER_RWX = 0o700;
 const NO_DEVICE = { major: 0, minor: 0 };
 /** The numbers that chown() takes for "leave it alone"; no file can have them. */
 const NO_ID = 0xffff_ffff;
 
-/**
- * The mode that a file gets without -p, from the mode in the list and the one it has now (null: there is none).
- * An existing file keeps its permissions, but for -E; a new one gets those of the source that are among `rights`.
- */
-export function destMode(
-  listMode: number,
-  statMode: number | null,
-  isNew: boolean,
-  o: Pick<Options, 'executability'>,
-  rights: number,
-): number {
-  if (isNew || statMode === null) return listMode & (~PERMISSION_BITS | rights);
-  const mode = (listMode & ~PERMISSION_BITS) | (statMode & PERMISSION_BITS);
-  if (!o.executability || (listMode & S_IFMT) !== S_IFREG) return mode;
-  if ((listMode & 0o111) === 0) return mode & ~0o111;
-  // Whoever may read the file may run it now, unless somebody could do so before.
-  return (statMode & 0o111) !== 0 ? mode : mode | ((mode & 0o444) >> 2);
-}
-
-/** True for a directory whose mode would keep its owner, not being root, from putting files into it. */
-export function needsOwnerAccess(mode: number, isRoot: boolean): boolean {
-  return !isRoot && (mode & S_IFMT) === S_IFDIR && (mode & OWNER_RWX) !== OWNER_RWX;
-}
-
 /** A path with a slash behind it means the directory itself, never a link to it. */
 function inside(path: Buffer): Buffer {
   return Buffer.concat([path, Buffer.of(0x2f)]);
-}
-
-/**
- * True when two times count as the same: to the nanosecond when `window` is negative, else when they are at most
- * `window` whole seconds apart; nanoseconds say nothing then.
- */
-export function sameTime(a: number, aNsec: number, b: number, bNsec: number, window: number): boolean {
-  if (window < 0) return a === b && aNsec === bNsec;
-  return Math.abs(a - b) <= window;
 }
 
 /** What the caller knows about the item whose attributes are set. */

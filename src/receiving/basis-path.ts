@@ -1,11 +1,10 @@
 import { Basis } from '../../protocol/constants.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import { lastName, parentOf } from '../../protocol/path.js';
+import { lastName, parentOf, pathBelow } from '../../protocol/path.js';
 import type { Root } from '../files/root.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoOf } from '../libc/errno.js';
-import { join } from './delete.js';
 import type { Receiving } from './receiving.js';
 
 /** Where the basis of a transfer is, from the type byte and the name that the sender echoes (9.5). */
@@ -34,13 +33,13 @@ function echoedPath(receiving: Receiving, path: ByteString, level: number, xname
  * that directory itself.
  */
 export function similarPath(receiving: Receiving, dir: ByteString, name: ByteString, level: number): Buffer {
-  const path = join(similarDir(receiving, dir, level), name);
+  const path = pathBelow(similarDir(receiving, dir, level), name);
   return level === 0 ? reachable(receiving.parts.root, path) : optionPath(receiving, path);
 }
 
 /** That directory, as an option would name it. */
 export function similarDir(receiving: Receiving, dir: ByteString, level: number): ByteString {
-  return level === 0 ? dir : join(receiving.session.options.basisDirs[level - 1], dir);
+  return level === 0 ? dir : pathBelow(receiving.session.options.basisDirs[level - 1], dir);
 }
 
 function checkDirectoryNumber(number: number, count: number): void {
@@ -49,7 +48,7 @@ function checkDirectoryNumber(number: number, count: number): void {
 
 /** A file below a basis directory; relative directories lie below the destination. */
 export function alternativePath(receiving: Receiving, dir: ByteString, name: ByteString): Buffer {
-  return optionPath(receiving, join(dir, name));
+  return optionPath(receiving, pathBelow(dir, name));
 }
 
 /** Stands for a path that cannot be reached: nothing is there. */
@@ -90,5 +89,5 @@ export function partialName(receiving: Receiving, name: ByteString): ByteString 
   if (partialDir === '') return null;
   const base = lastName(name);
   if (partialDir.startsWith('/')) return `${partialDir}/${base}`;
-  return join(parentOf(name), `${partialDir}/${base}`);
+  return pathBelow(parentOf(name), `${partialDir}/${base}`);
 }

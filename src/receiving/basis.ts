@@ -1,13 +1,13 @@
 import fs from 'node:fs';
 import { Item, S_IFMT } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
+import { pathBelow } from '../../protocol/path.js';
 import { lstatFake, readFakeLink } from '../files/fake-super.js';
 import { makeHardLink } from '../files/special.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { copyFileTo } from '../files/temp.js';
 import { errnoText } from '../report/errno.js';
 import { alternativePath } from './basis-path.js';
-import { join } from './delete.js';
 import type { EntryMaker } from './entries.js';
 import { type Itemizer, timesDiffer } from './itemize.js';
 import type { Receiving } from './receiving.js';
@@ -41,7 +41,7 @@ export class BasisDirs {
     const { basisDirs } = this.receiving.session.options;
     let bestLevel: number = Level.NONE;
     for (let i = 0; i < basisDirs.length && bestLevel < Level.ALL; i++) {
-      if (this.isHidden(row, join(basisDirs[i], name))) continue;
+      if (this.isHidden(row, pathBelow(basisDirs[i], name))) continue;
       const level = this.level(row, alternativePath(this.receiving, basisDirs[i], name));
       if (level <= bestLevel) continue;
       bestLevel = level;

@@ -1,7 +1,7 @@
 import { NDX_DONE } from '../../protocol/constants.js';
 import { rowOf } from '../../protocol/flist/list.js';
 import { writeDelStats } from '../../protocol/stats.js';
-import type { Deleter } from './delete.js';
+import type { ExtraneousFiles } from './extraneous.js';
 import type { LinkQueue } from './link-queue.js';
 import type { Receiving } from './receiving.js';
 import type { Requests } from './requests.js';
@@ -16,7 +16,7 @@ export class Closing {
 
   constructor(
     private readonly receiving: Receiving,
-    private readonly deleter: Deleter,
+    private readonly extraneous: ExtraneousFiles,
     private readonly links: LinkQueue,
     private readonly requests: Requests,
     private readonly touchUp: TouchUp,
@@ -95,8 +95,8 @@ export class Closing {
       if (protocol >= 31 && !lateDelete) this.closeDeletions();
       await this.phase(3);
     }
-    if (o.deleteMode === 'delay') this.deleter.finishDelayed();
-    if (o.deleteMode === 'after') this.deleter.everything();
+    if (o.deleteMode === 'delay') this.extraneous.finishDelayed();
+    if (o.deleteMode === 'after') this.extraneous.everything();
     if (lateDelete && protocol >= 31) this.closeDeletions();
     this.finishLate();
   }
@@ -104,7 +104,7 @@ export class Closing {
   private closeDeletions(): void {
     const { session } = this.receiving;
     if (session.options.deleteMode !== 'none' || session.options.force) {
-      writeDelStats(session.connection.writer, session.ndxOut, this.deleter.counts);
+      writeDelStats(session.connection.writer, session.ndxOut, this.extraneous.deleter.counts);
     }
     this.sendDone();
     session.connection.flush();
@@ -116,8 +116,9 @@ export class Closing {
 
   private finishLate(): void {
     const { session } = this.receiving;
-    this.deleter.reportSkipped();
-    if (!session.isServer || !session.stats.deleted.total) this.deleter.applyToStats();
+    const { deleter } = this.extraneous;
+    deleter.reportSkipped();
+    if (!session.isServer || !session.stats.deleted.total) deleter.applyToStats();
     if (!session.incremental) for (const segment of session.list.segments) this.touchUp.list(segment);
     this.touchUp.late();
   }

@@ -1,12 +1,12 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { pathBelow } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { splitPath } from '../files/temp.js';
 import { Step } from '../files/thread/queue.js';
 import { errnoText } from '../report/errno.js';
 import { failedVerification } from '../report/messages.js';
-import { join } from './delete.js';
 import type { Receiving } from './receiving.js';
 
 /** Which attribute a result of the thread for file work is about (see `Step`). */
@@ -31,7 +31,11 @@ export class Complaints {
     const { dir, name } = splitPath(path);
     const { tempDir } = this.receiving.session.options;
     const text = name.toString('latin1');
-    this.failed('mkstemp', tempDir === '' ? join(dir, `.${text}.XXXXXX`) : join(tempDir, `${text}.XXXXXX`), error);
+    this.failed(
+      'mkstemp',
+      tempDir === '' ? pathBelow(dir, `.${text}.XXXXXX`) : pathBelow(tempDir, `${text}.XXXXXX`),
+      error,
+    );
   }
 
   /** What a run ends with that is told to take blocks from a file that is not there. */

@@ -11,9 +11,9 @@ import {
 } from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
-import { needsOwnerAccess } from '../files/attrs.js';
 import { makeDirectories } from '../files/directories.js';
 import { lstatFake } from '../files/fake-super.js';
+import { needsOwnerAccess } from '../files/modes.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';

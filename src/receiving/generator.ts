@@ -1,33 +1,20 @@
-import {
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  SIGNIFICANT_ITEM_FLAGS,
-} from '../../protocol/constants.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { EntryFlag, ndxAt, rowAt, type Segment } from '../../protocol/flist/list.js';
 import type { BlockDigest } from '../../protocol/hash/digest.js';
 import { FileStat } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
 import { listLine } from '../report/listing.js';
-import {
-  deltaTransmission,
-  type ExistsDetail,
-  exists,
-  nonRegular,
-  notCreating,
-  refusedToReceive,
-  skippingContents,
-} from '../report/messages.js';
+import { deltaTransmission, nonRegular, refusedToReceive, skippingContents } from '../report/messages.js';
 import { sharesTurns } from '../session/hand-over.js';
 import { Pace } from '../session/pace.js';
 import { Closing } from './closing.js';
 import { Deleter } from './delete.js';
+import { DirectoryReader } from './directory-reader.js';
 import { EntryMaker } from './entries.js';
+import { ExtraneousFiles } from './extraneous.js';
 import { HardLinks } from './hard-links.js';
 import { Itemizer } from './itemize.js';
+import { LeftOut } from './left-out.js';
 import { LinkQueue } from './link-queue.js';
 import { MissingFiles } from './missing-files.js';
 import type { Receiving } from './receiving.js';
@@ -37,7 +24,8 @@ import { TouchUp } from './touch-up.js';
 
 /** Walks the file list, makes what needs no data, and asks for the rest (9). */
 export class Generator {
-  readonly deleter: Deleter;
+  private readonly deleter: Deleter;
+  private readonly extraneous: ExtraneousFiles;
   readonly itemizer: Itemizer;
   readonly entries: EntryMaker;
   readonly links: LinkQueue;
@@ -46,6 +34,7 @@ export class Generator {
   private readonly sweep: Sweep;
   private readonly missingFiles: MissingFiles;
   private readonly touchUp: TouchUp;
+  private readonly leftOut: LeftOut;
   private readonly stat = new FileStat();
   private readonly pace = new Pace();
 
@@ -55,14 +44,17 @@ export class Generator {
     isLocal: boolean,
   ) {
     const groups = new HardLinks(receiving.session.list);
-    this.deleter = new Deleter(receiving);
+    const reader = new DirectoryReader(receiving);
+    this.deleter = new Deleter(receiving, reader);
+    this.extraneous = new ExtraneousFiles(receiving, this.deleter, reader);
     this.itemizer = new Itemizer(receiving);
     this.entries = new EntryMaker(receiving, this.itemizer, this.deleter, groups);
     this.requests = new Requests(receiving, this.itemizer, this.entries, groups, blockDigest, isLocal);
     const make = this.make.bind(this);
     this.links = new LinkQueue(receiving, groups, this.entries, this.requests, make);
+    this.leftOut = new LeftOut(receiving, this.entries, this.links, this.requests, this.itemizer);
     this.touchUp = new TouchUp(receiving, this.entries);
-    this.closing = new Closing(receiving, this.deleter, this.links, this.requests, this.touchUp);
+    this.closing = new Closing(receiving, this.extraneous, this.links, this.requests, this.touchUp);
     this.requests.skipLink = (row) => this.links.skip(row);
     this.sweep = new Sweep(receiving, this.entries, this.requests.check, this.itemizer, this.stat);
     this.missingFiles = new MissingFiles(receiving, this.entries, this.sweep);
@@ -83,7 +75,7 @@ export class Generator {
     const { session } = receiving;
     const { list, options: o } = session;
     if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
-    if (o.deleteMode === 'before') this.deleter.everything();
+    if (o.deleteMode === 'before') this.extraneous.everything();
     for (let i = 0; ; i++) {
       while (i >= list.segments.length && !receiving.lists.complete) {
         await closing.waitForReceiver();
@@ -148,8 +140,8 @@ export class Generator {
     const path = receiving.relativePath(row);
     if (this.entries.isBelowFailed(path) || this.isRefused(row, path, true)) return;
     const errno = this.entries.look(row, stat);
-    if (this.isLeftOut(row, stat, true, errno)) {
-      if (stat.exists && this.deletesMeanwhile) this.deleter.blocked(row);
+    if (this.leftOut.isLeftOut(row, stat, true, errno)) {
+      if (stat.exists && this.deletesMeanwhile) this.extraneous.blocked(row);
       return;
     }
     this.entries.directory(segment.firstNdx - 1, row, stat);
@@ -179,7 +171,7 @@ export class Generator {
 
   private deleteIn(row: number, segment: Segment): void {
     if (!this.deletesMeanwhile) return;
-    this.deleter.directory(row, segment, this.receiving.session.options.deleteMode === 'delay');
+    this.extraneous.directory(row, segment, this.receiving.session.options.deleteMode === 'delay');
   }
 
   /** Deletions are looked for directory by directory, as the lists go on. */
@@ -219,7 +211,7 @@ export class Generator {
       }
       return;
     }
-    if (this.isLeftOut(row, stat, isDir, errno)) return;
+    if (this.leftOut.isLeftOut(row, stat, isDir, errno)) return;
     if (isDir) {
       entries.directory(this.directoryIndex(ndx, path, segment), row, stat);
       if (!entries.isBelowFailed(`${path}/`)) this.deleteIn(row, segment);
@@ -264,34 +256,6 @@ export class Generator {
   private skipSpecial(row: number): void {
     const { log, options: o } = this.receiving.session;
     if (o.info.nonreg >= 1) log.info(nonRegular(this.receiving.shownName(row)));
-  }
-
-  /** --existing and --ignore-existing. */
-  private isLeftOut(row: number, stat: FileStat, isDir: boolean, errno: number): boolean {
-    const { session } = this.receiving;
-    const { options: o, log } = session;
-    if (o.existing && errno === Errno.ENOENT) {
-      if (o.info.skip >= 1) log.info(notCreating(this.receiving.shownName(row), isDir));
-      if (isDir) this.entries.leaveOutBelow(row);
-      else this.links.skip(row);
-      return true;
-    }
-    if (o.ignoreExisting && stat.exists && !(isDir && stat.isDir)) {
-      if (o.info.skip >= 1) log.info(exists(this.receiving.shownName(row), this.existsDetail(row, stat)));
-      if (!isDir) this.links.skip(row);
-      return true;
-    }
-    return false;
-  }
-
-  /** --info=skip2: in what the file that is left alone differs. */
-  private existsDetail(row: number, stat: FileStat): ExistsDetail {
-    const { list, options: o } = this.receiving.session;
-    if ((o.info.skip ?? 0) < 2) return '';
-    if ((stat.mode & S_IFMT) !== (list.mode(row) & S_IFMT)) return 'type change';
-    if (!this.requests.sameContent(row, stat)) return o.checksum ? 'sum change' : 'file change';
-    const flags = this.itemizer.differences(row, stat, 0, null);
-    return (flags & SIGNIFICANT_ITEM_FLAGS) === 0 ? 'uptodate' : 'attr change';
   }
 }
 

@@ -2,11 +2,10 @@ import fs from 'node:fs';
 import { distance } from 'fastest-levenshtein';
 import { Basis } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
-import { lastName, parentOf } from '../../protocol/path.js';
+import { lastName, parentOf, pathBelow } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { similarSelected, similarState } from '../report/messages.js';
 import { similarDir, similarPath } from './basis-path.js';
-import { join } from './delete.js';
 import type { Receiving } from './receiving.js';
 
 /** Names that differ by more edits have nothing to do with each other. */
@@ -81,7 +80,7 @@ export class SimilarFiles {
 
   /** A candidate's name for messages: whole in a basis directory. */
   private shown(dir: ByteString, name: ByteString, level: number): ByteString {
-    const path = join(similarDir(this.receiving, dir, level), name);
+    const path = pathBelow(similarDir(this.receiving, dir, level), name);
     return level === 0 || path.startsWith('/') ? path : `${this.receiving.shownRoot}/${path}`;
   }
 
@@ -90,7 +89,7 @@ export class SimilarFiles {
     const found: Candidate[] = [];
     const place = similarDir(receiving, dir, level);
     for (const name of namesIn(similarPath(receiving, dir, '.', level))) {
-      if (receiving.parts.moduleHides?.(join(place, name), false)) continue;
+      if (receiving.parts.moduleHides?.(pathBelow(place, name), false)) continue;
       if (lstatInto(similarPath(receiving, dir, name, level), stat) !== 0 || !stat.isRegular || stat.size === 0)
         continue;
       found.push({ name, suffix: suffixOf(name), size: stat.size, mtime: stat.mtime, mode: stat.mode });

@@ -1,6 +1,6 @@
 import { EntryFlag, rowAt, type Segment } from '../../protocol/flist/list.js';
 import { Rows } from '../../protocol/flist/rows.js';
-import { needsOwnerAccess } from '../files/attrs.js';
+import { needsOwnerAccess } from '../files/modes.js';
 import { FileStat } from '../files/stat.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';

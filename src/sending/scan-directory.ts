@@ -3,6 +3,7 @@ import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import { type ListKernel, ListPlace } from '../../protocol/kernel/list-kernel.js';
 import type { ByteString } from '../../protocol/options.js';
+import { pathBelow } from '../../protocol/path.js';
 import { type DirectoryEntries, DirectoryReader } from '../files/directory.js';
 import type { FileSummer } from '../files/file-sum.js';
 import { FileStat } from '../files/stat.js';
@@ -11,7 +12,7 @@ import { errnoText } from '../report/errno.js';
 import * as messages from '../report/messages.js';
 import { expectListed } from '../session/engine.js';
 import type { SourceBase } from './scan-base.js';
-import { type Finder, join } from './scan-find.js';
+import type { Finder } from './scan-find.js';
 
 /** A name that the Linux file systems know, and no other one, is at most this long. */
 const LONGEST_NAME = 255;
@@ -178,7 +179,12 @@ export class DirectoryLister {
   private lookThrough(entry: number): number {
     const { looker, ctx } = this.finder;
     try {
-      return looker.look(this.pathOf(entry), join(this.dir, this.nameOf(entry)), this.base, ctx.options.copyDirlinks);
+      return looker.look(
+        this.pathOf(entry),
+        pathBelow(this.dir, this.nameOf(entry)),
+        this.base,
+        ctx.options.copyDirlinks,
+      );
     } catch (error) {
       return errnoOf(error) || Errno.EINVAL;
     }
@@ -186,7 +192,7 @@ export class DirectoryLister {
 
   private lost(errno: number, entry: number): void {
     const { finder, base } = this;
-    const path = join(this.dir, this.nameOf(entry));
+    const path = pathBelow(this.dir, this.nameOf(entry));
     if (!finder.isExcludedEitherWay(path, base, this.scope)) finder.reportLost(errno, path, base);
   }
 
@@ -224,12 +230,12 @@ export class DirectoryLister {
     const { ctx, looker } = this.finder;
     const { options: o } = ctx;
     if (!o.recurse && o.dirs === 0) {
-      ctx.report('info', messages.skippingDirectory(join(this.dir, this.nameOf(entry))));
+      ctx.report('info', messages.skippingDirectory(pathBelow(this.dir, this.nameOf(entry))));
       return;
     }
     const isMount = this.device >= 0 && looker.stat.dev !== this.device && (flags & EntryFlag.CONTENT_DIR) !== 0;
     if (isMount && o.oneFileSystem > 1) {
-      const text = messages.skippingMountPoint('sender', join(this.dir, this.nameOf(entry)));
+      const text = messages.skippingMountPoint('sender', pathBelow(this.dir, this.nameOf(entry)));
       if ((o.info.mount ?? 0) >= 1) ctx.report('info', text);
       return;
     }
@@ -240,7 +246,7 @@ export class DirectoryLister {
   private add(entry: number, flags: number): void {
     const { finder, base } = this;
     if (finder.filtered) {
-      const path = join(this.dir, this.nameOf(entry));
+      const path = pathBelow(this.dir, this.nameOf(entry));
       if (finder.isExcluded(path, finder.looker.stat.isDir, base, this.scope)) return;
     }
     const { arena, nameOffset, nameLength } = this.entries;

@@ -2,7 +2,7 @@ import { convertPath, convertTarget } from '../../protocol/charset.js';
 import { IoError, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
-import { lastName, parentOf } from '../../protocol/path.js';
+import { lastName, parentOf, pathBelow } from '../../protocol/path.js';
 import { parseChmod } from '../files/chmod.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
@@ -12,11 +12,6 @@ import type { SourceBase } from './scan-base.js';
 import type { ScanContext } from './scan-context.js';
 import { Looker } from './scan-look.js';
 import { RowMaker } from './scan-rows.js';
-
-/** A path of the transfer made of a directory ('' and '.' are the base) and a name. */
-export function join(dir: ByteString, name: ByteString): ByteString {
-  return dir === '' || dir === '.' ? name : dir === '/' ? `/${name}` : `${dir}/${name}`;
-}
 
 /** Looks at paths, appends rows for them, and reports what cannot be listed. What all of the scan has in common. */
 export class Finder {
@@ -71,7 +66,7 @@ export class Finder {
     const { stat, target } = this.looker;
     if (o.links && stat.isLink && (target === null || target.length === 0)) {
       this.ioError |= IoError.GENERAL;
-      const shown = join(list.dirs.path(dir), Buffer.from(name.subarray(from, to)).toString('latin1'));
+      const shown = pathBelow(list.dirs.path(dir), Buffer.from(name.subarray(from, to)).toString('latin1'));
       this.ctx.report('error', `skipping symlink with 0-length value: ${this.quoted(shown, base)}\n`);
       return -1;
     }
@@ -87,7 +82,7 @@ export class Finder {
     if (names === null) return true;
     const { charset, targets } = names;
     const { stat, target } = this.looker;
-    const name = join(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+    const name = pathBelow(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
     const text = targets && o.links && stat.isLink && target !== null ? target.toString('latin1') : '';
     if (convertTarget(charset, 'toWire', text) === null) {
       report('error', messages.cannotConvertTarget('sender', this.quoted(name, base), charset.fault(text)));
@@ -104,7 +99,7 @@ export class Finder {
   private readAttributes(base: SourceBase, dir: number, bytes: Uint8Array, from: number, to: number): boolean {
     const { attributes, list } = this.ctx;
     if (attributes === null || attributes === undefined) return true;
-    const name = join(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
+    const name = pathBelow(list.dirs.path(dir), Buffer.from(bytes.subarray(from, to)).toString('latin1'));
     const { stat, mayFollow } = this.looker;
     if (attributes.read(base.laterPath(name, mayFollow), stat, () => this.quoted(name, base))) return true;
     this.fail(name, base);

@@ -1,9 +1,10 @@
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { pathBelow } from '../../protocol/path.js';
 import { NameKind, type SourceArgument } from './scan-argument.js';
 import type { SourceBase } from './scan-base.js';
-import { type Finder, join } from './scan-find.js';
+import type { Finder } from './scan-find.js';
 
 /** What is still to be sent below a directory that -R brought along. */
 interface Rest {
@@ -72,8 +73,8 @@ export class ImpliedParents {
     this.rests.delete(key);
     for (const rest of rests) {
       const slash = rest.path.indexOf('/');
-      if (slash < 0) this.addLeaf(join(path, rest.path), rest, base, scope);
-      else this.step(join(path, rest.path.slice(0, slash)), { ...rest, path: rest.path.slice(slash + 1) }, base);
+      if (slash < 0) this.addLeaf(pathBelow(path, rest.path), rest, base, scope);
+      else this.step(pathBelow(path, rest.path.slice(0, slash)), { ...rest, path: rest.path.slice(slash + 1) }, base);
     }
   }
 

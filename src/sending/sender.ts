@@ -1,13 +1,10 @@
-import fs from 'node:fs';
-import { Exit, Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
-import { ProtocolError, RsyncError } from '../../protocol/errors.js';
+import { Msg, NDX_DEL_STATS, NDX_DONE } from '../../protocol/constants.js';
+import { ProtocolError } from '../../protocol/errors.js';
 import { rowAt, rowOf, type Segment } from '../../protocol/flist/list.js';
 import { readItemHeader } from '../../protocol/request.js';
 import { readDelStats, writeDelStats } from '../../protocol/stats.js';
-import { FileStat, lstatInto } from '../files/stat.js';
 import type { Xattrs } from '../files/xattrs.js';
-import { errnoText } from '../report/errno.js';
-import { matchReport, senderRemoved, skippedRemove } from '../report/messages.js';
+import { matchReport } from '../report/messages.js';
 import type { Progress } from '../report/progress.js';
 import type { ItemLog } from '../session/item-log.js';
 import { Pace } from '../session/pace.js';
@@ -19,6 +16,7 @@ import { createFileSender, mayTakeLong } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
 import type { Scanner } from './scan.js';
+import { SourceRemover } from './source-remover.js';
 import { XattrAnswers } from './xattr-answers.js';
 
 /** What comes next: what stands in the request stream, or data to be sent. */
@@ -26,7 +24,6 @@ const Next = { INDEX: 0, DEL_STATS: 1, ITEM: 2, XATTRS: 3, SUMS: 4, DATA: 5 } as
 
 /** Answers the requests of a generator: one item after another, in order (section 9). */
 export class Sender {
-  private readonly stat = new FileStat();
   private readonly pace = new Pace();
   private phase = 0;
   private current: Segment | null = null;
@@ -35,6 +32,7 @@ export class Sender {
   private runs: AnswerRuns | null = null;
   /** The last step was a run of answers, and not one of many short ones. */
   private hasRun = false;
+  private isPrepared = false;
   private next: number = Next.INDEX;
   /** Index of the last request. */
   private ndx = 0;
@@ -48,10 +46,9 @@ export class Sender {
     /** Null without -X. */
     private readonly xattrs: Xattrs | null,
   ) {
-    session.onSuccess = (ndx) => this.removeSource(ndx);
+    const sources = new SourceRemover(session, scanner, (ndx) => this.rowOf(ndx));
+    session.onSuccess = (ndx) => sources.remove(ndx);
   }
-
-  private isPrepared = false;
 
   /** Makes what it takes to send files; the seed must be known. */
   async prepare(): Promise<void> {
@@ -100,12 +97,10 @@ export class Sender {
     stats.matched = this.files.counts.matchedBytes;
   }
 
-  private reportedIoError = 0;
-
   private reportIoError(): void {
     const { session } = this;
     session.ioError |= this.scanner.ioError;
-    if (session.ioError !== this.reportedIoError) session.sendNumber(Msg.IO_ERROR, session.ioError);
+    session.sendNumber(Msg.IO_ERROR, session.ioError);
   }
 
   private async waitFor(wait: number): Promise<void> {
@@ -276,30 +271,5 @@ export class Sender {
       return first;
     }
     return rowOf(segment, ndx);
-  }
-
-  /** --remove-source-files: the receiver has it safely; it goes unless it changed meanwhile (4.3). */
-  private removeSource(ndx: number): void {
-    const { session, scanner } = this;
-    const { list } = session;
-    if (!session.options.removeSourceFiles) {
-      throw new RsyncError(Exit.STREAMIO, 'rsync: unexpected SUCCESS message');
-    }
-    const row = this.rowOf(ndx);
-    const path = scanner.sourcePath(row);
-    const name = list.path(row);
-    const errno = lstatInto(path, this.stat);
-    if (errno !== 0 || !this.stat.exists) return;
-    const { stat } = this;
-    if (stat.size !== list.size(row) || stat.mtime !== list.mtime(row)) {
-      session.log.xferError(skippedRemove(name));
-      return;
-    }
-    try {
-      fs.unlinkSync(path);
-      if (session.options.info.remove >= 1) session.log.info(senderRemoved(name));
-    } catch (error) {
-      session.log.xferError(`rsync: [sender] sender failed to remove ${name}: ${errnoText(error)}\n`);
-    }
   }
 }

@@ -143,7 +143,10 @@ export interface Options {
   /** null: the algorithm's default. */
   compressLevel: number | null;
   compressThreads: number;
+  /** Only passed on: no compression of today has a level for single files. */
   skipCompress: string | null;
+  /** A daemon's "dont compress = *": what zlib and zlibx make is stored in blocks, not packed. */
+  storesData: boolean;
 
   rsh: ByteString;
   rsyncPath: ByteString;

@@ -121,8 +121,11 @@ export function readNegotiation(r: ByteReader, input: NegotiationInput): Algorit
   const sums = negotiatesSums(input) ? r.vstring(MAX_LIST, 'checksum list') : null;
   const compressions = negotiatesCompression(input) ? r.vstring(MAX_LIST, 'compression list') : null;
   if (!r.done()) return null;
-  const chosen = { ...chooseSums(input, sums), compression: chooseCompression(input, compressions) };
+  const chosen: Algorithms = { ...chooseSums(input, sums), compression: chooseCompression(input, compressions) };
+  const isOff = chosen.compression.startsWith('zlib') && input.options.compressLevel === 0;
+  if (isOff && compressions === null) chosen.compression = 'none';
   if (input.trace !== null && (input.options.debug.nstr ?? 0) > 0) tell(input, sums, compressions, chosen);
+  if (isOff) chosen.compression = 'none';
   return chosen;
 }
 

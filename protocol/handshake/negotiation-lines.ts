@@ -42,8 +42,8 @@ export function negotiationLines(
   const { compression } = chosen;
   const fixed = o.checksumChoice !== '' && o.checksumChoice !== 'auto' ? o.checksumChoice : chosen.transferSum;
   lines.push(`${how(negotiated.sums)} checksum: ${negotiated.sums ? chosen.transferSum : fixed}\n`);
-  if (compression !== 'none') {
-    const text = `${compression} (level ${effectiveLevel(compression, o.compressLevel)})`;
+  if (o.compress) {
+    const text = `${compression} (level ${levelOf(compression, o.compressLevel)})`;
     lines.push(`${how(negotiated.compression)} compress: ${text}\n`);
   }
   return lines;
@@ -55,8 +55,11 @@ function listLines(whose: string, here: string, names: OfferedNames): string[] {
   return [...line('checksum', names.sums), ...line('compress', names.compressions)];
 }
 
-function effectiveLevel(codec: Compression, level: number | null): number {
+/** The level that a number on the command line stands for. With 0 zlib and zlibx are off: data travels as it is. */
+export function levelOf(codec: Compression, level: number | null): number {
   const [least, most, usual] = LEVELS[codec];
-  if (level === null || (level === 0 && codec === 'zstd')) return usual;
-  return Math.max(least, Math.min(most, level));
+  if (codec === 'none') return level ?? usual;
+  if (codec === 'zstd' ? level === 0 : level === -1) return usual;
+  if (level === null) return usual;
+  return level === 0 ? 0 : Math.max(least, Math.min(most, level));
 }

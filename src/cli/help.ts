@@ -124,7 +124,7 @@ const OPTIONS = `
 --compress-choice=STR    choose the compression (also --zc)
 --compress-level=NUM     its level (also --zl)
 --compress-threads=NUM   its threads (also --zt)
---skip-compress=LIST     endings of files that are not worth it
+--skip-compress=LIST     endings of files that are not worth it (no effect, as in rsync)
 --cvs-exclude, -C        leave out what CVS leaves out
 --filter=RULE, -f        add a filter rule
 -F                       rules from .rsync-filter in each directory;

@@ -3,7 +3,7 @@ import { MAX_PATH } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { applyVerbosity, applyWords } from '../../protocol/handshake/levels.js';
 import { parseTarget } from '../client/target.js';
-import type { Settings } from './option-settings.js';
+import { NO_LEVEL, type Settings } from './option-settings.js';
 import {
   cleanPath,
   formatHas,
@@ -89,7 +89,7 @@ function implyAlgorithms(s: Settings, c: ImplyContext): void {
     if (s.compressChoice === 'none') s.compress = 0;
     else if (s.compressChoice !== '') s.compress = 1;
   }
-  if (s.compress > 0 || !Number.isNaN(s.compressLevel)) {
+  if (s.compress > 0 || s.compressLevel !== NO_LEVEL) {
     c.checkRefused('-z');
     s.compressThreads = Math.max(s.compressThreads, 0);
     if (c.isDaemon) s.compressThreads = Math.min(s.compressThreads, DAEMON_MAX_THREADS);

@@ -1,7 +1,7 @@
 /** Turns settings into the Options that the rest of the program reads. */
 import type { GivenOptions } from '../../protocol/handshake/args.js';
 import type { ByteString, DeleteMode, Options } from '../../protocol/options.js';
-import type { Settings } from './option-settings.js';
+import { NO_LEVEL, type Settings } from './option-settings.js';
 
 /** Options, with what only the argument list and the refusal of unfinished features need. */
 export interface CommandOptions extends Options, GivenOptions {
@@ -177,11 +177,12 @@ function writeOptions(s: Settings) {
     basisKind: s.basisKind,
     basisDirs: s.basisDirs,
     fuzzy: s.fuzzy,
-    compress: s.compress > 0 || !Number.isNaN(s.compressLevel),
+    compress: s.compress > 0 || s.compressLevel !== NO_LEVEL,
     compressChoice: s.compressChoice ?? '',
-    compressLevel: Number.isNaN(s.compressLevel) ? null : s.compressLevel,
+    compressLevel: s.compressLevel === NO_LEVEL ? null : s.compressLevel,
     compressThreads: s.compressThreads,
     skipCompress: s.skipCompress,
+    storesData: false,
   };
 }
 

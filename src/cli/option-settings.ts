@@ -6,6 +6,9 @@ import { PROTOCOL_VERSION } from '../../protocol/constants.js';
 import { newLevels } from '../../protocol/handshake/levels.js';
 import type { BasisKind, ByteString, FilterSource } from '../../protocol/options.js';
 
+/** Least number that an option takes: as a level it stands for none, as it does in rsync. */
+export const NO_LEVEL = -0x80000000;
+
 export class Settings {
   server = 0;
   sender = 0;
@@ -122,7 +125,7 @@ export class Settings {
 
   compress = 0;
   compressChoice: string | null = null;
-  compressLevel = Number.NaN;
+  compressLevel = NO_LEVEL;
   compressThreads = 0;
   skipCompress: string | null = null;
 

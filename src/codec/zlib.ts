@@ -29,14 +29,22 @@ function forEachPiece(protocol: number, from: number, to: number, take: (from: n
   }
 }
 
+/** With 0, data is stored in blocks, not packed. */
+function chosenLevel(level: number | null): number {
+  if (level === null || level === -1) return DEFAULT_LEVEL;
+  return level === 0 ? 0 : Math.min(9, Math.max(1, level));
+}
+
 /** zlibx: deflate over the literal bytes of a file (10.3). */
 export class DeflateCompressor implements Compressor {
   protected readonly stream: RawStream;
   private readonly frames = new FrameBuffer(SYNC_TAIL.length);
 
   constructor(level: number | null) {
-    const chosen = level === null || level < 0 ? DEFAULT_LEVEL : Math.min(9, Math.max(1, level));
-    this.stream = new RawStream(createDeflateRaw({ level: chosen, windowBits: 15, memLevel: 8 }), 'deflate');
+    this.stream = new RawStream(
+      createDeflateRaw({ level: chosenLevel(level), windowBits: 15, memLevel: 8 }),
+      'deflate',
+    );
   }
 
   reset(): void {

@@ -60,7 +60,7 @@ export const MODULE_PARAMS = {
   authUsers: text('auth users'),
   charset: text('charset'),
   comment: text('comment'),
-  dontCompress: text('dont compress', '', true),
+  dontCompress: text('dont compress'),
   earlyExec: command('early exec'),
   exclude: text('exclude'),
   excludeFrom: text('exclude from'),

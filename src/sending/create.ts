@@ -12,7 +12,8 @@ async function tokenWriter(session: Session, isMeasured: boolean): Promise<Compr
   const { compression: name } = session.algorithms;
   const { writer } = connection;
   if (name === 'none') return { writer: new PlainTokenWriter(writer), stream: null };
-  const { compressLevel: level, compressThreads: threads } = session.options;
+  const { compressLevel, compressThreads: threads, storesData } = session.options;
+  const level = storesData && name.startsWith('zlib') ? 0 : compressLevel;
   const codec = { name, level, protocol, threads };
   const { compressedWriter } = await loadCodecs();
   // Nothing is told of what a thread makes.

@@ -19,14 +19,17 @@ export {
   watch,
 } from './api/watch.js';
 export { type DaemonConfigObject, type RunningDaemon, startDaemon as serve } from './daemon/server.js';
-export type { RunStats } from './report/stats.js';
+export type { FileCounts, RunStats } from './report/stats.js';
 
 function run(sources: string | readonly string[], dest: string, options: RunOptions): Promise<RunResult> {
   const from = typeof sources === 'string' ? [sources] : sources;
   return runTransfer(parseRun([...from, dest], options), options);
 }
 
-/** Copies local files to a destination: a daemon's module, a host behind a remote shell, or another local place. */
+/**
+ * Copies local files to a destination: a daemon's module, a host behind a remote shell, or another local place. Places are
+ * written as on rsync's command line. Rejects with RsyncError, whose `exitCode` is rsync's.
+ */
 export async function push(
   sources: string | readonly string[],
   dest: string,
@@ -35,7 +38,7 @@ export async function push(
   return run(sources, dest, options);
 }
 
-/** Copies remote files to a local directory. */
+/** Copies remote files to a local directory; otherwise as `push`. */
 export async function pull(
   sources: string | readonly string[],
   dest: string,

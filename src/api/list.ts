@@ -10,7 +10,7 @@ export interface ListedModule {
 
 /** A file of a listing. */
 export interface ListedFile {
-  /** Name as UTF-8 text, and as it is. */
+  /** Name below the place, as UTF-8 text and as it is. */
   path: string;
   pathBytes: Buffer;
   type: 'file' | 'directory' | 'symlink' | 'other';
@@ -18,6 +18,7 @@ export interface ListedFile {
   mode: number;
   /** Bytes. */
   size: number;
+  /** Modification time, to the millisecond. */
   mtime: Date;
   /** Target of a symlink. */
   target?: string;
@@ -36,7 +37,7 @@ function typeOf(mode: number): ListedFile['type'] {
   }
 }
 
-/** The modules of a daemon that it lists: `listModules('host::')`. */
+/** The modules of a daemon that it lists: `listModules('host::')`. Rejects with RsyncError, or TypeError for another place. */
 export async function listModules(daemon: string, run: RunOptions = {}): Promise<ListedModule[]> {
   const target = parseTarget(toBytes(daemon));
   if (target.kind !== 'daemon' || target.module !== '') throw new TypeError(`${daemon} names no daemon`);
@@ -46,14 +47,14 @@ export async function listModules(daemon: string, run: RunOptions = {}): Promise
     if (tab >= 0) modules.push({ name: line.slice(0, tab).trimEnd(), comment: line.slice(tab + 1) });
     run.onOutput?.(line);
   };
-  await runTransfer(parseRun([daemon], run), { ...run, onOutput }).catch((error) => {
-    // A listing has no session and so no statistics.
-    if (!(error instanceof TypeError)) throw error;
-  });
+  await runTransfer(parseRun([daemon], run), { ...run, onOutput });
   return modules;
 }
 
-/** The files at a place, remote or local: `list('host::module/dir/')`. */
+/**
+ * The files at a place, remote or local: `list('host::module/dir/')`; with `-r` among the options those below it as well.
+ * Rejects with RsyncError.
+ */
 export async function list(place: string, run: RunOptions = {}): Promise<ListedFile[]> {
   const o = parseRun([place], run);
   o.listOnly = true;

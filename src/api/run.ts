@@ -6,7 +6,8 @@ import type { RunHooks } from '../client/run.js';
 import type { FileLog } from '../report/file-log.js';
 import type { ClientLog } from '../report/log.js';
 import type { RunStats } from '../report/stats.js';
-import type { Session } from '../session/session.js';
+import { emptyStats } from '../session/run-stats.js';
+import { withSignal } from './abort.js';
 
 /** How a transfer is to be run. */
 export interface RunOptions {
@@ -14,7 +15,10 @@ export interface RunOptions {
   options?: readonly string[];
   /** Password for a daemon. Without it RSYNC_PASSWORD or --password-file is used. */
   password?: string;
-  /** Ends the run; what is unfinished stays only where --partial says so. */
+  /**
+   * Ends the run, which rejects with an RsyncError of exit code 20 whose `cause` is the signal's reason. What is unfinished
+   * stays only where --partial says so.
+   */
   signal?: AbortSignal;
   /** Lines that the command would print on standard output, without their ends. */
   onOutput?(line: string): void;
@@ -26,6 +30,7 @@ export interface RunOptions {
 export interface RunResult {
   /** 0; 23, 24 or 25 when only a part of the files could be transferred. Any other code is thrown as RsyncError. */
   exitCode: number;
+  /** What was counted, as --stats prints it. */
   stats: RunStats;
   /** What went wrong with single files. */
   errors: string[];
@@ -38,6 +43,7 @@ export function toBytes(text: string): ByteString {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
+/** The other way; what is not UTF-8 becomes U+FFFD. */
 export function toText(bytes: ByteString): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
@@ -89,6 +95,7 @@ function linesOf(text: ByteString): string[] {
     .filter((line) => line !== '');
 }
 
+/** The options of a run over `args`, sources and destination. Throws RsyncError for what no transfer can be made of. */
 export function parseRun(args: readonly string[], run: RunOptions): CommandOptions {
   const argv = [...(run.options ?? []), '--', ...args].map(toBytes);
   const command = parseCommand(argv, process.env);
@@ -103,21 +110,19 @@ export function parseRun(args: readonly string[], run: RunOptions): CommandOptio
 /** Runs a transfer in this process. Rejects with RsyncError, whose `exitCode` is rsync's. */
 export async function runTransfer(o: CommandOptions, run: RunOptions, hooks: RunHooks = {}): Promise<RunResult> {
   const log = new CallerLog(run);
-  let session: Session | null = null;
-  const abort = () => session?.connection.fail(new RsyncError(20, 'the run was aborted'));
-  run.signal?.throwIfAborted();
-  run.signal?.addEventListener('abort', abort, { once: true });
-  try {
-    const exitCode = await runClient(o, log, {
+  // A listing of modules has no session, and has counted nothing.
+  let stats = emptyStats();
+  const exitCode = await withSignal(run.signal, (connected) =>
+    runClient(o, log, {
       ...hooks,
-      onSession(s) {
-        session = s;
-        hooks.onSession?.(s);
+      onConnection: connected,
+      onSession(session) {
+        connected(session.connection);
+        stats = session.stats;
+        hooks.onSession?.(session);
       },
-    });
-    if (!PARTIAL_CODES.has(exitCode)) throw new RsyncError(exitCode, log.errors.join('\n'));
-    return { exitCode, stats: (session as Session | null)!.stats, errors: log.errors };
-  } finally {
-    run.signal?.removeEventListener('abort', abort);
-  }
+    }),
+  );
+  if (!PARTIAL_CODES.has(exitCode)) throw new RsyncError(exitCode, log.errors.join('\n'));
+  return { exitCode, stats, errors: log.errors };
 }

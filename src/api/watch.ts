@@ -1,6 +1,7 @@
 import { MIRROR_DEFAULTS, wantedChanges } from '../live/defaults.js';
 import { createMirror } from '../live/mirror.js';
 import type { Batch, MirrorSpec, MirrorStatus } from '../live/types.js';
+import { abortError } from './abort.js';
 import { parseRun, type RunOptions, toBytes, toText } from './run.js';
 
 export type { MirrorStatus, TargetStatus } from '../live/types.js';
@@ -15,19 +16,25 @@ export interface WatchBatch extends Omit<Batch, 'mirror' | 'target' | 'paths' | 
 
 /** How a tree is to be mirrored. */
 export interface WatchSettings extends Pick<RunOptions, 'options' | 'password'> {
+  /** Ends the mirror without sending what is pending. `watch` rejects with an RsyncError of exit code 20 if it has not resolved. */
+  signal?: AbortSignal;
   /** Milliseconds that the first of several changes waits for more; 2 unless given. */
   settleMs?: number;
+  /** How changes are found; 'auto' unless given. */
   watchVia?: MirrorSpec['watchVia'];
   /** Changes of state, and what a user should know. */
   onLog?(kind: 'info' | 'warning' | 'error', text: string): void;
+  /** Each session that has come to an end, one that failed included. */
   onBatch?(batch: WatchBatch): void;
 }
 
 /** A mirror that runs. */
 export interface Watching {
+  /** What is known of it and of each destination now. */
   status(): MirrorStatus;
   /** Compares everything once more. */
   resync(): void;
+  /** Changes gather until `resume`. */
   pause(): void;
   resume(): void;
   /** Ends it; with `drain` (the default) after everything that is pending. Returns the number of changes left. */
@@ -46,7 +53,8 @@ export async function watch(
 ): Promise<Watching> {
   const from = typeof sources === 'string' ? [sources] : sources;
   const dests = typeof dest === 'string' ? [dest] : dest;
-  const { options = [], password, onLog, onBatch, settleMs, watchVia } = settings;
+  const { options = [], password, signal, onLog, onBatch, settleMs, watchVia } = settings;
+  if (signal?.aborted) throw abortError(signal);
   const spec: MirrorSpec = {
     ...MIRROR_DEFAULTS,
     name: 'watch',
@@ -66,9 +74,16 @@ export async function watch(
     log: (kind, text) => onLog?.(kind, text),
     batchEnded: (batch) => onBatch?.(asText(batch)),
   });
+  const onAbort = () => {
+    mirror.abort();
+    void mirror.stop(false);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
   const results = await mirror.start();
+  if (signal?.aborted) throw abortError(signal);
   const lasting = results.find((result) => result.lasting);
   if (lasting !== undefined) {
+    signal?.removeEventListener('abort', onAbort);
     await mirror.stop(false);
     throw lasting.error;
   }
@@ -77,7 +92,10 @@ export async function watch(
     resync: () => mirror.resync(),
     pause: () => mirror.pause(),
     resume: () => mirror.resume(),
-    close: (drain = true) => mirror.stop(drain),
+    close(drain = true) {
+      signal?.removeEventListener('abort', onAbort);
+      return mirror.stop(drain);
+    },
   };
 }
 

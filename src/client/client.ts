@@ -196,7 +196,7 @@ function filesFromExtra(job: Job) {
 }
 
 async function openShell(plan: RunPlan, remote: ShellTarget): Promise<Opened> {
-  const { options: o, job, log } = plan;
+  const { options: o, job, log, hooks } = plan;
   const parts = serverArgParts(o, isPush(job), filesFromExtra(job));
   const context = { pull: !isPush(job), ...filesFromExtra(job) };
   const paths = job.remotePaths.map((path) => escapePath(path, o, context));
@@ -206,6 +206,7 @@ async function openShell(plan: RunPlan, remote: ShellTarget): Promise<Opened> {
   if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('opening connection using:', command));
   const shell = startShell(command, process.env, isPush(job) ? 'sender' : 'Receiver');
   const { connection } = shell;
+  hooks.onConnection?.(connection);
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   if (o.secludedArgs) sendSecluded(connection, secludedForm(rest, plan));
   try {
@@ -217,7 +218,7 @@ async function openShell(plan: RunPlan, remote: ShellTarget): Promise<Opened> {
 }
 
 async function openDaemon(plan: RunPlan, remote: DaemonTarget): Promise<Opened> {
-  const { options: o, job, log } = plan;
+  const { options: o, job, log, hooks } = plan;
   const role = isPush(job) ? 'sender' : 'Receiver';
   let shell: ShellRun | null = null;
   let connection: Connection;
@@ -229,6 +230,7 @@ async function openDaemon(plan: RunPlan, remote: DaemonTarget): Promise<Opened> 
   } else {
     connection = await connectDaemon(o, remote.host, remote.port || o.port || RSYNC_PORT, role, log);
   }
+  hooks.onConnection?.(connection);
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   try {
     const request = daemonRequest(plan, remote);

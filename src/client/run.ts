@@ -28,6 +28,8 @@ import type { Job } from './target.js';
 export interface RunHooks {
   /** Which role this side has, for rsync's closing line. */
   onRole?(role: string): void;
+  /** The connection to another machine or a remote shell, before its other end has said anything. */
+  onConnection?(connection: Connection): void;
   /** The session, once both sides have agreed; its statistics are complete when the run ends. */
   onSession?(session: Session): void;
 }

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { list, listModules, pull, push, RsyncError, serve, type WatchBatch, watch } from '../../src/index.js';
@@ -115,6 +116,45 @@ t.test('a run can be aborted', async (t) => {
   );
   t.ok(error instanceof RsyncError);
   t.equal((error as RsyncError).exitCode, 20);
+});
+
+t.test('a run is aborted before the other side has said anything, and before it began', async (t) => {
+  const dir = t.testdir({ src: { a: 'hello' } });
+  const silent = createServer((socket) => sockets.push(socket));
+  const sockets: Socket[] = [];
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const controller = new AbortController();
+  const settings = { options: ['-a'], signal: controller.signal };
+  const run = push(join(dir, 'src/'), `rsync://127.0.0.1:${port}/m`, settings);
+  await waitFor(() => sockets.length > 0, 10_000, 'the connection');
+  const ended = new Promise((resolve) => sockets[0].once('close', resolve));
+  sockets[0].resume();
+  controller.abort('enough');
+  await t.rejects(run, { exitCode: 20, cause: 'enough' });
+  await ended;
+  await t.rejects(push(join(dir, 'src/'), join(dir, 'copy'), settings), { exitCode: 20, cause: 'enough' });
+  await t.rejects(watch(join(dir, 'src/'), join(dir, 'copy'), settings), { exitCode: 20, cause: 'enough' });
+  t.notOk(existsSync(join(dir, 'copy')));
+});
+
+t.test('a mirror ends with its signal', async (t) => {
+  const dir = t.testdir({ src: { a: 'hello' } });
+  const url = await daemonFor(t, dir);
+  const controller = new AbortController();
+  const mirror = await watch(`${join(dir, 'src')}/`, `${url}/m/`, {
+    options: ['-a'],
+    password: 'pw',
+    signal: controller.signal,
+  });
+  t.equal(mirror.status().targets[0].phase, 'in step');
+  controller.abort();
+  await waitFor(() => mirror.status().targets[0].phase === 'stopped', 10_000, 'the end');
+  t.equal(await mirror.close(), 0);
 });
 
 t.test('a mirror within a program', async (t) => {

@@ -6,17 +6,6 @@ import type { ByteString, Options } from './options.js';
  * stands in the head: a bitmap of options, protocol version, compat flags and checksum seed.
  */
 
-export type BatchKind = 'read' | 'write' | 'only-write';
-
-/** What a command line says of batch files. */
-export interface BatchRequest {
-  kind: BatchKind;
-  /** `-` reads standard input. */
-  name: ByteString;
-  /** The words of the command line, for the script that a batch file comes with. */
-  words: readonly ByteString[];
-}
-
 /** One bit of the bitmap: the option, as messages name it, what it is here, and how it is set. */
 interface StreamOption {
   name: string;

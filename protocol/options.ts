@@ -1,5 +1,3 @@
-import type { BatchRequest } from './batch.js';
-
 /**
  * A byte string: a JavaScript string whose every character code (0 to 255) is one byte (latin1). Names, patterns and
  * arguments are bytes, not text; this form keeps them whole and still lets string methods work on them.
@@ -13,6 +11,17 @@ export type BasisKind = 'compare' | 'copy' | 'link';
 export interface FilterSource {
   kind: 'filter' | 'exclude' | 'include' | 'exclude-from' | 'include-from';
   value: ByteString;
+}
+
+export type BatchKind = 'read' | 'write' | 'only-write';
+
+/** What a command line says of batch files. */
+export interface BatchRequest {
+  kind: BatchKind;
+  /** `-` reads standard input. */
+  name: ByteString;
+  /** The words of the command line, for the script that a batch file comes with. */
+  words: readonly ByteString[];
 }
 
 /**

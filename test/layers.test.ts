@@ -99,6 +99,49 @@ function check(source: SourceText): string[] {
   return source.path.startsWith('protocol/') ? [...problems, ...impureGlobals(source)] : problems;
 }
 
+/** The files that have to be loaded before a source is: neither for types only, nor later. */
+function loadedFirst(source: SourceText): string[] {
+  const { statements } = ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true);
+  return statements.flatMap((statement) => {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
+    const { moduleSpecifier: target } = statement;
+    if (target === undefined || !ts.isStringLiteral(target) || !target.text.startsWith('.')) return [];
+    if (isForTypes(statement)) return [];
+    return normalize(join(dirname(source.path), target.text)).replace(/\.js$/, '.ts');
+  });
+}
+
+function isForTypes(statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  if (ts.isExportDeclaration(statement)) return statement.isTypeOnly;
+  const names = statement.importClause?.namedBindings;
+  if (statement.importClause?.isTypeOnly) return true;
+  return names !== undefined && ts.isNamedImports(names) && names.elements.every((element) => element.isTypeOnly);
+}
+
+/** Files of the first round that is found in which each has to be loaded before the next one; none: there is no such round. */
+function loadingRound(all: readonly SourceText[]): string[] {
+  const before = new Map(all.map((source) => [source.path, loadedFirst(source)]));
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (path: string): string[] => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return [];
+    way.push(path);
+    for (const next of before.get(path) ?? []) {
+      const round = visit(next);
+      if (round.length > 0) return round;
+    }
+    way.pop();
+    done.add(path);
+    return [];
+  };
+  for (const { path } of all) {
+    const round = visit(path);
+    if (round.length > 0) return round;
+  }
+  return [];
+}
+
 function sources(): SourceText[] {
   const paths = ['protocol', 'src'].flatMap((folder) =>
     readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' }).map((path) => `${folder}/${path}`),
@@ -112,6 +155,16 @@ t.test('imports point one way and protocol/ is pure', async (t) => {
   const all = sources();
   t.ok(all.length > 30, `${all.length} sources were read`);
   t.same(all.flatMap(check), []);
+});
+
+t.test('no file has to be loaded before itself', async (t) => {
+  t.same(loadingRound(sources()), []);
+  const round = loadingRound([
+    { path: 'src/a.ts', text: "import { b } from './b.js';" },
+    { path: 'src/b.ts', text: "import type { A } from './a.js'; export { c } from './c.js';" },
+    { path: 'src/c.ts', text: "import { type B, b } from './b.js';" },
+  ]);
+  t.same(round, ['src/b.ts', 'src/c.ts', 'src/b.ts']);
 });
 
 t.test('the check catches what it is there for', async (t) => {

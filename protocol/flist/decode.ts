@@ -5,6 +5,7 @@ import { IoError, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.j
 import { ProtocolError } from '../errors.js';
 import type { ByteString } from '../options.js';
 import { DirectoryPlaces, readDirectoryPlace } from './directory-place.js';
+import type { EntryExtrasReader } from './entry-extras.js';
 import { EntryValues } from './entry-values.js';
 import { IdListReader } from './id-lists.js';
 import { LinkGroups } from './link-groups.js';
@@ -13,7 +14,7 @@ import { NameDecoder } from './name-decoder.js';
 import { RunDecoder } from './run-decoder.js';
 import { isPlainWire } from './run-encoder.js';
 import { compareSiblings } from './siblings.js';
-import { carriesInode, type EntryExtrasReader, isDevice, type ListWire } from './wire.js';
+import { carriesInode, isDevice, type ListWire } from './wire.js';
 
 const NO_TARGET = Buffer.alloc(0);
 /** Rows of a session from which on a kernel decodes what it can. */

@@ -5,12 +5,13 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Xmit } from '../constants.js';
 import type { ByteString } from '../options.js';
 import { type Chunk, rowIn } from './chunk.js';
 import { writeDirectoryPlace } from './directory-place.js';
+import type { EntryExtras } from './entry-extras.js';
 import { EntryFlag, type FileList } from './list.js';
 import { NameCursor } from './name-cursor.js';
 import { RdevEncoder } from './rdev-encoder.js';
 import { isPlainWire, RunEncoder } from './run-encoder.js';
 import { SentIds, writeName } from './sent-ids.js';
-import { carriesInode, carriesRdev, carriesSum, type EntryExtras, type IdNames, type ListWire } from './wire.js';
+import { carriesInode, carriesRdev, carriesSum, type IdNames, type ListWire } from './wire.js';
 
 /** Rows of a session from which on a kernel encodes them. */
 const WORTH_A_KERNEL = 100;

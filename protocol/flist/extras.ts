@@ -5,9 +5,10 @@ import type { ByteWriter } from '../bytes/writer.js';
 import type { ListKernel } from '../kernel/list-kernel.js';
 import type { ByteString } from '../options.js';
 import type { Chunk } from './chunk.js';
+import type { EntryExtras, EntryExtrasReader } from './entry-extras.js';
 import type { FileList } from './list.js';
 import type { SentIds } from './sent-ids.js';
-import type { EntryExtras, EntryExtrasReader, ListWire } from './wire.js';
+import type { ListWire } from './wire.js';
 
 /** What makes up an entry's further parts. */
 type ExtrasWire = Pick<ListWire, 'acls' | 'xattrs' | 'incremental'>;

@@ -1,9 +1,10 @@
 import type { ByteReader } from '../bytes/reader.js';
 import { BYTES_ROOM, ListKernel, ListPlace, ListState } from '../kernel/list-kernel.js';
+import type { EntryExtrasReader } from './entry-extras.js';
 import type { FileList } from './list.js';
 import type { NameDecoder } from './name-decoder.js';
 import type { EntryState } from './run-encoder.js';
-import type { EntryExtrasReader, ListWire } from './wire.js';
+import type { ListWire } from './wire.js';
 
 /** Bytes that are given to the kernel: more of them while it takes them all. */
 const SHORTEST_INPUT = 64;

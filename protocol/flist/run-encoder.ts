@@ -1,9 +1,10 @@
 import type { ByteWriter } from '../bytes/writer.js';
 import { ListKernel, ListPlace, ListState, MAX_SUM, RUN_ROWS } from '../kernel/list-kernel.js';
 import { CHUNK_ROWS, rowIn } from './chunk.js';
+import type { EntryExtras } from './entry-extras.js';
 import type { FileList } from './list.js';
 import type { NameCursor } from './name-cursor.js';
-import type { EntryExtras, ListWire } from './wire.js';
+import type { ListWire } from './wire.js';
 
 /** Fewer rows than these are not worth the way to the kernel. */
 const SHORTEST_RUN = 4;

@@ -4,30 +4,17 @@ import { Compat, Exit } from '../constants.js';
 import { RsyncError } from '../errors.js';
 import type { DigestName } from '../hash/digest.js';
 import type { Options } from '../options.js';
+import { type Algorithms, COMPRESSIONS, type Compression } from './algorithms.js';
 import { negotiationLines, type OfferedNames } from './negotiation-lines.js';
 
-/** Names in the order of preference that all peers share (3.3). */
+/** Digests in the order of preference that all peers share (3.3). */
 const CHECKSUMS: readonly DigestName[] = ['xxh128', 'xxh3', 'xxh64', 'md5', 'md4', 'sha1', 'none'];
-const COMPRESSIONS = ['zstd', 'lz4', 'zlibx', 'zlib', 'none'] as const;
 /** What a peer may call a digest besides its usual name. */
 const ALIASES: Readonly<Record<string, string>> = { xxhash: 'xxh64' };
 /** Longest list that a peer may send, in bytes. */
 const MAX_LIST = 255;
 /** Stands for a list in which the user left no usable name. */
 const INVALID = 'INVALID';
-
-export type Compression = (typeof COMPRESSIONS)[number];
-
-/** What both ends use for this session. */
-export interface Algorithms {
-  /** Block sums and whole-file sums. */
-  transferSum: DigestName;
-  /** Sums of --checksum in the list. */
-  listSum: DigestName;
-  /** False when the transfer digest is the protocol version's default, which matters for MD4 (11.3). */
-  sumsExplicit: boolean;
-  compression: Compression;
-}
 
 export interface NegotiationInput {
   options: Options;

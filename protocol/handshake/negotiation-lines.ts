@@ -1,5 +1,5 @@
 import type { Options } from '../options.js';
-import type { Algorithms, Compression } from './negotiate.js';
+import type { Algorithms, Compression } from './algorithms.js';
 
 /** Names of algorithms by kind; null where there was nothing to choose. */
 export interface OfferedNames {

@@ -2,7 +2,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type CommandOptions, parseCommand, unsupportedOption } from '../cli/options.js';
 import { runClient } from '../client/client.js';
-import type { RunHooks } from '../client/run.js';
+import type { RunHooks } from '../client/run-plan.js';
 import type { FileLog } from '../report/file-log.js';
 import type { ClientLog } from '../report/log.js';
 import type { RunStats } from '../report/stats.js';

@@ -13,7 +13,8 @@ import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
 import { connectFile } from '../transport/streams.js';
 import { openBatch } from './batch-files.js';
-import { type BegunRun, begin, type RunPlan } from './run.js';
+import { begin } from './run.js';
+import type { BegunRun, RunPlan } from './run-plan.js';
 
 /** Bytes of a batch file that are read at once. */
 const READ_SIZE = 256 * 1024;

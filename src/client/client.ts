@@ -16,7 +16,8 @@ import { type DaemonRequest, sendSecluded, startDaemon } from './daemon-connect.
 import { connectDaemon } from './daemon-transport.js';
 import { readInputs } from './inputs.js';
 import { defaultUser } from './password.js';
-import { type BegunRun, beginRemote, finishRun, prepareSending, type RunHooks, type RunPlan } from './run.js';
+import { beginRemote, finishRun, prepareSending } from './run.js';
+import type { BegunRun, RunHooks, RunPlan } from './run-plan.js';
 import { KILLED, type ShellRun, shellCommand, startShell } from './shell.js';
 import { type DaemonTarget, type Job, planJob, type ShellTarget, TargetError } from './target.js';
 

@@ -13,7 +13,8 @@ import { cwd, itemContextOf } from '../transfer/item-context.js';
 import { runReceivingSide } from '../transfer/roles.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
-import { type BegunRun, begin, type RunPlan } from './run.js';
+import { begin } from './run.js';
+import type { BegunRun, RunPlan } from './run-plan.js';
 
 /**
  * Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. The client sends,

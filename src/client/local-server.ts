@@ -7,7 +7,8 @@ import { logFileFormat, openLogFile } from '../report/open-log.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
-import { type BegunRun, beginRemote, type RunPlan } from './run.js';
+import { beginRemote } from './run.js';
+import type { BegunRun, RunPlan } from './run-plan.js';
 
 /**
  * Begins a copy on this machine whose receiving side has options of its own (--remote-option): a server in this process, which

@@ -7,7 +7,7 @@ import { logTotals, writeSummary } from '../report/stats.js';
 import { nowMs } from '../session/clock.js';
 import type { Session } from '../session/session.js';
 import { ListAnnouncer } from '../transfer/list-announcer.js';
-import type { BegunRun } from './run.js';
+import type { BegunRun } from './run-plan.js';
 
 /** What both roles of a client need for what they print. */
 export function printing({ plan, session, context: itemContext }: BegunRun) {

@@ -1,13 +1,9 @@
-import type { Charset } from '../../protocol/charset.js';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { FilterList } from '../../protocol/filter/rules.js';
 import { RequestedNames } from '../../protocol/flist/requested.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import type { CommandOptions } from '../cli/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
-import type { ItemContext } from '../report/item.js';
-import type { ClientLog } from '../report/log.js';
 import { STOPPING } from '../report/messages.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import { agree } from '../session/handshake.js';
@@ -20,45 +16,9 @@ import { createSendingSide, runReceivingSide } from '../transfer/roles.js';
 import type { SendingSide } from '../transfer/sending-side.js';
 import type { Connection } from '../transport/connection.js';
 import type { BatchFiles } from './batch-files.js';
-import type { RunInputs } from './inputs.js';
 import { countTraffic, printing, reportDeletions, summarize } from './printing.js';
+import type { BegunRun, RunHooks, RunPlan } from './run-plan.js';
 import type { Job } from './target.js';
-
-/** What a caller wants to be told about a run. */
-export interface RunHooks {
-  /** Which role this side has, for rsync's closing line. */
-  onRole?(role: string): void;
-  /** The connection to another machine or a remote shell, before its other end has said anything. */
-  onConnection?(connection: Connection): void;
-  /** The session, once both sides have agreed; its statistics are complete when the run ends. */
-  onSession?(session: Session): void;
-}
-
-/** What a command line asks for, and who is told of it. */
-export interface RunPlan {
-  readonly options: CommandOptions;
-  readonly job: Job;
-  readonly inputs: RunInputs;
-  readonly log: ClientLog;
-  readonly hooks: RunHooks;
-  /** --iconv: the character set of this side. */
-  readonly charset: Charset | null;
-  /** What is to be written beside the transfer. */
-  readonly batch: BatchFiles | null;
-}
-
-/** A run whose sides have agreed and whose rules are exchanged: the file list comes next. */
-export interface BegunRun {
-  plan: RunPlan;
-  session: Session;
-  filters: FilterList;
-  /** The other side of a copy on this machine, else null. Resolves with its exit code. */
-  server: Promise<number> | null;
-  /** The sending side, when it was made ahead of time. */
-  sending: SendingSide | null;
-  /** For the lines about items. */
-  context: ItemContext;
-}
 
 /** Begins the binary part of a connection as the client. `server`: who is at its other end, if that is this process. */
 export async function beginRemote(

@@ -1,7 +1,8 @@
 import { CompressedTokenReader, CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import type { TokenReader, TokenWriter } from '../../protocol/delta/tokens.js';
 import type { Connection } from '../transport/connection.js';
-import { type Codec, createCompressor, createDecompressor, type OpenStream } from './index.js';
+import type { Codec, OpenStream } from './compression.js';
+import { createCompressor, createDecompressor } from './index.js';
 import { AsideCompressor } from './thread/aside-compressor.js';
 
 export { availableCompressions } from './index.js';

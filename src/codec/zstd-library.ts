@@ -3,7 +3,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import { LastPlace } from '../libc/buffer-place.js';
 import { type KoffiFunction, loadKoffi } from '../libc/koffi.js';
 import { addressOf } from '../libc/libc.js';
-import type { ZstdEngine } from './zstd.js';
+import type { ZstdEngine } from './zstd-engine.js';
 
 /** ZSTD_c_compressionLevel and ZSTD_c_nbWorkers */
 const COMPRESSION_LEVEL = 100;

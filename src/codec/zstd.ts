@@ -5,9 +5,10 @@ import type { WholeInput } from '../../protocol/delta/tokens.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { PackCalls } from '../../protocol/kernel/answer-kernel.js';
 import { addressOf } from '../libc/libc.js';
+import type { MovableCompressor } from './compression.js';
 import { FrameBuffer } from './frames.js';
-import type { MovableCompressor } from './index.js';
 import { RawStream } from './raw-stream.js';
+import type { ZstdEngine } from './zstd-engine.js';
 import { hasZstdLibrary, libraryDecompressor, threadedCompressor } from './zstd-library.js';
 import { BLOCK_ROOM, DEFAULT_PARAMETERS, LibraryStream, type StreamState } from './zstd-stream.js';
 
@@ -25,15 +26,6 @@ const CONTINUE = 0;
 const FLUSH = 1;
 /** One decompressed block of zstd. */
 const OUT_SIZE = 128 * 1024;
-
-/** One implementation of zstd streams, with static buffers of the caller. */
-export interface ZstdEngine {
-  /** After `run`: input bytes that were taken, output bytes that were made. */
-  taken: number;
-  made: number;
-  /** One step over input[from, to) and out[at, end); decompressors take no notice of `flush`. */
-  run(flush: number, input: Uint8Array, from: number, to: number, out: Uint8Array, at: number, end?: number): void;
-}
 
 /** What node:zlib has from 22.15 on. */
 interface NodeZstd {

@@ -11,7 +11,7 @@ import {
   REQUEST_BYTES,
   REQUESTS_ROOM,
 } from '../../protocol/kernel/answer-kernel.js';
-import type { OpenStream } from '../codec/index.js';
+import type { OpenStream } from '../codec/compression.js';
 import { checkName } from '../files/dir.js';
 import { callsForKernel } from '../libc/files.js';
 import { addressOf, libcLoaded } from '../libc/libc.js';

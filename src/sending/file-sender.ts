@@ -6,7 +6,7 @@ import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
 import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
 import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
-import type { OpenStream } from '../codec/index.js';
+import type { OpenStream } from '../codec/compression.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
 import { LookoutThread } from './lookout-thread.js';

@@ -3,7 +3,7 @@ import { type Charset, convertAnyhow } from '../../protocol/charset.js';
 import { Compat, Exit, IoError, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { PeerExit } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
-import type { Algorithms } from '../../protocol/handshake/negotiate.js';
+import type { Algorithms } from '../../protocol/handshake/algorithms.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { Kernels } from '../../protocol/kernel/kernel.js';
 import type { ByteString, Options } from '../../protocol/options.js';

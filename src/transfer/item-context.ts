@@ -3,7 +3,7 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemContext } from '../report/item.js';
 import type { Session } from '../session/session.js';
-import type { ServedModule } from './serve.js';
+import type { ServedModule } from './served-module.js';
 
 export function cwd(): ByteString {
   return Buffer.from(process.cwd()).toString('latin1');

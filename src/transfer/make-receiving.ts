@@ -18,7 +18,7 @@ import { settleOptionDirs } from './module-paths.js';
 import { checkPlaces } from './places.js';
 import { problemReporter } from './problems.js';
 import type { ReceivedAttributes } from './received-attributes.js';
-import type { ReceivingInput } from './receiving-side.js';
+import type { ReceivingInput } from './receiving-input.js';
 import { actsAsRoot } from './xattr-names.js';
 
 /** What the roles of a receiving side share, for a destination; null: the lists are only printed. */

@@ -8,7 +8,7 @@ import type { Receiving } from '../receiving/receiving.js';
 import { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { receiverGoodbye, receiveStatistics } from './goodbye.js';
-import type { ReceivingInput } from './receiving-side.js';
+import type { ReceivingInput } from './receiving-input.js';
 
 /** What the roles work with that depends on nothing but the session. */
 export interface RoleTools {

@@ -1,42 +1,17 @@
 import { IoError, NDX_DONE } from '../../protocol/constants.js';
-import type { FilterList } from '../../protocol/filter/rules.js';
 import { EntryDecoder } from '../../protocol/flist/decode.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import { type ChmodRule, parseChmod } from '../files/chmod.js';
-import type { ListGuard } from '../receiving/list-guard.js';
+import { parseChmod } from '../files/chmod.js';
 import { ListReceiver } from '../receiving/list-receiver.js';
 import { deletedLine, type ItemContext, ItemFormat } from '../report/item.js';
 import { cannotConvertName, cannotConvertTarget, fullName } from '../report/messages.js';
-import type { Progress } from '../report/progress.js';
-import type { TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
-import { type Destination, type DestinationBase, openDestination, openExisting } from './destination.js';
-import type { ListAnnouncer } from './list-announcer.js';
+import { type Destination, openDestination, openExisting } from './destination.js';
 import { listWire } from './list-wire.js';
 import { makeReceiving } from './make-receiving.js';
 import { receivedAttributes } from './received-attributes.js';
+import type { ReceivingInput } from './receiving-input.js';
 import { makeTools, ReceivingRoles } from './receiving-roles.js';
-
-/** What a receiving side needs besides its session. */
-export interface ReceivingInput {
-  dest: ByteString;
-  base: DestinationBase;
-  filters: FilterList;
-  /** A module's own filters, for extended attributes; those for names are in `base`. */
-  moduleFilters: FilterList | null;
-  /** A module's "incoming chmod". */
-  moduleChmod: readonly ChmodRule[];
-  itemContext: ItemContext;
-  transferLog: TransferLog | null;
-  progress: Progress | null;
-  announcer: ListAnnouncer | null;
-  /** The peer's ids are taken as they are, whatever names it gives them. */
-  idsByNumber: boolean;
-  /** Both ends are one process: whole files unless asked otherwise. */
-  isLocal: boolean;
-  /** Looks at the lists of the sender. */
-  guard: ListGuard;
-}
 
 /** Runs the whole receiving side of a session, from the first list to the goodbye. */
 export async function runReceivingSide(session: Session, input: ReceivingInput): Promise<void> {

@@ -1,7 +1,7 @@
 import { hasLibc } from '../libc/libc.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import type { Session } from '../session/session.js';
-import type { ReceivingInput } from './receiving-side.js';
+import type { ReceivingInput } from './receiving-input.js';
 import type { SendingInput, SendingSide } from './sending-side.js';
 
 /*

@@ -1,10 +1,7 @@
 import fs from 'node:fs';
 import { Exit, Msg } from '../../protocol/constants.js';
 import { PeerExit, RsyncError } from '../../protocol/errors.js';
-import type { FilterList } from '../../protocol/filter/rules.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import type { ChmodRule } from '../files/chmod.js';
-import type { Root } from '../files/root.js';
 import { openForReading, readText } from '../files/window.js';
 import { type LinkTargets, ListGuard } from '../receiving/list-guard.js';
 import { type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
@@ -22,31 +19,7 @@ import { cwd, itemContextOf } from './item-context.js';
 import { modulePath, rejectedOptions, sanitizePath } from './module-paths.js';
 import { forwardNames, readNamesFile, receiveNames, splitNames, toAsync } from './names.js';
 import { runReceivingSide, runSendingSide } from './roles.js';
-
-/** What a daemon's module allows and adds to a session. */
-export interface ServedModule {
-  name: ByteString;
-  /** Absolute path of the module as this process sees it: '/' inside a chroot. */
-  path: ByteString;
-  /** The same as the configuration has it, for %P. */
-  configuredPath: ByteString;
-  /** The held tree when the process is not in a chroot. */
-  confined: Root | null;
-  /** It is a part of a root, and links must not lead out of it. */
-  partial: boolean;
-  readOnly: boolean;
-  writeOnly: boolean;
-  /** The module's own filters; null when it has none. */
-  filters: FilterList | null;
-  /** "incoming chmod" for a receiver, "outgoing chmod" for a sender. */
-  chmod: readonly ChmodRule[];
-  /** User and group names are left alone on this side ("numeric ids"); the lists of names still travel. */
-  idsByNumber: boolean;
-  /** Seconds without traffic, 0 for none. */
-  timeout: number;
-  /** Who the client is, for the transfer log. */
-  client: Pick<ItemContext, 'host' | 'addr' | 'authUser'>;
-}
+import type { ServedModule } from './served-module.js';
 
 /** One client of a server. */
 export interface ServeRequest {

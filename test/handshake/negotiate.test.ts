@@ -4,8 +4,8 @@ import t from 'tap';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { Compat } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
+import type { Algorithms } from '../../protocol/handshake/algorithms.js';
 import {
-  type Algorithms,
   allowIncRecurse,
   capabilityString,
   checksumList,

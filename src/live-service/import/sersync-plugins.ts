@@ -1,6 +1,6 @@
 import { quoteWord } from '../config/words.js';
+import { attribute, child, children, type Element, isOn } from './elements.js';
 import type { IniWriter } from './ini-writer.js';
-import { attribute, child, children, type Element, isOn } from './sersync.js';
 
 /** Writes a hook for the plugin that is switched on; the others are told in a comment. */
 export function writePlugins(

@@ -164,6 +164,8 @@ export interface Options {
   oldArgs: number;
   secludedArgs: boolean;
   trustSender: boolean;
+  /** USER or USER:GROUP; null: stay who we are. */
+  copyAs: ByteString | null;
   protocol: number;
   passwordFile: ByteString;
   /** For programs that import us: the password itself. */

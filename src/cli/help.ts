@@ -68,7 +68,7 @@ const OPTIONS = `
 --times, -t              keep modification times
 --atimes, -U             keep access times
 --open-noatime           read files without changing their access time
---crtimes, -N            keep creation times
+--crtimes, -N            keep creation times (not on Linux)
 --omit-dir-times, -O     leave out directories from --times
 --omit-link-times, -J    leave out symlinks from --times
 --super                  try what only the super-user may

@@ -6,7 +6,6 @@ import { NO_LEVEL, type Settings } from './option-settings.js';
 /** Options, with what only the argument list and the refusal of unfinished features need. */
 export interface CommandOptions extends Options, GivenOptions {
   given: NonNullable<GivenOptions['given']>;
-  copyAs: ByteString;
   confineRoot: ByteString;
   /** Changes of the sources are sent as they happen. */
   watch: boolean;
@@ -151,7 +150,7 @@ function attributeOptions(s: Settings) {
     numericIds: onOff(s.numericIds),
     usermap: s.usermap ?? '',
     groupmap: s.groupmap ?? '',
-    copyAs: s.copyAs ?? '',
+    copyAs: s.copyAs,
   };
 }
 

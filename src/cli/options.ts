@@ -214,13 +214,13 @@ function serverError(e: unknown, s: Settings, argv: readonly ByteString[]): unkn
   return new ServerOptionError(error, toOptions(s));
 }
 
-/** Features that parse but are not built yet: a client refuses them as an rsync that was built without them. */
+/** What concerns a process as a whole: only a program of our own can do it. */
 const UNSUPPORTED: ReadonlyArray<readonly [(o: Options & Partial<CommandOptions>) => boolean, string]> = [
-  [(o) => (o.copyAs ?? '') !== '', '--copy-as is not supported on this client'],
+  [(o) => o.copyAs !== null, '--copy-as is not supported on this client'],
   [(o) => (o.confineRoot ?? '') !== '', '--confine-root is not supported on this client'],
 ];
 
-/** Why a client cannot do what its options ask for (exit code 4), or null. */
+/** Why a client inside another program, or one that mirrors, cannot do what its options ask for (exit code 4), or null. */
 export function unsupportedOption(o: Options): string | null {
   for (const [asked, text] of UNSUPPORTED) if (asked(o)) return text;
   return null;

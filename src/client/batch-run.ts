@@ -4,7 +4,7 @@ import { readVarint } from '../../protocol/bytes/varint.js';
 import { Compat, Exit, MIN_PROTOCOL_VERSION } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { readNegotiation } from '../../protocol/handshake/negotiate.js';
-import { type CommandOptions, unsupportedOption } from '../cli/options.js';
+import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
 import { openCharset } from '../session/charset.js';
 import { MISMATCH, settleVersion } from '../session/handshake.js';
@@ -47,8 +47,6 @@ async function readHead(connection: Connection, o: CommandOptions, log: ClientLo
   if (protocol < MIN_PROTOCOL_VERSION) throw new RsyncError(Exit.PROTOCOL, MISMATCH);
   const changes = adoptStreamFlags(o, flags, protocol, (text) => new RsyncError(Exit.SYNTAX, text));
   if ((o.info.misc ?? 0) >= 1) for (const line of changes) log.info(line);
-  const missing = unsupportedOption(o);
-  if (missing !== null) throw new RsyncError(Exit.UNSUPPORTED, missing);
   settleVersion(o, protocol);
   const compatFlags = protocol >= 30 ? await decode(connection, readVarint) : 0;
   if (compatFlags & Compat.INC_RECURSE && !mayBeIncremental) {

@@ -58,6 +58,7 @@ export async function prepareClient(o: CommandOptions, log: ClientLog, hooks: Ru
 }
 
 async function readyRun(plan: RunPlan): Promise<ReadyRun | null> {
+  if (plan.job.remote === null) await becomeUser(plan);
   if (plan.options.batch?.kind === 'read') {
     const { beginBatch } = await import('./batch-run.js');
     return new ReadyRun(await beginBatch(plan), null);
@@ -71,6 +72,13 @@ async function readyRun(plan: RunPlan): Promise<ReadyRun | null> {
   return new ReadyRun(await beginLocal(plan), null);
 }
 
+/** --copy-as: only now, as the way to the other side may need the rights that are given up. Both sides of a local copy are this process. */
+async function becomeUser({ options: o, job }: RunPlan): Promise<void> {
+  if (o.copyAs === null) return;
+  const { copyAs } = await import('../transfer/copy-as.js');
+  await copyAs(o.copyAs, isPush(job) || job.direction === 'local' ? 'sender' : 'Receiver');
+}
+
 async function readyRemote(plan: RunPlan): Promise<ReadyRun | null> {
   const { connection, protocol, shell } = await open(plan);
   if (protocol === null) {
@@ -78,6 +86,7 @@ async function readyRemote(plan: RunPlan): Promise<ReadyRun | null> {
     return null;
   }
   try {
+    await becomeUser(plan);
     return new ReadyRun(await beginRemote(plan, connection, protocol), shell);
   } catch (error) {
     throw await afterFailure(error, connection, shell);

@@ -1,3 +1,4 @@
+import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { serverArgParts } from '../../protocol/handshake/args.js';
 import { type CommandOptions, parseServerArgs } from '../cli/options.js';
@@ -62,5 +63,9 @@ async function serve(plan: RunPlan, connection: Connection): Promise<number> {
 function toldOptions(o: CommandOptions): CommandOptions {
   const { open, rest } = serverArgParts({ ...o, wholeFile: o.wholeFile ?? true }, true, { local: true });
   const options = parseServerArgs([...open, ...rest, '.'], { isDaemon: false, env: process.env, secludedDone: true });
+  if (options.copyAs !== null) {
+    const text = '--remote-option=--copy-as is not supported in a copy on this machine: both sides are one process';
+    throw new RsyncError(Exit.UNSUPPORTED, text);
+  }
   return { ...options, protocol: o.protocol, stderrMode: 'client' };
 }

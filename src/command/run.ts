@@ -1,7 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import { type CommandOptions, type ParsedCommand, parseCommand, unsupportedOption } from '../cli/options.js';
+import { type CommandOptions, type ParsedCommand, parseCommand } from '../cli/options.js';
 import { runClient } from '../client/client.js';
 import { TargetError } from '../client/target.js';
 import { tempRegistry } from '../files/temp.js';
@@ -63,8 +63,6 @@ async function runTransfer(o: CommandOptions): Promise<number> {
   } catch (error) {
     return complain(error, 'client');
   }
-  const missing = unsupportedOption(o);
-  if (missing !== null) return complain(new RsyncError(Exit.UNSUPPORTED, missing), 'client');
   const log = openClientLog(o);
   let session: Session | null = null;
   let role = 'client';

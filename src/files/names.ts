@@ -113,6 +113,11 @@ export function groupName(gid: number): ByteString | null {
   return byId('group', gid)?.name ?? null;
 }
 
+/** What the system has on a local user, null when the number has no entry. */
+export function accountOf(uid: number): Account | null {
+  return byId('passwd', uid);
+}
+
 /** Number of a local user or group, null when there is none of that name. */
 export function userId(name: ByteString): number | null {
   if (convert !== null) return convertedId(convert, `usr ${name}`);

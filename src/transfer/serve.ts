@@ -79,6 +79,12 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
   if (request.refused !== null) throw request.refused;
   checkAccess(o, module);
+  if (o.copyAs !== null) {
+    // A daemon's process serves others as well.
+    if (module !== null) throw new RsyncError(Exit.UNSUPPORTED, '--copy-as is not supported on this server');
+    const { copyAs } = await import('./copy-as.js');
+    await copyAs(o.copyAs, connection.role);
+  }
   const side = o.sender ? 'sender' : 'receiver';
   const filters = buildFilters({
     options: o,

@@ -314,7 +314,7 @@ t.test('arguments that are not UTF-8', async (test) => {
   }
 });
 
-t.test('unfinished features', async (test) => {
+t.test('what only a program of our own can do', async (test) => {
   for (const line of ['-avzHP --delete', '-aAXH', '-aXX', '-aX --fake-super', '--iconv=utf8']) {
     test.equal(unsupportedOption(parse(line)), null, line);
   }

@@ -8,8 +8,8 @@ import { SentNumbers } from './sent-numbers.js';
 import { byName, MAX_FULL_VALUE, type Xattr, XattrState, type XattrTable } from './xattr-set.js';
 
 /** Limits on what a peer sends (15). */
-export const MAX_XATTRS = 65536;
-export const MAX_NAME = 4096;
+const MAX_XATTRS = 65536;
+const MAX_NAME = 4096;
 export const MAX_VALUE = 128 * 1024 * 1024;
 export const MAX_SET = 512 * 1024 * 1024;
 /** Bytes of names and values that a session keeps for a peer, at most. */

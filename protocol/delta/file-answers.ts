@@ -6,7 +6,7 @@ import { FIRST_FREE, type Kernel, STAGE } from '../kernel/kernel.js';
 export const Answers = { SHORT: 0, OTHER: -1 } as const;
 
 /** Answers of a run, at most. */
-export const MOST_ANSWERS = 256;
+const MOST_ANSWERS = 256;
 /** Bytes that the kernel is given: more of them while it takes them all. */
 const FIRST_INPUT = 8 * 1024;
 export const MOST_INPUT = 64 * 1024;

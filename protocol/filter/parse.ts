@@ -69,7 +69,7 @@ const TYPES: Readonly<Record<string, number>> = {
   '!': RuleFlag.CLEAR,
 };
 
-export function isSpace(c: number): boolean {
+function isSpace(c: number): boolean {
   return c === 0x20 || (c >= 0x09 && c <= 0x0d);
 }
 

@@ -10,7 +10,7 @@ const { CLIENT, SERVER, SENDER, RECEIVER } = Where;
 export type WordKind = 'info' | 'debug';
 
 /** Word, where it acts, and a line of help, in the order of the help page. */
-export const WORDS: Readonly<Record<WordKind, ReadonlyArray<readonly [string, number, string]>>> = {
+const WORDS: Readonly<Record<WordKind, ReadonlyArray<readonly [string, number, string]>>> = {
   info: [
     ['backup', RECEIVER, 'files that were backed up'],
     ['copy', RECEIVER, 'files copied on the receiving side itself'],
@@ -66,7 +66,7 @@ const BY_VERBOSITY: Readonly<Record<WordKind, readonly string[]>> = {
     'chdir,deltasum4,flist4,fuzzy2,hash,hlink',
   ],
 };
-export const MAX_VERBOSITY = 5;
+const MAX_VERBOSITY = 5;
 /** Greatest digit behind a word. */
 const MAX_LEVEL = 4;
 

@@ -23,7 +23,7 @@ export interface ImplyContext {
   isRefused: (name: string) => boolean;
 }
 
-export const TMP_PARTIAL_DIR = '.~tmp~';
+const TMP_PARTIAL_DIR = '.~tmp~';
 const BACKUP_SUFFIX = '~';
 const DAEMON_MAX_THREADS = 8;
 const MAX_BATCH_NAME = 256;

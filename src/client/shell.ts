@@ -18,7 +18,7 @@ export interface ShellRun {
 export const KILLED = -1;
 
 /** Splits a shell command on spaces; quotes keep words together, a doubled quote inside them is the quote itself. */
-export function splitCommand(command: ByteString): ByteString[] {
+function splitCommand(command: ByteString): ByteString[] {
   const words: ByteString[] = [];
   let word: ByteString | null = null;
   let quote = '';

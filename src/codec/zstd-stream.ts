@@ -6,7 +6,7 @@ import { addressOf } from '../libc/libc.js';
 import { type BlockCalls, blockCalls, freeWith } from './zstd-library.js';
 
 /** Bytes that the library compresses at once, at most, and what they may become. */
-export const BLOCK = 128 * 1024;
+const BLOCK = 128 * 1024;
 export const BLOCK_ROOM = BLOCK + 1024;
 /** ZSTD_CONTENTSIZE_UNKNOWN */
 const UNKNOWN = 0xffff_ffff_ffff_ffffn;

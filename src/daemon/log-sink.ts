@@ -40,7 +40,7 @@ export class StderrLog implements Log {
 }
 
 /** The daemon's log when it has no file, and there is a system log. */
-export class SystemLog implements Log {
+class SystemLog implements Log {
   hadXferError = false;
 
   constructor(private readonly to: Syslog) {}

@@ -12,7 +12,7 @@ import { type Watched, WatchSet } from './watch-set.js';
 const MOVE_MS = 10;
 
 /** Watches files with inotify and hands over their events. */
-export class Listener implements Listening {
+class Listener implements Listening {
   readonly set: WatchSet;
   readonly #inotify: Inotify;
   readonly #matches: ((text: string) => boolean) | null;

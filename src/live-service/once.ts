@@ -46,7 +46,7 @@ function severity(code: number): number {
   return code === 0 ? 0 : code === 24 ? 1 : code === 23 || code === 25 ? 2 : 3;
 }
 
-export function worse(a: number, b: number): number {
+function worse(a: number, b: number): number {
   return severity(b) > severity(a) ? b : a;
 }
 

@@ -1,7 +1,7 @@
 import type { ServiceStatus, SyncStatus } from './status/types.js';
 
 /** `83 s` as `1m23s`; short enough for a column. */
-export function ageText(ms: number): string {
+function ageText(ms: number): string {
   const s = ms / 1000;
   if (s < 10) return `${s.toFixed(1)}s`;
   if (s < 60) return `${Math.round(s)}s`;
@@ -10,7 +10,7 @@ export function ageText(ms: number): string {
   return `${Math.floor(s / 86_400)}d${String(Math.floor((s % 86_400) / 3600)).padStart(2, '0')}h`;
 }
 
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   if (bytes < 1000) return `${bytes}`;
   const units = ['K', 'M', 'G', 'T', 'P'];
   let n = bytes;

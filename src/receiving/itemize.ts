@@ -134,7 +134,7 @@ export class Itemizer {
 }
 
 /** Whether the modification time of this type of file is kept. */
-export function keepsTime(o: Options, type: number): boolean {
+function keepsTime(o: Options, type: number): boolean {
   if (!o.times) return false;
   if (type === S_IFDIR) return !o.omitDirTimes;
   if (type === S_IFLNK) return !o.omitLinkTimes;

@@ -24,7 +24,7 @@ export interface SourceArgument {
 }
 
 /** Joins the components of a path that mean something. Keeps a leading slash; never empty. */
-export function tidyPath(path: ByteString): ByteString {
+function tidyPath(path: ByteString): ByteString {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (path.startsWith('/')) return `/${parts.join('/')}`;
   return parts.length === 0 ? '.' : parts.join('/');

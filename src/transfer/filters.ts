@@ -88,7 +88,7 @@ export function buildFilters(s: FilterSetup): FilterList {
 }
 
 /** Whether a server that receives needs the client's rules (6.1). */
-export function receiverNeedsRules(o: Options, protocol: number): boolean {
+function receiverNeedsRules(o: Options, protocol: number): boolean {
   return o.pruneEmptyDirs || (o.deleteMode !== 'none' && (!o.deleteExcluded || protocol >= 29));
 }
 

@@ -6,7 +6,7 @@ import { joinPath, type RootPaths } from './paths.js';
 const FOLDER = '/proc/sys/fs/inotify';
 
 /** One of the kernel's limits on inotify, `Infinity` when it cannot be read. */
-export function inotifyLimit(name: 'max_user_watches' | 'max_user_instances' | 'max_queued_events'): number {
+function inotifyLimit(name: 'max_user_watches' | 'max_user_instances' | 'max_queued_events'): number {
   try {
     return Number(readFileSync(`${FOLDER}/${name}`, 'latin1')) || Infinity;
   } catch {

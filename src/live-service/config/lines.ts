@@ -36,7 +36,7 @@ export function at(place: Place, text: string): string {
 }
 
 /** Key names ignore case, and dashes, underscores and spaces are the same. */
-export function normalKey(text: string): string {
+function normalKey(text: string): string {
   return text
     .toLowerCase()
     .split(/[\s_-]+/)

@@ -6,7 +6,7 @@ import { EVENT_BITS } from './values.js';
 import { joinWords } from './words.js';
 
 /** Milliseconds as a value that reads back to them. */
-export function timeText(ms: number): string {
+function timeText(ms: number): string {
   if (ms === 0) return '0';
   const units = [
     ['d', 86_400_000],
@@ -18,17 +18,17 @@ export function timeText(ms: number): string {
   return `${ms} ms`;
 }
 
-export function scheduleText(schedule: Schedule): string {
+function scheduleText(schedule: Schedule): string {
   return schedule.kind === 'cron' ? schedule.pattern : `every ${timeText(schedule.ms)}`;
 }
 
-export function eventsText(bits: Change): string {
+function eventsText(bits: Change): string {
   const words = Object.entries(EVENT_BITS).filter(([word, bit]) => word !== 'move' && (bits & bit) === bit);
   return words.map(([word]) => word).join(' ');
 }
 
 /** An address without what its query may hold. */
-export function safeUrl(url: string): string {
+function safeUrl(url: string): string {
   return url.replace(/=[^&#]*/g, (match, at: number) => (url.lastIndexOf('?', at) >= 0 ? '=***' : match));
 }
 

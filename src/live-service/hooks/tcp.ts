@@ -14,7 +14,7 @@ function oneLine(name: ByteString): ByteString {
  * A batch as lines: `batch SYNC TARGET EXITCODE full|part`, then `sent PATH` and `deleted PATH` for each path, then
  * `end`.
  */
-export function batchLines(delivery: Delivery): ByteString {
+function batchLines(delivery: Delivery): ByteString {
   const { mirror, target, exitCode, full } = delivery;
   return [
     `batch ${mirror} ${target} ${exitCode} ${full ? 'full' : 'part'}`,

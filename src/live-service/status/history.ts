@@ -10,7 +10,7 @@ interface Ring {
 }
 
 /** Key of a target in the history: `SYNC/TARGET`. */
-export function historyKey(sync: string, target: string): string {
+function historyKey(sync: string, target: string): string {
   return `${sync}/${target}`;
 }
 

@@ -3,7 +3,7 @@ import type { ByteString } from '../../../protocol/options.js';
 import type { ServiceStatus, SyncStatus } from './types.js';
 
 /** The state in the form of lsyncd's statusFile, for the scripts that read that. */
-export function statusFileText(status: ServiceStatus): string {
+function statusFileText(status: ServiceStatus): string {
   const watches = status.syncs.reduce((sum, sync) => sum + sync.watches, 0);
   return [
     `Lsyncd status report at ${new Date(status.now).toString()}\n`,

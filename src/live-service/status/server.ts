@@ -39,7 +39,7 @@ export async function serveTcp(service: Controlled, host: string, port: number):
 }
 
 /** True when somebody answers on that socket. */
-export function socketAnswers(path: ByteString): Promise<boolean> {
+function socketAnswers(path: ByteString): Promise<boolean> {
   return new Promise((resolve) => {
     const request = http.get({ socketPath: path, path: '/status.json', timeout: 2000 }, (response) => {
       response.destroy();

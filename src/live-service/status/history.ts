@@ -10,7 +10,7 @@ interface Ring {
 }
 
 /** Key of a target in the history: `SYNC/TARGET`. */
-function historyKey(sync: string, target: string): string {
+export function historyKey(sync: string, target: string): string {
   return `${sync}/${target}`;
 }
 

@@ -27,7 +27,8 @@ export async function beginBatch(plan: RunPlan): Promise<BegunRun> {
   const connection = connectFile(input);
   connection.role = 'Receiver';
   try {
-    const session = new Session(connection, o, log, false, false, await readHead(connection, o, log));
+    const side = { isServer: false, isSender: false };
+    const session = new Session(connection, o, log, side, await readHead(connection, o, log));
     return await begin(plan, session, null, false);
   } catch (error) {
     connection.destroy();

@@ -16,6 +16,10 @@ import { connectMemory } from '../transport/memory.js';
 import { begin } from './run.js';
 import type { BegunRun, RunPlan } from './run-plan.js';
 
+/** The two sides of a copy on this machine. */
+const CLIENT = { isServer: false, isSender: true };
+const SERVER = { isServer: true, isSender: false };
+
 /**
  * Begins a run with both ends in this process: no shell, no socket, whole files unless asked otherwise. The client sends,
  * also when files are only listed: the lines come back in messages.
@@ -38,8 +42,8 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
   here.role = 'sender';
   const server = serveLocal(plan, serverOptions, there);
   server.catch((error: Error) => here.fail(error));
-  const agreement = await agree(here, o, false, true, o.protocol, (text) => log.info(text));
-  const session = new Session(here, o, log, false, true, agreement);
+  const agreement = await agree(here, o, CLIENT, o.protocol, (text) => log.info(text));
+  const session = new Session(here, o, log, CLIENT, agreement);
   try {
     return await begin(plan, session, server, true);
   } catch (error) {
@@ -53,7 +57,7 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
 async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Promise<number> {
   const { job, inputs, log } = plan;
   connection.role = 'Receiver';
-  const agreement = await agree(connection, o, true, false, o.protocol, (text) => log.warning(text)).catch((error) => {
+  const agreement = await agree(connection, o, SERVER, o.protocol, (text) => log.warning(text)).catch((error) => {
     // A peer of its own would tell, and go.
     logLines(log, 'error', `${error.message}\n`);
     log.error(exitLine(error.exitCode, 'Receiver'));
@@ -61,7 +65,7 @@ async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Pr
     throw error;
   });
   const wireLog = new WireLog(connection, agreement, log, false, null);
-  const session = new Session(connection, o, wireLog, true, false, agreement);
+  const session = new Session(connection, o, wireLog, SERVER, agreement);
   const filters = buildFilters({
     options: o,
     protocol: session.protocol,

@@ -29,8 +29,9 @@ export async function beginRemote(
 ): Promise<BegunRun> {
   const { options: o, log } = plan;
   const isSender = server !== null || plan.job.direction === 'push';
-  const agreement = await agree(connection, o, false, isSender, protocol, (text) => log.info(text));
-  return begin(plan, new Session(connection, o, log, false, isSender, agreement), server, false);
+  const side = { isServer: false, isSender };
+  const agreement = await agree(connection, o, side, protocol, (text) => log.info(text));
+  return begin(plan, new Session(connection, o, log, side, agreement), server, false);
 }
 
 /**

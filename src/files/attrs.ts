@@ -62,25 +62,41 @@ const FAILED = {
   mode: ['failed to set permissions on', ''],
 } as const;
 
+/** Where an `AttributeSetter` works. */
+export interface SetterSettings {
+  isRoot: boolean;
+  /** A daemon's "incoming chmod". */
+  moduleChmod?: readonly ChmodRule[];
+  /** A link that stands for a directory (-K) passes permissions on; only in a tree whose links may be followed. */
+  followsDirlinks?: boolean;
+  /** Null or absent: there are none. */
+  further?: FurtherAttributes | null;
+}
+
 /** Gives files owner, group, permissions and times of their rows in the list, as far as the options say. */
 export class AttributeSetter {
   /** `Changed` bits of the last `apply`. */
   changed = 0;
+  private readonly isRoot: boolean;
+  private readonly moduleChmod: readonly ChmodRule[];
+  private readonly followsDirlinks: boolean;
+  private readonly further: FurtherAttributes | null;
   private readonly now = new FileStat();
   private readonly given = new FileStat();
+  /** Mode of the file as far as known; chown may change it. */
+  private presentMode = 0;
 
   constructor(
     private readonly o: Options,
     private readonly ids: IdMap,
-    private readonly isRoot: boolean,
     private readonly reporter: Reporter,
-    /** A daemon's "incoming chmod". */
-    private readonly moduleChmod: readonly ChmodRule[] = [],
-    /** A link that stands for a directory (-K) passes permissions on; only in a tree whose links may be followed. */
-    private readonly followsDirlinks = false,
-    /** Null: there are none. */
-    private readonly further: FurtherAttributes | null = null,
-  ) {}
+    how: SetterSettings,
+  ) {
+    this.isRoot = how.isRoot;
+    this.moduleChmod = how.moduleChmod ?? [];
+    this.followsDirlinks = how.followsDirlinks ?? false;
+    this.further = how.further ?? null;
+  }
 
   /** True when files do not get the permissions that the list says. */
   get tweaksModes(): boolean {
@@ -201,9 +217,6 @@ export class AttributeSetter {
     this.presentMode = st.mode;
     return wanted;
   }
-
-  /** Mode of the file as far as known; chown may change it. */
-  private presentMode = 0;
 
   /** False when it failed. */
   private setOwner(path: Buffer, fd: number, list: Rows, row: number, st: FileStat): boolean {

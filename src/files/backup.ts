@@ -30,6 +30,16 @@ export type BackupOptions = Pick<
   | 'specials'
 >;
 
+/** Who is told about backups, and helps with them. */
+export interface BackupOwner {
+  /** A backup was made: the two names. */
+  onBackup?(from: ByteString, to: ByteString): void;
+  /** --safe-links: a link is not kept, with its target. */
+  onUnsafe?(path: ByteString, target: ByteString): void;
+  /** Gives a copy, whose state is `st`, what its original `name` has besides owner, mode and times. */
+  copyFurther?(from: Buffer, to: Buffer, st: FileStat, name: ByteString): void;
+}
+
 /**
  * Keeps what a transfer replaces or deletes (--backup): under the same name with a suffix, or below --backup-dir, whose
  * directories are made as they are needed and look like those that the files come from. All names are relative to the
@@ -48,12 +58,7 @@ export class Backup {
     private readonly root: Root,
     private readonly o: BackupOptions,
     private readonly isRoot: boolean,
-    /** Told about every backup: the two names. */
-    private readonly onBackup: ((from: ByteString, to: ByteString) => void) | null = null,
-    /** --safe-links: told about every link that is not kept, and its target. */
-    private readonly onUnsafe: ((path: ByteString, target: ByteString) => void) | null = null,
-    /** Gives a copy, whose state is `st`, what its original `name` has besides owner, mode and times. */
-    private readonly further: ((from: Buffer, to: Buffer, st: FileStat, name: ByteString) => void) | null = null,
+    private readonly owner: BackupOwner = {},
   ) {
     this.target = o.backupDir === '' ? root : root.options;
   }
@@ -100,7 +105,7 @@ export class Backup {
     if (name.length >= 4096) throw systemError(36, 'open');
     this.prepareDirectory(path);
     const result = (copy ? null : this.linkOrMove(path, name, move)) ?? this.copy(path, name);
-    if (result !== 'none') this.onBackup?.(path, name);
+    if (result !== 'none') this.owner.onBackup?.(path, name);
     return result;
   }
 
@@ -111,7 +116,7 @@ export class Backup {
     const stored = readlinkSync(this.root.path(path), 'buffer');
     const target = (o.mungeLinks ? unmungeTarget(stored) : stored).toString('latin1');
     if (!isUnsafeLink(target, path)) return false;
-    this.onUnsafe?.(path, target);
+    this.owner.onUnsafe?.(path, target);
     return true;
   }
 
@@ -198,7 +203,7 @@ export class Backup {
     const uid = o.owner && this.isRoot ? from.uid : other.uid;
     const gid = o.group ? from.gid : other.gid;
     if (uid !== other.uid || gid !== other.gid) lchownSync(path, uid, gid);
-    this.further?.(this.root.path(name), path, other, name);
+    this.owner.copyFurther?.(this.root.path(name), path, other, name);
     if (o.times && !(from.isDir && o.omitDirTimes)) setFileTimes(path, -1, other, null, from.mtime, from.nsec);
     if (!from.isLink) chmodNoFollow(path, from.mode & 0o7777);
   }

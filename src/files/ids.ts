@@ -62,6 +62,14 @@ function ruleFor(rules: readonly MapRule[], id: number, name: ByteString): MapRu
   return null;
 }
 
+/** The names of ids that the peer sent; they may still grow. */
+export interface PeerNames {
+  readonly users: ReadonlyMap<number, ByteString>;
+  readonly groups: ReadonlyMap<number, ByteString>;
+  /** The peer names id 0 as well. */
+  readonly id0Names: boolean;
+}
+
 /**
  * The receiver's answer to "who is that here?" for the ids of a peer (protocol description, 12.1).
  * Ids are mapped when they are first asked for, so the peer's names must be known by then.
@@ -74,21 +82,17 @@ export class IdMap {
   private readonly memberOf: ReadonlySet<number> | null;
   private readonly mapUsers: boolean;
   private readonly mapGroups: boolean;
+  private readonly byName: boolean;
   private lastUid = -1;
   private lastUidHere = -1;
   private lastGid = -1;
   private lastGidHere = -1;
 
-  /**
-   * `users` and `groups` are the names that the peer sent; they may still grow. `id0Names`: the peer also names id 0.
-   * Throws RsyncError (exit 1) for a --usermap or --groupmap that cannot be read.
-   */
+  /** Throws RsyncError (exit 1) for a --usermap or --groupmap that cannot be read. */
   constructor(
     o: Pick<Options, 'owner' | 'group' | 'numericIds' | 'usermap' | 'groupmap'>,
     isRoot: boolean,
-    private readonly users: ReadonlyMap<number, ByteString>,
-    private readonly groups: ReadonlyMap<number, ByteString>,
-    private readonly id0Names = true,
+    private readonly names: PeerNames,
     complain: Complain = () => {},
   ) {
     this.userRules = parseMap(o.usermap, 'usermap', userId, complain);
@@ -99,14 +103,12 @@ export class IdMap {
     this.memberOf = isRoot ? null : new Set([...(process.getgroups?.() ?? []), process.getegid?.() ?? -1]);
   }
 
-  private readonly byName: boolean;
-
   /** The local number of a peer's user. */
   uid(id: number): number {
     if (id === this.lastUid) return this.lastUidHere;
     let here = this.uids.get(id);
     if (here === undefined) {
-      here = this.mapUsers ? this.mapId(id, this.users, this.userRules, userId) : id;
+      here = this.mapUsers ? this.mapId(id, this.names.users, this.userRules, userId) : id;
       this.uids.set(id, here);
     }
     this.lastUid = id;
@@ -119,7 +121,7 @@ export class IdMap {
     if (id === this.lastGid) return this.lastGidHere;
     let here = this.gids.get(id);
     if (here === undefined) {
-      here = this.mapGroups ? this.mapId(id, this.groups, this.groupRules, groupId) : id;
+      here = this.mapGroups ? this.mapId(id, this.names.groups, this.groupRules, groupId) : id;
       this.gids.set(id, here);
     }
     this.lastGid = id;
@@ -140,7 +142,7 @@ export class IdMap {
   ): number {
     let name = this.byName ? (names.get(id) ?? '') : '';
     // An old peer does not name id 0; that is always root.
-    if (id === 0 && name === '' && this.byName && !this.id0Names) name = 'root';
+    if (id === 0 && name === '' && this.byName && !this.names.id0Names) name = 'root';
     const rule = ruleFor(rules, id, name);
     if (rule !== null) return rule.to;
     return name === '' || id === 0 ? id : (find(name) ?? id);

@@ -15,7 +15,7 @@ import type { Options } from '../../protocol/options.js';
 import { loadCodecs } from '../codec/load.js';
 import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
-import type { Agreement } from './session.js';
+import type { Agreement, Side } from './session.js';
 
 export const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
 
@@ -71,8 +71,7 @@ export function settleVersion(o: Options, protocol: number): void {
 export async function agree(
   connection: Connection,
   o: Options,
-  isServer: boolean,
-  isSender: boolean,
+  { isServer, isSender }: Side,
   protocol: number,
   trace: ((text: string) => void) | null = null,
 ): Promise<Agreement> {

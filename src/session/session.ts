@@ -26,8 +26,16 @@ export interface Agreement {
   charset?: Charset | null;
 }
 
+/** Which side of a run this is: its place at the connection, and its role. */
+export interface Side {
+  readonly isServer: boolean;
+  readonly isSender: boolean;
+}
+
 /** The state of one run that both roles of this side share. */
-export class Session {
+export class Session implements Side {
+  readonly isServer: boolean;
+  readonly isSender: boolean;
   readonly protocol: number;
   readonly compatFlags: number;
   readonly algorithms: Algorithms;
@@ -82,11 +90,11 @@ export class Session {
     readonly connection: Connection,
     readonly options: Options,
     readonly log: Log,
-    readonly isServer: boolean,
-    /** This side's role. */
-    readonly isSender: boolean,
+    { isServer, isSender }: Side,
     agreement: Agreement,
   ) {
+    this.isServer = isServer;
+    this.isSender = isSender;
     this.protocol = agreement.protocol;
     this.compatFlags = agreement.compatFlags;
     this.algorithms = agreement.algorithms;

@@ -3,7 +3,7 @@ import type { EntryDecoder } from '../../protocol/flist/decode.js';
 import { createListDigest } from '../../protocol/hash/digest.js';
 import type { ByteString } from '../../protocol/options.js';
 import { AttributeSetter } from '../files/attrs.js';
-import { Backup } from '../files/backup.js';
+import { Backup, type BackupOwner } from '../files/backup.js';
 import { NewRights } from '../files/default-acl.js';
 import { IdMap } from '../files/ids.js';
 import { Root } from '../files/root.js';
@@ -48,14 +48,12 @@ export async function makeReceiving(
   const module = input.itemContext.module ?? null;
   const reporter = problemReporter(session, shown, module);
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
-  const namesId0 = (session.compatFlags & Compat.ID0_NAMES) !== 0;
-  const ids = new IdMap(idOptions, isRoot, decoder.users, decoder.groups, namesId0, (text) =>
-    session.log.error(`${text}\n`),
-  );
+  const { users, groups } = decoder;
+  const names = { users, groups, id0Names: (session.compatFlags & Compat.ID0_NAMES) !== 0 };
+  const ids = new IdMap(idOptions, isRoot, names, (text) => session.log.error(`${text}\n`));
   const receiver = problemReporter(session, shown, module, 'receiver');
   // Users and groups in access control lists are mapped whatever becomes of files' owners.
-  const aclIds = () =>
-    new IdMap({ ...idOptions, owner: true, group: true }, true, decoder.users, decoder.groups, namesId0);
+  const aclIds = () => new IdMap({ ...idOptions, owner: true, group: true }, true, names);
   const further = attributes?.rows({ generator: reporter, receiver }, aclIds) ?? null;
   const readFilter = {
     read: (path: ByteString) => (hides?.(path, false) ? null : readBelow(root, path)),
@@ -63,21 +61,16 @@ export async function makeReceiving(
   const receiving = new Receiving(session, lists, {
     root,
     ids,
-    attrs: new AttributeSetter(
-      o,
-      ids,
+    attrs: new AttributeSetter(o, ids, reporter, {
       isRoot,
-      reporter,
-      input.moduleChmod,
-      o.keepDirlinks && !root.isConfined,
+      moduleChmod: input.moduleChmod,
+      followsDirlinks: o.keepDirlinks && !root.isConfined,
       further,
-    ),
+    }),
     acls: further?.acls ?? null,
     xattrs: further?.xattrs ?? null,
     further: further?.further ?? null,
-    backup: o.backup
-      ? new Backup(root, o, isRoot, backupLine(session), unsafeLine(session), further?.copy ?? null)
-      : null,
+    backup: o.backup ? new Backup(root, o, isRoot, backupOwner(session, further?.copy)) : null,
     filters: input.filters,
     // On a daemon, absolute paths in rules start from the module.
     scope: input.filters.root(readFilter, base.isModule === true ? `/${below}` : (destination?.shown ?? '')),
@@ -103,18 +96,12 @@ function besideMissing(dirs: readonly ByteString[], dest: ByteString): ByteStrin
   return dirs.map((dir) => (dir.startsWith('../') ? `${parent}/${dir.slice(3)}` : dir));
 }
 
-/** -vv: which file was kept under which name. */
-function backupLine(session: Session): ((from: ByteString, to: ByteString) => void) | null {
-  const { log, options: o } = session;
-  if ((o.info.backup ?? 0) < 1) return null;
-  return (from, to) => log.info(backedUp(from, to));
-}
-
-/** -v: which link was not kept. */
-function unsafeLine(session: Session): ((path: ByteString, target: ByteString) => void) | null {
-  const { log, options: o } = session;
-  if ((o.info.symsafe ?? 0) < 1) return null;
-  return (path, target) => log.info(notBackingUp(path, target));
+/** What -v says of backups, and what their copies have besides. */
+function backupOwner({ log, options: o }: Session, copyFurther?: BackupOwner['copyFurther']): BackupOwner {
+  const owner: BackupOwner = { copyFurther };
+  if ((o.info.backup ?? 0) >= 1) owner.onBackup = (from, to) => log.info(backedUp(from, to));
+  if ((o.info.symsafe ?? 0) >= 1) owner.onUnsafe = (path, target) => log.info(notBackingUp(path, target));
+  return owner;
 }
 
 /**

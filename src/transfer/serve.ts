@@ -46,10 +46,11 @@ export async function serveSession(request: ServeRequest): Promise<number> {
   connection.role = o.sender ? 'sender' : 'Receiver';
   let session: Session | null = null;
   try {
-    const agreement = await agree(connection, o, true, o.sender, request.protocol, (text) => request.log.info(text));
+    const side = { isServer: true, isSender: o.sender };
+    const agreement = await agree(connection, o, side, request.protocol, (text) => request.log.info(text));
     const staysLocal = module === null && o.stderrMode === 'errors' && request.protocol >= 29;
     const log = new WireLog(connection, agreement, request.log, staysLocal, request.record);
-    session = new Session(connection, o, log, true, o.sender, agreement);
+    session = new Session(connection, o, log, side, agreement);
     await serve(session, request);
     // Who has been sent nothing at all has nothing to tell, as with rsync.
     if (request.record !== null && (o.sender || session.list.count > 0)) logBytes(session, request.record);

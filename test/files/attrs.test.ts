@@ -36,7 +36,7 @@ function options(over: Partial<Options> = {}): Options {
 }
 
 function setter(o: Options, problems: string[], root = isRoot, moduleChmod = '') {
-  const ids = new IdMap(o, root, new Map(), new Map());
+  const ids = new IdMap(o, root, { users: new Map(), groups: new Map(), id0Names: true });
   const reporter = {
     fullName: (name: string) => `"${name}"`,
     problem: (text: string, error: unknown) => problems.push(`${text}: ${(error as NodeJS.ErrnoException).code}`),
@@ -44,7 +44,8 @@ function setter(o: Options, problems: string[], root = isRoot, moduleChmod = '')
     warning: (text: string) => problems.push(text),
     info: (text: string) => problems.push(text),
   };
-  return new AttributeSetter(o, ids, root, reporter, moduleChmod === '' ? [] : parseChmod(moduleChmod, 0o22));
+  const rules = moduleChmod === '' ? [] : parseChmod(moduleChmod, 0o22);
+  return new AttributeSetter(o, ids, reporter, { isRoot: root, moduleChmod: rules });
 }
 
 /** A list with one row that looks like the file at `path`. */
@@ -277,7 +278,7 @@ t.test('without root: owners stay, foreign files complain', needsRoot, (t) => {
     import { writeFileSync } from 'node:fs';
     const o = { perms: true, owner: true, group: true, times: true, atimes: 0, modifyWindow: 0, numericIds: true, usermap: '', groupmap: '' };
     const reporter = { fullName: (n) => n, problem: (text, e) => console.log(text, e.code), failure: console.log };
-    const attrs = new AttributeSetter(o, new IdMap(o, false, new Map(), new Map()), false, reporter);
+    const attrs = new AttributeSetter(o, new IdMap(o, false, { users: new Map(), groups: new Map(), id0Names: true }), reporter, { isRoot: false });
     const list = new FileList(); list.addRow(); list.setName(0, Buffer.from('n'), 0, 1);
     list.setMode(0, 0o100751); list.setMtime(0, 1e9); list.setNsec(0, 42); list.setUid(0, 1); list.setGid(0, 1);
     const dir = process.argv[1], st = new FileStat();

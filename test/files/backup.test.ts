@@ -42,7 +42,7 @@ for (const kind of ['plain', 'confined'] as const) {
     const root = Root[kind](dir);
     t.teardown(() => root.close());
     const seen: string[] = [];
-    const backup = new Backup(root, BASE, isRoot, (from, to) => seen.push(`${from} ${to}`));
+    const backup = new Backup(root, BASE, isRoot, { onBackup: (from, to) => seen.push(`${from} ${to}`) });
     mkdirSync(join(dir, 'd'));
     writeFileSync(join(dir, 'd/f'), 'one');
     t.equal(backup.save('d/f'), 'moved');
@@ -149,7 +149,9 @@ t.test('a link that leads out of the tree is not kept with --safe-links', (t) =>
   const unsafe: string[] = [];
   const o = { ...BASE, safeLinks: true };
   const make = (more: Partial<BackupOptions>) =>
-    new Backup(Root.plain(dir), { ...o, ...more }, isRoot, null, (path, target) => unsafe.push(`${path} ${target}`));
+    new Backup(Root.plain(dir), { ...o, ...more }, isRoot, {
+      onUnsafe: (path, target) => unsafe.push(`${path} ${target}`),
+    });
   mkdirSync(join(dir, 'd'));
   for (const [name, target] of [
     ['out', '../x'],

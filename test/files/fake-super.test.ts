@@ -56,7 +56,12 @@ t.test('stored and read as rsync does it', { skip: isRoot ? false : 'devices nee
   Object.assign(o, { numericIds: true, usermap: '', groupmap: '', omitDirTimes: false, omitLinkTimes: false });
   const fail = (text: string) => void t.fail(text);
   const reporter = { fullName: (name: string) => name, problem: fail, failure: fail, warning: fail, info: fail };
-  const attrs = new AttributeSetter(o, new IdMap(o, true, new Map(), new Map()), true, reporter);
+  const attrs = new AttributeSetter(
+    o,
+    new IdMap(o, true, { users: new Map(), groups: new Map(), id0Names: true }),
+    reporter,
+    { isRoot: true },
+  );
   for (const name of NAMES) {
     const st = new FileStat();
     t.equal(lstatFake(path(dir, 'theirs', name), st), 0);

@@ -9,6 +9,7 @@ import { tempDir } from '../lib/temp.js';
 
 const isRoot = process.getuid?.() === 0;
 const none = new Map<number, string>();
+const NOBODY = { users: none, groups: none, id0Names: true };
 const options = { owner: true, group: true, numericIds: false, usermap: '', groupmap: '' };
 
 t.test('local names and numbers', (t) => {
@@ -30,20 +31,24 @@ t.test('a peer’s names decide, then its numbers', (t) => {
     [501, 'no such user'],
     [0, 'daemon'],
   ]);
-  const map = new IdMap(options, true, users, none);
+  const map = new IdMap(options, true, { users, groups: none, id0Names: true });
   t.equal(map.uid(500), userId('daemon'));
   t.equal(map.uid(500), userId('daemon'), 'and again');
   t.equal(map.uid(501), 501);
   t.equal(map.uid(7), 7);
   t.equal(map.uid(0), 0, 'root is never mapped by name');
-  const numeric = new IdMap({ ...options, numericIds: true }, true, users, none);
+  const numeric = new IdMap({ ...options, numericIds: true }, true, { users, groups: none, id0Names: true });
   t.equal(numeric.uid(500), 500);
   t.end();
 });
 
 t.test('without root only groups of this process are set', (t) => {
   const own = process.getegid?.() ?? -1;
-  const map = new IdMap(options, false, none, new Map([[900, groupName(own) ?? '']]));
+  const map = new IdMap(options, false, {
+    users: none,
+    groups: new Map([[900, groupName(own) ?? '']]),
+    id0Names: true,
+  });
   t.ok(map.maySetGroup(own));
   t.notOk(map.maySetGroup(54321));
   t.ok(map.maySetGroup(900), 'by name');
@@ -86,7 +91,11 @@ t.test(
         if (numericIds) args.unshift('--numeric-ids');
         const done = spawnSync('rsync', args, { encoding: 'latin1', env: cleanEnv() });
         t.equal(done.status, 0, done.stderr);
-        const map = new IdMap({ ...options, numericIds, usermap: text, groupmap: text }, true, users, groups);
+        const map = new IdMap({ ...options, numericIds, usermap: text, groupmap: text }, true, {
+          users,
+          groups,
+          id0Names: true,
+        });
         for (const id of ids) {
           const st = statSync(join(dir, `out/${id}`));
           t.equal(map.uid(id), st.uid, `user ${id} with ${text}, numeric ${numericIds}`);
@@ -107,15 +116,13 @@ t.test('maps that cannot be read', (t) => {
     });
     t.equal(said.status, 1, `rsync refuses ${text}`);
     t.throws(
-      () => new IdMap({ ...options, usermap: text }, true, none, none),
+      () => new IdMap({ ...options, usermap: text }, true, NOBODY),
       { exitCode: 1, message: said.stderr.split('\n')[0] },
       text,
     );
   }
   const complaints: string[] = [];
-  const map = new IdMap({ ...options, usermap: 'a:no such user' }, true, none, none, true, (text) =>
-    complaints.push(text),
-  );
+  const map = new IdMap({ ...options, usermap: 'a:no such user' }, true, NOBODY, (text) => complaints.push(text));
   t.strictSame(complaints, ['Unknown --usermap name on receiver: no such user']);
   t.equal(map.uid(5), 5);
   t.end();

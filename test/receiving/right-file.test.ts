@@ -67,7 +67,12 @@ t.test('one file and a run of files are right for the same reasons', async (t) =
     list.setUid(row, wanted.uid);
     list.setGid(row, wanted.gid);
     const o = { ...options, numericIds: true, usermap: '', groupmap: '' } as Settings & Options;
-    const right = new RightFile(list, o, new IdMap(o, true, new Map(), new Map()), o.owner);
+    const right = new RightFile(
+      list,
+      o,
+      new IdMap(o, true, { users: new Map(), groups: new Map(), id0Names: true }),
+      o.owner,
+    );
     const stat = statOf(kernel.statx, found);
     const expected = isRight(options, wanted, found);
     if (right.is(row, stat) !== expected) return false;

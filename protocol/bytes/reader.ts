@@ -8,6 +8,8 @@ export type MessageHandler = (code: number, payload: Buffer) => void;
 const FIRST_CAPACITY = 32 * 1024;
 /** Most bytes that are taken at once by a carrier that fills the window itself. */
 const MAX_REACH = 256 * 1024;
+/** Bytes of a window for long reads, of 1 MiB, with room for what is left of those before. */
+export const LONG_WINDOW = 1024 * 1024 + MAX_REACH;
 const UNFRAMED = Number.POSITIVE_INFINITY;
 
 /** The exact payload length, or the exclusive upper bound, of each message code (4.1). */
@@ -61,6 +63,10 @@ export class ByteReader {
   private rawEnd = 0;
   /** Bytes that `space` offers; it grows while they are all used. */
   private reach = FIRST_CAPACITY / 2;
+  /** How far it grows: so much may wait to be decoded. */
+  longest = MAX_REACH;
+  /** Where the window is to move. */
+  private home: Buffer | null = null;
   private frameLeft = UNFRAMED;
   private onMessage: MessageHandler | null = null;
   /** Sees all data, without frames, before it is decoded. */
@@ -107,6 +113,7 @@ export class ByteReader {
 
   /** Room behind what is there, for a carrier to receive into; `arrived` says how much of it was used. */
   space(): Buffer {
+    if (this.home !== null && this.reach === MAX_REACH) this.goTo(this.home);
     if (this.unit === this.rawEnd) this.pos = this.end = this.unit = this.rawEnd = 0;
     else if (this.rawEnd + this.reach > this.buf.length) this.makeRoom(this.reach);
     if (this.reach > this.buf.length) this.makeRoom(this.reach);
@@ -117,7 +124,22 @@ export class ByteReader {
   arrived(n: number): void {
     this.total += n;
     this.rawEnd += n;
-    if (n === this.reach && n < MAX_REACH) this.reach = n * 2;
+    if (n === this.reach && n < this.longest) this.reach = n * 2;
+  }
+
+  /**
+   * Much is to come: once reads are long, they are longer still and go to `home`, LONG_WINDOW bytes that are the reader's from now
+   * on, and where somebody can use data without a copy.
+   */
+  moveInto(home: Buffer): void {
+    this.home = home;
+  }
+
+  private goTo(home: Buffer): void {
+    if (this.rawEnd - this.unit > MAX_REACH) return;
+    this.moveTo(home);
+    this.home = null;
+    this.longest = home.length - MAX_REACH;
   }
 
   private makeRoom(n: number): void {
@@ -128,10 +150,15 @@ export class ByteReader {
       while (keep + n > capacity) capacity *= 2;
       target = Buffer.allocUnsafeSlow(capacity);
     }
-    this.buf.copy(target, 0, this.unit, this.rawEnd);
-    this.pos -= this.unit;
-    this.end -= this.unit;
-    this.rawEnd = keep;
+    this.moveTo(target);
+  }
+
+  private moveTo(target: Buffer): void {
+    const { unit } = this;
+    this.buf.copy(target, 0, unit, this.rawEnd);
+    this.pos -= unit;
+    this.end -= unit;
+    this.rawEnd -= unit;
     this.unit = 0;
     this.buf = target;
   }

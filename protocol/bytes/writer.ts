@@ -5,23 +5,28 @@ export interface Sink {
   write(view: Buffer, release: () => void): void;
 }
 
-/** Room for eight literal tokens of the usual 32 KiB with their lengths, and a few small values. */
-const CAPACITY = 8 * (32 * 1024 + 4) + 64;
+/** Bytes of a page: eight literal tokens of the usual 32 KiB with their lengths, and a few small values. */
+export const PAGE = 8 * (32 * 1024 + 4) + 64;
 /** The first page: many sessions of a daemon or a mirror never fill it. */
-const FIRST_CAPACITY = 16 * 1024;
-const POOL_LIMIT = 4;
+const FIRST_PAGE = 16 * 1024;
+export const POOL_LIMIT = 4;
 
 /** Sees bytes of data that go by: b[from, to), valid only during the call. */
 export type Tap = (b: Uint8Array, from: number, to: number) => void;
 
-/** One buffer of the pool: it is free again when it was handed out whole and every view of it has been sent. */
+/** One buffer: it is free again when it was handed out whole and every view of it has been sent. */
 class Page {
-  readonly buf: Buffer;
   views = 0;
   full = false;
 
-  constructor(size: number) {
-    this.buf = Buffer.allocUnsafeSlow(size);
+  constructor(
+    readonly buf: Buffer,
+    /** Where it goes then. */
+    private readonly pool: Page[],
+  ) {}
+
+  recycle(): void {
+    if (this.pool.length < POOL_LIMIT && this.buf.length === PAGE) this.pool.push(this);
   }
 }
 
@@ -52,14 +57,14 @@ export class ByteWriter {
   private start = 0;
   private frame = -1;
   private frames = false;
-  private readonly free: Page[] = [];
+  private free: Page[] = [];
   /** Sees all data, without frames, as it goes out. */
   tap: Tap | null = null;
   /** While data takes a detour: what carries on the data that comes back, and messages. */
   private carrying: Carrying | null = null;
 
   constructor(private sink: Sink) {
-    this.page = new Page(FIRST_CAPACITY);
+    this.page = new Page(Buffer.allocUnsafeSlow(FIRST_PAGE), this.free);
     this.buf = this.page.buf;
   }
 
@@ -88,10 +93,10 @@ export class ByteWriter {
   }
 
   /** Where `buf` ends for those who write into it directly, after `ensure`. */
-  pageEnd = FIRST_CAPACITY;
+  pageEnd = FIRST_PAGE;
 
   /** Largest `n` that `ensure` takes. */
-  static readonly MAX_RESERVE = CAPACITY - 4;
+  static readonly MAX_RESERVE = PAGE - 4;
 
   /** Makes room for `n` contiguous bytes at `pos`, inside a DATA frame when the stream is framed. */
   ensure(n: number): void {
@@ -123,16 +128,22 @@ export class ByteWriter {
   private nextPage(): void {
     const old = this.page;
     old.full = true;
-    if (old.views === 0) this.recycle(old);
-    this.page = this.free.pop() ?? new Page(CAPACITY);
+    if (old.views === 0) old.recycle();
+    this.page = this.free.pop() ?? new Page(Buffer.allocUnsafeSlow(PAGE), this.free);
     this.page.full = false;
     this.buf = this.page.buf;
-    this.pageEnd = CAPACITY;
+    this.pageEnd = PAGE;
     this.pos = this.start = 0;
   }
 
-  private recycle(page: Page): void {
-    if (this.free.length < POOL_LIMIT && page.buf.length === CAPACITY) this.free.push(page);
+  /**
+   * Much is to go: from the next page on, it goes into `pages`, POOL_LIMIT buffers of PAGE bytes that are the writer's from now on,
+   * and where somebody can use data without a copy. If all are on their way, others are made.
+   */
+  moveInto(pages: readonly Buffer[]): void {
+    const pool: Page[] = [];
+    for (const buf of pages) pool.push(new Page(buf, pool));
+    this.free = pool;
   }
 
   /**
@@ -198,7 +209,7 @@ export class ByteWriter {
     page.views++;
     this.sink.write(page.buf.subarray(start, pos), () => {
       this.pending -= length;
-      if (--page.views === 0 && page.full) this.recycle(page);
+      if (--page.views === 0 && page.full) page.recycle();
     });
   }
 

@@ -54,7 +54,8 @@ export class BlockSearch {
 
   constructor(
     block: BlockDigest,
-    private readonly file: Digest,
+    /** Sums up the file. */
+    readonly file: Digest,
   ) {
     this.check = new BlockCheck(block);
   }

@@ -109,6 +109,11 @@ export class PlainTokenWriter implements TokenWriter {
     return rooms;
   }
 
+  /** Where in `w.buf` the `i`-th of the reserved places begins. */
+  placeOf(i: number): number {
+    return this.w.pos + 4 + i * (4 + CHUNK_SIZE);
+  }
+
   /** The same for one token of up to CHUNK_SIZE bytes, `n` of them: where in `w.buf` they may be put. */
   place(n: number): number {
     this.w.ensure(4 + n);

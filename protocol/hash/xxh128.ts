@@ -13,8 +13,9 @@ export class Xxh128Hasher implements Hasher {
 
   update(data: Uint8Array, from: number, to: number): void {
     const { bytes, wasm } = this.kernel;
-    if (data === bytes) {
-      wasm.xxh128Update(from, to - from);
+    const place = this.kernel.placeOf(data);
+    if (place >= 0) {
+      wasm.xxh128Update(place + from, to - from);
       return;
     }
     for (let at = from; at < to; at += STAGE_LENGTH) {

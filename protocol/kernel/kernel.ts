@@ -70,6 +70,9 @@ export class Kernel {
   /** The whole memory. Growing replaces it: read this field anew after every `reserve`. */
   bytes = new Uint8Array(this.wasm.memory.buffer);
   words = new Int32Array(this.wasm.memory.buffer);
+  /** Parts of the memory that others fill as if these were buffers of theirs, and where they begin. */
+  private windows: Buffer[] = [];
+  private places: number[] = [];
 
   /** Makes the memory at least `size` bytes long; an RsyncError 22 when it cannot be had. */
   reserve(size: number): void {
@@ -82,6 +85,27 @@ export class Kernel {
     }
     this.bytes = new Uint8Array(this.wasm.memory.buffer);
     this.words = new Int32Array(this.wasm.memory.buffer);
+    this.windows = [];
+    this.places = [];
+  }
+
+  /**
+   * Makes `count` windows of `length` bytes, from `at` on, which take the place of those before. They are buffers for as long
+   * as the memory does not grow.
+   */
+  openWindows(at: number, length: number, count: number): readonly Buffer[] {
+    this.reserve(at + count * length);
+    this.places = Array.from({ length: count }, (_, i) => at + i * length);
+    this.windows = this.places.map((place) => Buffer.from(this.wasm.memory.buffer, place, length));
+    return this.windows;
+  }
+
+  /** Where in the memory data[0] lies; -1: elsewhere. */
+  placeOf(data: Uint8Array): number {
+    if (data === this.bytes) return 0;
+    const { windows } = this;
+    for (let i = 0; i < windows.length; i++) if (windows[i] === data) return this.places[i];
+    return -1;
   }
 }
 
@@ -102,6 +126,11 @@ export class Kernels {
     const kernel = idle.pop() ?? new Kernel();
     this.taken.push(kernel);
     return kernel;
+  }
+
+  /** The kernel is not given back: somebody may use its memory beyond the session. */
+  keep(kernel: Kernel): void {
+    this.taken = this.taken.filter((other) => other !== kernel);
   }
 
   /** Gives all back. To be called only when the session is over, so that nobody works with one any more. */

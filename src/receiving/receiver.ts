@@ -274,13 +274,13 @@ export class Receiver {
     this.isDropped = !isWanted || o.dryRun;
     if (this.replay !== null) list.addFlags(row, EntryFlag.FILE_SENT);
     if (this.isDropped) {
-      this.files.begin({ output: null, basis: -1, head, updating: false, append: 0, lostBasis: null });
+      this.files.begin({ output: null, basis: -1, head, updating: false, append: 0, lostBasis: null }, 0);
       return true;
     }
     this.isHanded = this.handed?.take(item.ndx) === true;
     if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) return false;
     this.place = this.landing.open(row, item, head, this.isRedo);
-    this.files.begin(this.place);
+    this.files.begin(this.place, list.size(row));
     this.startProgress(item.ndx, list.size(row));
     return true;
   }

@@ -1,11 +1,14 @@
+import { PAGE, POOL_LIMIT } from '../../protocol/bytes/writer.js';
+import { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
+import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import { loadCodecs } from '../codec/load.js';
 import type { CompressedTokens } from '../codec/tokens.js';
 import { hasOneRun } from '../session/engine.js';
 import { sharesTurns } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
-import { FileSender } from './file-sender.js';
+import { FileSender, STEP } from './file-sender.js';
 
 async function tokenWriter(session: Session, isMeasured: boolean): Promise<CompressedTokens> {
   const { connection, protocol } = session;
@@ -20,6 +23,12 @@ async function tokenWriter(session: Session, isMeasured: boolean): Promise<Compr
   return compressedWriter(connection, codec, isMeasured || session.recorder !== null);
 }
 
+/** From now on files are read into the memory of the kernel that sums them, and go out from there. */
+function sendFrom(kernel: Kernel, { connection, kernels }: Session): void {
+  kernels.keep(kernel);
+  connection.writer.moveInto(kernel.openWindows(FIRST_FREE + STEP, PAGE, POOL_LIMIT));
+}
+
 /**
  * The machine that sends files of this session, with the sums and the compression that were agreed on. `isMeasured`: what
  * each file is in the stream must be known when it was sent.
@@ -27,9 +36,14 @@ async function tokenWriter(session: Session, isMeasured: boolean): Promise<Compr
 export async function createFileSender(session: Session, isMeasured: boolean): Promise<FileSender> {
   const name = session.algorithms.transferSum;
   const digest = await createFileDigest(name, session.sumContext);
-  const block = () => createBlockDigest(name, session.sumContext, digest.kernel);
   const { writer, stream } = await tokenWriter(session, isMeasured);
-  return new FileSender(session.connection.writer, writer, block, digest, stream);
+  const { kernel } = digest;
+  const makeSearch = async () => {
+    const file = await createFileDigest(name, session.sumContext);
+    return new BlockSearch(await createBlockDigest(name, session.sumContext, file.kernel), file);
+  };
+  const prepareLong = kernel === null ? null : () => sendFrom(kernel, session);
+  return new FileSender(session.connection.writer, writer, makeSearch, digest, stream, prepareLong);
 }
 
 /**

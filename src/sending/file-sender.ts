@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import type { ByteWriter } from '../../protocol/bytes/writer.js';
 import { CHUNK_SIZE } from '../../protocol/constants.js';
 import { type BlockSums, flength } from '../../protocol/delta/blocks.js';
-import { BlockSearch } from '../../protocol/delta/search.js';
+import type { BlockSearch } from '../../protocol/delta/search.js';
 import { PlainTokenWriter, type TokenSink, type TokenWriter } from '../../protocol/delta/tokens.js';
-import type { BlockDigest, Digest } from '../../protocol/hash/digest.js';
+import type { Digest } from '../../protocol/hash/digest.js';
 import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import type { OpenStream } from '../codec/compression.js';
 import { Errno, systemError } from '../libc/errno.js';
@@ -19,8 +19,10 @@ export interface SendMode {
   updating: boolean;
 }
 
+/** Bytes of a file that is worth pages in the kernel's memory. */
+const LONG_FILE = 16 * 1024 * 1024;
 /** Bytes that one step sends at most. */
-const STEP = 8 * CHUNK_SIZE;
+export const STEP = 8 * CHUNK_SIZE;
 
 /** STEP bytes for data that is to be summed: in the memory of the kernel that does it, where there is one. */
 class Room {
@@ -72,6 +74,8 @@ export class FileSender {
   /** Errno-like error of a failed read; the sum sent is then wrong on purpose (9.9). */
   readError: NodeJS.ErrnoException | null = null;
   private search: BlockSearch | null = null;
+  /** What sums up the current file. */
+  private digest: Digest;
   private readonly lookout = LookoutThread.create();
   private fd = -1;
   private size = 0;
@@ -84,15 +88,18 @@ export class FileSender {
   constructor(
     private readonly writer: ByteWriter,
     private readonly tokens: TokenWriter,
-    private readonly makeBlockDigest: () => Promise<BlockDigest>,
-    private readonly digest: Digest,
+    private readonly makeSearch: () => Promise<BlockSearch>,
+    private readonly plainDigest: Digest,
     /** The stream that compressed files go into, where that is open to others. */
     readonly stream: OpenStream | null,
+    /** Called before the first long file that is sent whole and as it is. */
+    private prepareLong: (() => void) | null,
   ) {
     this.counts = new CountingSink(tokens);
     this.plain = tokens instanceof PlainTokenWriter ? tokens : null;
-    this.room = new Room(digest.kernel);
-    this.fileSum = Buffer.alloc(digest.length);
+    this.digest = plainDigest;
+    this.room = new Room(plainDigest.kernel);
+    this.fileSum = Buffer.alloc(plainDigest.length);
   }
 
   begin(fd: number, size: number, sums: BlockSums, how: SendMode): void {
@@ -102,6 +109,7 @@ export class FileSender {
     this.readError = null;
     this.tokens.start();
     const head = sums.head;
+    this.digest = this.plainDigest;
     if (how.append > 0) {
       this.digest.init();
       this.skipLeft = flength(head);
@@ -111,15 +119,22 @@ export class FileSender {
       this.mode = 'delta';
       this.lookout?.begin(fd, size, sums);
       this.search!.start(sums, size, how.updating, this.lookout);
+      this.digest = this.search!.file;
     } else {
+      if (size >= LONG_FILE && this.plain !== null) this.beginLong();
       this.digest.init();
       this.mode = 'whole';
     }
   }
 
+  private beginLong(): void {
+    this.prepareLong?.();
+    this.prepareLong = null;
+  }
+
   /** Must be awaited before a file with block sums begins: most runs send none, and start faster without it. */
   async prepareSearch(): Promise<void> {
-    this.search ??= new BlockSearch(await this.makeBlockDigest(), this.digest);
+    this.search ??= await this.makeSearch();
   }
 
   get canSearch(): boolean {
@@ -224,8 +239,11 @@ export class FileSender {
   private readSeveral(plain: PlainTokenWriter, wanted: number): number {
     const rooms = plain.reserve(wanted);
     const n = rooms.length === 1 ? this.readNext(rooms[0], 0, rooms[0].length) : this.readRooms(rooms);
-    for (let i = 0, left = n; left > 0; left -= CHUNK_SIZE)
-      this.digest.update(rooms[i++], 0, Math.min(left, CHUNK_SIZE));
+    const { buf } = this.writer;
+    for (let i = 0, left = n; left > 0; left -= CHUNK_SIZE) {
+      const at = plain.placeOf(i++);
+      this.digest.update(buf, at, at + Math.min(left, CHUNK_SIZE));
+    }
     return n;
   }
 

@@ -9,8 +9,6 @@ import { IdleTimer } from './idle-timer.js';
 import { InputWait } from './input-wait.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/** Above this many undecoded bytes the carrier is paused; it is resumed below a quarter of it. */
-const INPUT_HIGH = 256 * 1024;
 /** Above this many unsent bytes a writer should wait for `drain`. */
 const OUTPUT_HIGH = 512 * 1024;
 
@@ -88,7 +86,7 @@ export class Connection {
 
   private noticeInput(): void {
     this.idle.noteInput();
-    if (!this.paused && this.reader.buffered > INPUT_HIGH) {
+    if (!this.paused && this.reader.buffered > this.reader.longest) {
       this.paused = true;
       this.carrier.pauseInput();
     }

@@ -36,7 +36,7 @@ t.test('a few block numbers that stand for much data take several turns', async 
   t.teardown(() => closeSync(fd));
   const files = new FileReceiver(new PlainTokenReader(), await createFileDigest('xxh128', CONTEXT));
   const head = { count: COUNT, blockLength: BLOCK, sumLength: 2, remainder: 0 };
-  files.begin({ output: null, basis: fd, head, updating: false, append: 0, lostBasis: null });
+  files.begin({ output: null, basis: fd, head, updating: false, append: 0, lostBasis: null }, 0);
   const reader = new ByteReader();
   reader.push(tokens);
   let turns = 1;

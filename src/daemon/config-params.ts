@@ -42,9 +42,9 @@ const bool3 = (label: string, pending = false): Param<boolean | null> => ({
 /** Parameters that only make sense for the whole daemon. */
 export const GLOBAL_PARAMS = {
   address: text('address'),
-  daemonChroot: text('daemon chroot', '', true),
-  daemonGid: text('daemon gid', '', true),
-  daemonUid: text('daemon uid', '', true),
+  daemonChroot: text('daemon chroot'),
+  daemonGid: text('daemon gid'),
+  daemonUid: text('daemon uid'),
   motdFile: text('motd file'),
   pidFile: text('pid file'),
   proxyProtocolHosts: text('proxy protocol hosts'),

@@ -191,9 +191,10 @@ class Loader {
   finish(): DaemonConfig {
     this.current = null;
     if (!this.sawSection) this.overrides();
+    const root = expandVars(this.global.daemonChroot, this.env);
     for (const { name, config, place } of this.modules) {
       if (config.path === '') this.told(place, `No path specified for module ${name}`);
-      else if (!config.path.includes('%') && fingerprint(config.path.replace('/./', '/')) === '') {
+      else if (!config.path.includes('%') && fingerprint(root + config.path.replace('/./', '/')) === '') {
         this.told(place, `path "${config.path}" of module ${name} does not exist`);
       }
     }

@@ -17,7 +17,7 @@ interface ReadingHandle {
  * Stops reading from a socket at once. `pause()` alone lets Node read on until a buffer is full, and bytes that arrive
  * while a socket is on its way to another process would be lost.
  */
-function stopReading(input: Readable): void {
+export function stopReading(input: Readable): void {
   const handle = (input as unknown as { _handle?: ReadingHandle | null })._handle;
   if (handle === undefined || handle === null) return;
   handle.reading = false;
@@ -41,7 +41,10 @@ export class Dialogue {
   constructor(
     readonly input: Readable,
     readonly output: Writable,
+    /** What was read before. */
+    head: Buffer = Buffer.alloc(0),
   ) {
+    this.held = head;
     input.on('data', this.onData);
     // Whatever happens to the streams later, an error event must never go unheard.
     input.on('error', () => {});

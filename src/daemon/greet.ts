@@ -80,7 +80,8 @@ export async function greet(dialogue: Dialogue, client: Client, hall: Hall): Pro
     if (hall.overTcp) dialogue.deadline(handshakeSeconds(hall.config.defaults));
     // The client has its answer to make while its name is looked up.
     sendGreeting(dialogue, hall);
-    if (hall.config.defaults.reverseLookup) client.name = await clientName(client.address, (text) => log.info(text));
+    if (hall.config.defaults.reverseLookup && client.name === UNDETERMINED)
+      client.name = await clientName(client.address, (text) => log.info(text));
     log.info(`connect from ${client.name} (${client.address})`);
     const offer = await readGreeting(dialogue);
     const { module, earlyInput } = await chooseModule(dialogue, client, hall);

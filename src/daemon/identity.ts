@@ -11,12 +11,15 @@ import { chroot } from '../libc/libc.js';
 import { errnoText } from '../report/log.js';
 import { groupId, groupIdsOf, userId } from './accounts.js';
 import type { ModuleConfig } from './config-params.js';
+import { becomeDaemonUser, type DaemonRights, enterDaemonRoot } from './daemon-rights.js';
 
 /**
  * The rights that a worker takes on before it sees file data, as plain data. Paths are absolute byte strings without a
  * trailing slash ('/' alone for the root).
  */
 export interface Identity {
+  /** What comes before everything else; null: nothing does, or this process has it already. */
+  daemon: DaemonRights | null;
   /** null: stay what we are. */
   uid: number | null;
   /** The first one is the group of new files; null: stay. */
@@ -109,6 +112,7 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   const whole = cleanPath(config.path);
   if (divider < 0) {
     return {
+      daemon: null,
       uid,
       gids,
       useChroot: config.useChroot,
@@ -123,7 +127,7 @@ export async function planIdentity(config: ModuleConfig): Promise<Identity> {
   const inner = cleanPath(config.path.slice(divider + 2));
   // A path with a divider asks for a new root by itself, unless it is switched off.
   const nodes = nodesOf([outer, whole]);
-  return { uid, gids, useChroot: config.useChroot ?? true, insecureLinks, outer, inner, whole, nodes };
+  return { daemon: null, uid, gids, useChroot: config.useChroot ?? true, insecureLinks, outer, inner, whole, nodes };
 }
 
 /** Where a module lies for a process that has taken on its identity. */
@@ -159,10 +163,13 @@ function canChroot(warn: (text: ByteString) => void): boolean {
     process.chdir('/');
     return true;
   } catch (error) {
-    const why = error instanceof RsyncError ? error.message : errnoText(error).replace(/ \(\d+\)$/, '');
-    warn(`chroot test failed: ${why}. Switching 'use chroot' from unset to false.`);
+    warn(chrootTestFailed(error instanceof RsyncError ? error.message : errnoText(error).replace(/ \(\d+\)$/, '')));
     return false;
   }
+}
+
+function chrootTestFailed(why: string): string {
+  return `chroot test failed: ${why}. Switching 'use chroot' from unset to false.`;
 }
 
 function enterRoot(dir: ByteString): void {
@@ -253,6 +260,13 @@ function verifyDropped(identity: Identity): void {
  * the first step that cannot be undone begins: before it, the process is as it was.
  */
 export function takeOn(identity: Identity, warn: (text: ByteString) => void, entered: () => void): Place {
+  const { daemon } = identity;
+  if (daemon !== null) {
+    enterDaemonRoot(daemon);
+    entered();
+    if (daemon.root !== '' && !maySetRoot(identity, daemon, warn)) return enterEnclosed(identity, daemon);
+    becomeDaemonUser(daemon);
+  }
   const chrooted = identity.useChroot ?? canChroot(warn);
   if (chrooted) {
     enterRoot(identity.outer);
@@ -263,6 +277,41 @@ export function takeOn(identity: Identity, warn: (text: ByteString) => void, ent
   entered();
   dropRights(identity);
   return place;
+}
+
+/** Whether the module is to be a new root by its own settings, as far as a daemon's user may do that. */
+function maySetRoot(identity: Identity, { uid }: DaemonRights, warn: (text: ByteString) => void): boolean {
+  if (identity.useChroot !== null) return identity.useChroot;
+  if (uid === null || uid === 0) return canChroot(warn);
+  warn(chrootTestFailed('Operation not permitted'));
+  return false;
+}
+
+/** A directory that the daemon's user cannot get to is none for this process, though it has more rights yet. */
+function checkWay(dir: ByteString, { uid }: DaemonRights): void {
+  if (uid === null || uid === 0) return;
+  process.seteuid?.(uid);
+  try {
+    fs.closeSync(fs.openSync(Buffer.from(`${dir}/.`, 'latin1'), O_PATH | fs.constants.O_DIRECTORY));
+  } catch (error) {
+    throw cannotEnter(dir, error);
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+/**
+ * A module that is no root of its own in a daemon that has one. It is made one all the same, while that can be done: /proc, which
+ * holds paths elsewhere, is not to be had in there.
+ */
+function enterEnclosed(identity: Identity, daemon: DaemonRights): Place {
+  const { whole } = identity;
+  if (leadsThroughForeignLink(whole)) throw cannotEnter(whole, systemError(Errno.ELOOP, 'chdir'));
+  checkWay(whole, daemon);
+  const place = enterInnerRoot(whole);
+  becomeDaemonUser(daemon);
+  dropRights(identity);
+  return { ...place, chrooted: false, partial: whole !== '/' };
 }
 
 function enterWhole(identity: Identity, chrooted: boolean): Place {

@@ -1,4 +1,6 @@
 import type { ByteString } from '../../protocol/options.js';
+import type { Client } from './access.js';
+import type { DaemonConfig } from './config.js';
 import type { ModuleConfig } from './config-params.js';
 import { type Admission, handshakeSeconds } from './greet.js';
 import type { HookRequest } from './hooks.js';
@@ -50,6 +52,22 @@ export type FromWorker =
    * only a part of it.
    */
   | { kind: 'done'; id: number; code: number; bound: boolean; spoiled: boolean };
+
+/** What the daemon's parent and its gate say to each other; `stay` and `question` are numbers of the one who asks. */
+export type ToGate =
+  | { kind: 'gate'; config: DaemonConfig; overrides: Overrides }
+  /** A new connection; its socket comes with it. */
+  | { kind: 'client'; client: Client; head: string }
+  | { kind: 'request'; stay: number; question: number; request: HookRequest }
+  | { kind: 'convert'; stay: number; question: number; request: ByteString }
+  | { kind: 'over'; stay: number; status: number }
+  | { kind: 'leave'; now: boolean };
+
+export type FromGate =
+  | { kind: 'failed' }
+  /** An admitted connection, with its socket. */
+  | { kind: 'pass'; key: string; job: Job; stay: number; hasHooks: boolean }
+  | { kind: 'answer'; question: number; text: ByteString | null };
 
 /** Overrides of the daemon's command line that concern each connection. */
 export interface Overrides {

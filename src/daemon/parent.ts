@@ -5,17 +5,20 @@ import { FileLog, type Log, SPOKEN_VERSION } from '../report/log.js';
 import { isTrustedProxy } from './access.js';
 import { plainAddress } from './address.js';
 import { type DaemonConfig, isStale, markFresh } from './config.js';
-import { Dialogue } from './dialogue.js';
+import { hasDaemonRights } from './daemon-rights.js';
+import { Dialogue, stopReading } from './dialogue.js';
+import { Gate } from './gate.js';
 import { type Admission, greet, type Hall, handshakeSeconds } from './greet.js';
 import { NOT_SERVED } from './hook-process.js';
 import { type Job, jobFor } from './job.js';
 import { type Listeners, listen } from './listen.js';
 import { closeLog, type LogPlace, logKey, logVersion, openLog, StderrLog } from './log-sink.js';
-import { UNDETERMINED } from './names.js';
+import { clientName, UNDETERMINED } from './names.js';
 import { createPidFile, type PidFile } from './pid-file.js';
 import { Pool } from './pool.js';
 import { readProxyHeader } from './proxy.js';
 import { Slots } from './slots.js';
+import type { Held } from './stay.js';
 
 /** Connections that may be in their text part at once; more are closed at once. */
 const MAX_HANDSHAKES = 2000;
@@ -52,6 +55,8 @@ export class Daemon {
   private pool: Pool | null = null;
   private listeners: Listeners | null = null;
   private pidFile: PidFile | null = null;
+  /** Leads the text part instead of this process, where the configuration says who is to do so. */
+  private gate: Gate | null = null;
   private nextId = 1;
   private crowded = false;
 
@@ -108,7 +113,41 @@ export class Daemon {
     if (settings.port === 0) this.announce(this.listeners.port);
     const idleMs = settings.idleMs || IDLE_MS;
     this.pool = new Pool({ entry: settings.workerEntry, idleMs, complain: (text) => this.log.error(text) });
+    if (hasDaemonRights(config)) this.openGate();
     return this.listeners.port;
+  }
+
+  private openGate(): Gate {
+    const gate = new Gate({
+      entry: this.settings.workerEntry,
+      config: this.config,
+      overrides: this.settings,
+      pass: (key, job, socket, stay) => this.passOn(key, job, socket, stay, gate),
+      complain: (text) => this.log.error(text),
+    });
+    this.gate = gate;
+    return gate;
+  }
+
+  /** Lets the gate go on with what it has; the next connection finds another one. */
+  private leaveGate(): void {
+    this.gate?.leave(false);
+    this.gate = null;
+  }
+
+  private passOn(key: string, job: Job, socket: net.Socket, stay: Held, gate: Gate): void {
+    stopReading(socket);
+    if (stay.hooks !== null) {
+      this.hooked.add(gate.over);
+      void gate.over.then(() => this.hooked.delete(gate.over));
+    }
+    if (this.pool === null) {
+      stay.end(NOT_SERVED);
+      socket.destroy();
+      return;
+    }
+    job.id = this.nextId++;
+    this.pool.serve(key, job, socket, stay);
   }
 
   private announce(port: number): void {
@@ -146,6 +185,15 @@ export class Daemon {
         return;
       }
       if (header.address !== null) client.address = header.address;
+    }
+    if (hasDaemonRights(config)) {
+      // The new root may have nothing that tells names.
+      if (config.defaults.reverseLookup) client.name = await clientName(client.address, (text) => log.info(text));
+      const head = dialogue.release(true).toString('base64');
+      this.dialogues.delete(dialogue);
+      if (this.gate?.isUseless !== false) this.openGate();
+      this.gate?.receive(socket, client, head);
+      return;
     }
     const { hooked } = this;
     const hall: Hall = { config, log, slots, env: process.env, overTcp: true, hookOutput: 'inherit', hooked };
@@ -189,6 +237,7 @@ export class Daemon {
   private reload(): void {
     try {
       this.config = this.settings.load();
+      this.leaveGate();
       for (const text of this.notices) this.log.warning(text);
     } catch (error) {
       this.log.error(`${(error as Error).message}; the previous configuration stays in force`);
@@ -199,6 +248,7 @@ export class Daemon {
   private reopenLog(): void {
     if (!(this.log instanceof FileLog)) return;
     try {
+      this.leaveGate();
       this.log.reopen();
     } catch {
       // The old file stays in use.
@@ -225,6 +275,8 @@ export class Daemon {
     if (finishing) this.pool?.release();
     else await this.pool?.close();
     this.pool = null;
+    this.gate?.leave(true);
+    this.gate = null;
     this.pidFile?.remove();
     this.pidFile = null;
     await Promise.all(this.hooked);

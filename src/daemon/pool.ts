@@ -6,7 +6,7 @@ import { NOT_SERVED, rawStatus } from './hook-process.js';
 import type { HookRequest } from './hooks.js';
 import type { FromWorker, Job, ToWorker } from './job.js';
 import { answerNames, NAME_FD } from './name-channel.js';
-import type { Stay } from './stay.js';
+import type { Held } from './stay.js';
 
 /** Workers of one identity: one per core helps, more only cost memory. */
 const MAX_PER_IDENTITY = Math.min(os.availableParallelism(), 4);
@@ -24,7 +24,7 @@ export interface PoolSettings {
 
 /** A connection that a worker has, or is about to get. */
 interface Passed {
-  stay: Stay;
+  stay: Held;
   /** This process's hold on the socket. Node gives it up when the worker has it, but not when the worker dies before. */
   hold: { close(): void } | null;
 }
@@ -77,7 +77,7 @@ export class Pool {
   }
 
   /** Hands a connection over; its stay is ended when it is over in whatever way. */
-  serve(key: string, job: Job, socket: net.Socket, stay: Stay): void {
+  serve(key: string, job: Job, socket: net.Socket, stay: Held): void {
     // A worker that waits for names waits with all that it has, so that it must have nothing else, before or after.
     const worker = this.choose(job.convertsNames ? `${key} ${job.id}` : key);
     worker.key = key;

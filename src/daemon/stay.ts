@@ -1,8 +1,17 @@
 import type { Hooks } from './hooks.js';
 import type { Slot } from './slots.js';
 
+/** What a worker may have asked about its connection. */
+export type HeldHooks = Pick<Hooks, 'begin' | 'convert'>;
+
+/** A stay, or what stands for one that another process has. */
+export interface Held {
+  readonly hooks: HeldHooks | null;
+  end(status: number): void;
+}
+
 /** What one connection holds in the daemon's parent: its place among "max connections", and what its module runs around it. */
-export class Stay {
+export class Stay implements Held {
   hooks: Hooks | null = null;
   private ended = false;
 

@@ -2,17 +2,19 @@ import { type ChildProcess, fork } from 'node:child_process';
 import fs from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { Exit } from '../../protocol/constants.js';
+import { RsyncError } from '../../protocol/errors.js';
 import { tempRegistry } from '../files/temp.js';
 import { endOnSignals } from '../transport/interrupt.js';
 import { plainAddress } from './address.js';
-import type { DaemonConfig } from './config.js';
+import type { DaemonConfig, Module } from './config.js';
+import { type DaemonRights, hasDaemonRights, takeOnDaemonRights } from './daemon-rights.js';
 import { Dialogue } from './dialogue.js';
 import { greet, type Hall } from './greet.js';
 import { rawStatus } from './hook-process.js';
 import { type FromWorker, type Job, jobFor, type Overrides, type ToWorker } from './job.js';
 import { logKey, openLog } from './log-sink.js';
 import { answerNames, NAME_FD } from './name-channel.js';
-import { addressFromShell, UNDETERMINED } from './names.js';
+import { addressFromShell, clientName, UNDETERMINED } from './names.js';
 import { preloadSession } from './preload.js';
 import { Slots } from './slots.js';
 import type { Stay } from './stay.js';
@@ -54,7 +56,25 @@ export async function serveStdio(
     hookOutput: 'ignore',
     hooked: new Set(),
   };
-  const admission = await greet(dialogue, { address, name: UNDETERMINED }, hall);
+  const client = { address, name: UNDETERMINED };
+  let elsewhere: ChildProcess | null = null;
+  let rights: DaemonRights | null = null;
+  if (hasDaemonRights(config)) {
+    // Afterwards no name may be known, no program be there, and nothing to load.
+    if (defaults.reverseLookup) client.name = await clientName(address, (text) => log.info(text));
+    if (config.modules.some(mayHaveHooks)) elsewhere = startElsewhere(workerEntry);
+    try {
+      await preloadSession();
+      rights = await takeOnDaemonRights(config, process.env);
+    } catch (error) {
+      if (!(error instanceof RsyncError)) throw error;
+      log.error(error.message);
+      elsewhere?.kill('SIGKILL');
+      return error.exitCode;
+    }
+  }
+  const admission = await greet(dialogue, client, hall);
+  if (typeof admission === 'number' || admission.stay.hooks === null) elsewhere?.kill('SIGKILL');
   if (typeof admission === 'number') {
     await Promise.all([closed(output), ...hall.hooked]);
     return admission;
@@ -63,7 +83,8 @@ export async function serveStdio(
   await dialogue.flushed();
   if (stay.hooks !== null) {
     const job = jobFor(admission, overrides, dialogue.release(true).toString('base64'), overTcp);
-    return serveElsewhere({ ...job, onStdio: true }, streams, stay, workerEntry);
+    if (rights !== null) job.identity = { ...job.identity, daemon: rights };
+    return serveElsewhere({ ...job, onStdio: true }, streams, stay, elsewhere ?? startElsewhere(workerEntry));
   }
   await preloadSession();
   const head = dialogue.release(false);
@@ -77,9 +98,16 @@ export async function serveStdio(
   }
 }
 
+function startElsewhere(entry: string): ChildProcess {
+  return fork(entry, [], { stdio: [0, 1, 2, 'ipc', 'pipe'] });
+}
+
+function mayHaveHooks({ config: { earlyExec, preXferExec, postXferExec, nameConverter } }: Module): boolean {
+  return earlyExec + preXferExec + postXferExec + nameConverter !== '';
+}
+
 /** Has a process of its own serve the connection, and runs the hooks around it. Returns the exit code. */
-async function serveElsewhere(job: Job, streams: Streams, stay: Stay, entry: string): Promise<number> {
-  const child = fork(entry, [], { stdio: [0, 1, 2, 'ipc', 'pipe'] });
+async function serveElsewhere(job: Job, streams: Streams, stay: Stay, child: ChildProcess): Promise<number> {
   answerNames(child.stdio[NAME_FD] as Duplex, async (_id, request) => (await stay.hooks?.convert(request)) ?? '');
   const say = (message: ToWorker) => child.connected && child.send(message, () => {});
   child.on('message', async (message: FromWorker) => {

@@ -8,9 +8,10 @@ import type { Connection } from '../transport/connection.js';
 import { interruption } from '../transport/interrupt.js';
 import { adoptSocket } from '../transport/streams.js';
 import { Entrance, refusalOf } from './entrance.js';
+import { GateProcess } from './gate-process.js';
 import type { HookRequest } from './hooks.js';
 import type { Place } from './identity.js';
-import type { FromWorker, Job, ToWorker } from './job.js';
+import type { FromWorker, Job, ToGate, ToWorker } from './job.js';
 import { type LogPlace, logKey, openLog, SharedLog } from './log-sink.js';
 import { servePeer } from './peer.js';
 import { preloadSession } from './preload.js';
@@ -156,13 +157,26 @@ function linger(socket: net.Socket): void {
 /** Runs this process as a worker of a daemon. */
 export function runWorker(): void {
   const worker = new Worker();
-  process.on('message', (message: ToWorker, socket: net.Socket | undefined) => {
+  let gate: GateProcess | null = null;
+  process.on('message', (message: ToWorker | ToGate, socket: net.Socket | undefined) => {
+    if (message.kind === 'gate') {
+      gate = new GateProcess(message, worker.loaded);
+      return;
+    }
+    if (gate !== null) {
+      gate.heard(message as ToGate, socket);
+      return;
+    }
+    if (message.kind !== 'serve' && message.kind !== 'answer') return;
     if (message.kind === 'answer') worker.answered(message.id, message.refusal);
     else if (message.onStdio) worker.serveStdio(message).catch((error) => worker.crash(error));
     else if (socket !== undefined) worker.serve(message, socket).catch((error) => worker.crash(error));
   });
   process.on('exit', () => tempRegistry.removeAll());
-  process.on('disconnect', () => worker.orphan());
+  process.on('disconnect', () => {
+    if (gate === null) worker.orphan();
+    else gate.leave(true);
+  });
   process.on('uncaughtException', (error) => worker.crash(error));
   process.on('SIGTERM', () => worker.terminate());
   process.on('SIGINT', () => worker.terminate());

@@ -154,6 +154,8 @@ export interface Options {
   compressThreads: number;
   /** Only passed on: no compression of today has a level for single files. */
   skipCompress: string | null;
+  /** A daemon's "ignore nonreadable": a sender leaves out what it may not read. */
+  ignoreNonreadable: boolean;
   /** A daemon's "dont compress = *": what zlib and zlibx make is stored in blocks, not packed. */
   storesData: boolean;
 

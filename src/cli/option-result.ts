@@ -182,6 +182,7 @@ function writeOptions(s: Settings) {
     compressThreads: s.compressThreads,
     skipCompress: s.skipCompress,
     storesData: false,
+    ignoreNonreadable: false,
   };
 }
 

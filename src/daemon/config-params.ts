@@ -13,31 +13,14 @@ interface Param<T> {
   label: string;
   kind: ParamKind;
   initial: T;
-  /** Accepted, and nothing happens yet when it is set: told at start. */
-  pending?: boolean;
 }
 
-const text = (label: string, initial: ByteString = '', pending = false): Param<ByteString> => ({
-  label,
-  kind: 'string',
-  initial,
-  pending,
-});
-const path = (label: string, pending = false): Param<ByteString> => ({ label, kind: 'path', initial: '', pending });
+const text = (label: string, initial: ByteString = ''): Param<ByteString> => ({ label, kind: 'string', initial });
+const path = (label: string): Param<ByteString> => ({ label, kind: 'path', initial: '' });
 const command = (label: string): Param<ByteString> => ({ label, kind: 'command', initial: '' });
 const int = (label: string, initial: number): Param<number> => ({ label, kind: 'int', initial });
-const bool = (label: string, initial: boolean, pending = false): Param<boolean> => ({
-  label,
-  kind: 'bool',
-  initial,
-  pending,
-});
-const bool3 = (label: string, pending = false): Param<boolean | null> => ({
-  label,
-  kind: 'bool3',
-  initial: null,
-  pending,
-});
+const bool = (label: string, initial: boolean): Param<boolean> => ({ label, kind: 'bool', initial });
+const bool3 = (label: string): Param<boolean | null> => ({ label, kind: 'bool3', initial: null });
 
 /** Parameters that only make sense for the whole daemon. */
 export const GLOBAL_PARAMS = {
@@ -92,7 +75,7 @@ export const MODULE_PARAMS = {
   fakeSuper: bool('fake super', false),
   forwardLookup: bool('forward lookup', true),
   ignoreErrors: bool('ignore errors', false),
-  ignoreNonreadable: bool('ignore nonreadable', false, true),
+  ignoreNonreadable: bool('ignore nonreadable', false),
   insecureLinks: bool('insecure links', false),
   list: bool('list', true),
   readOnly: bool('read only', true),

@@ -145,9 +145,6 @@ class Loader {
       this.told(place, kind === 'facility' ? `Unknown syslog facility: "${value}"` : badBoolean(value));
       return;
     }
-    if (entry.param.pending === true && parsed !== entry.param.initial) {
-      this.told(place, `"${entry.param.label}" has no effect in this version of tsrsync`);
-    }
     const target = entry.scope === 'global' ? this.global : (this.current?.config ?? this.defaults);
     (target as unknown as Record<string, unknown>)[entry.key] = parsed;
   }

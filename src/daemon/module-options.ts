@@ -31,6 +31,7 @@ export function applyModule(options: Options, job: Job, place: Place): boolean {
     options.superUser = 1;
   }
   if (job.bwlimit > 0 && (options.bwlimit === 0 || options.bwlimit > job.bwlimit)) options.bwlimit = job.bwlimit;
+  options.ignoreNonreadable = config.ignoreNonreadable;
   options.storesData = config.dontCompress.split(' ').includes('*');
   if (options.tempDir === '') options.tempDir = config.tempDir;
   limitLevels(options.info, 'info', config.maxVerbosity);

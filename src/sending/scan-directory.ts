@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { IoError, MAX_PATH } from '../../protocol/constants.js';
 import type { FilterScope } from '../../protocol/filter/rules.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
@@ -110,10 +111,27 @@ export class DirectoryLister {
       if (!this.fits(entry)) continue;
       const errno = looker.looksThrough ? this.lookThrough(entry) : looker.lookIn(this.entries, entry);
       if (errno !== 0) this.lost(errno, entry);
+      else if (this.mayHide && this.isUnreadable(entry)) continue;
       else if (looker.stat.isDir) this.keep(entry);
       else this.add(entry, 0);
     }
     this.addRun();
+  }
+
+  /** What may not be read is not there ("ignore nonreadable"). */
+  private get mayHide(): boolean {
+    return this.finder.ctx.options.ignoreNonreadable;
+  }
+
+  /** About what the last look found. A link is always shown, as nobody has to read it. */
+  private isUnreadable(entry: number): boolean {
+    if (this.finder.looker.stat.isLink) return false;
+    try {
+      fs.accessSync(this.pathOf(entry), fs.constants.R_OK);
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   /** True when a plain file's name and state are all that there is to know about it. */
@@ -126,6 +144,7 @@ export class DirectoryLister {
       (ctx.names ?? null) !== null ||
       looker.looksThrough ||
       (ctx.sumRow !== null && !ctx.summer) ||
+      this.mayHide ||
       !rows.takesRuns
     )
       return false;

@@ -148,13 +148,10 @@ t.test('every parameter of the manual is known', async (t) => {
 });
 
 t.test('what is wrong is told with file and line', async (t) => {
-  const { notices } = parse(
-    '# first\nbogus = 1\n[m]\ncomment = x\n\n[n]\npath = /no/such/place\nignore nonreadable = yes\n',
-  );
+  const { notices } = parse('# first\nbogus = 1\n[m]\ncomment = x\n\n[n]\npath = /no/such/place\n');
   t.same(notices, [
     'Unknown Parameter encountered: "bogus" (conf:2)',
     'IGNORING unknown parameter "bogus" (conf:2)',
-    '"ignore nonreadable" has no effect in this version of tsrsync (conf:8)',
     'No path specified for module m (conf:3)',
     'path "/no/such/place" of module n does not exist (conf:6)',
   ]);

@@ -4,9 +4,8 @@ import { PROTOCOL_VERSION } from '../../protocol/constants.js';
 /** Version of rsync whose behaviour is followed, as it appears in messages. */
 export const RSYNC_VERSION = '3.5.0';
 
-const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
-  ['64-bit files', true],
-  ['64-bit timestamps', true],
+/** Names as --version has them; the value is what -VV says. */
+const CAPABILITIES: ReadonlyArray<readonly [string, boolean | string]> = [
   ['symlinks', true],
   ['symtimes', true],
   ['hardlinks', true],
@@ -19,10 +18,17 @@ const CAPABILITIES: ReadonlyArray<readonly [string, boolean]> = [
   ['append', true],
   ['ACLs', true],
   ['xattrs', true],
-  ['optional secluded-args', true],
+  ['secluded-args', 'optional'],
   ['iconv', true],
+  ['prealloc', true],
   ['stop-at', true],
   ['crtimes', false],
+];
+/** Bits of a number, as -VV names them, and what --version calls it. */
+const WIDTHS: ReadonlyArray<readonly [string, string]> = [
+  ['file_bits', '64-bit files'],
+  ['inum_bits', '64-bit inums'],
+  ['timestamp_bits', '64-bit timestamps'],
 ];
 const CHECKSUMS = ['xxh128', 'xxh3', 'xxh64', 'md5', 'md4', 'sha1', 'none'];
 const COMPRESSIONS = ['zstd', 'lz4', 'zlibx', 'zlib', 'none'];
@@ -34,7 +40,10 @@ export function versionText(level = 1): string {
 }
 
 function jsonText(): string {
-  const capabilities = Object.fromEntries(CAPABILITIES.map(([name, has]) => [name.replace(/[ -]/g, '_'), has]));
+  const capabilities = Object.fromEntries([
+    ...WIDTHS.map(([name]) => [name, 64]),
+    ...CAPABILITIES.map(([name, has]) => [name.replaceAll('-', '_'), has]),
+  ]);
   const facts = {
     program: 'rsync',
     implementation: 'tsrsync',
@@ -53,7 +62,9 @@ function plainText(): string {
   // The first line has rsync's shape: scripts take the version and the protocol from it.
   let text = `rsync  version ${RSYNC_VERSION}  protocol version ${PROTOCOL_VERSION}\n`;
   text += 'This is tsrsync, an independent implementation in TypeScript (MIT licence).\nCapabilities:\n';
-  text += `${wrap(CAPABILITIES.map(([name, has]) => (has ? name : `no ${name}`)).join(', '))}\n`;
+  const plain = ([name, has]: readonly [string, boolean | string]) =>
+    has === true ? name : `${has === false ? 'no' : has} ${name}`;
+  text += `${wrap([...WIDTHS.map(([, name]) => name), ...CAPABILITIES.map(plain)].join(', '))}\n`;
   text += `Checksum list:\n    ${CHECKSUMS.join(' ').replace('xxh64', 'xxh64 (xxhash)')}\n`;
   text += `Compress list:\n    ${COMPRESSIONS.join(' ')}\nDaemon auth list:\n    ${AUTH.join(' ')}\n`;
   return text;

@@ -238,6 +238,10 @@ t.test('help, version and daemon', async (test) => {
   });
   test.match(parseCommand(['-VV'], {}), { kind: 'version', versionLevel: 2 });
   test.match(JSON.parse(versionText(2)), { version: '3.5.0', protocol: '32.0' });
+  const theirs = JSON.parse((await run('rsync', ['-VV'])).stdout);
+  for (const [name, has] of Object.entries(JSON.parse(versionText(2)).capabilities)) {
+    test.equal(theirs.capabilities[name], has, `-VV: ${name}, as rsync has it`);
+  }
   const d = parseCommand(
     '--no-detach --daemon --config=/c --port 77 -vv --dparam=a=b -M c=d -4 --log-file=l'.split(' '),
     {},

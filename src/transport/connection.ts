@@ -106,7 +106,8 @@ export class Connection {
   /** Called by the carrier at the end of its input. */
   ended(): void {
     this.inputEnded = true;
-    if (this.input.isWaited) this.input.fail(this.endError());
+    if (this.broken) this.fail(this.lastWord() ?? this.endError());
+    else if (this.input.isWaited) this.input.fail(this.endError());
     this.tellGone();
   }
 
@@ -267,9 +268,19 @@ export class Connection {
   /** The carrier broke while writing. What the peer said before is still read. */
   brokenPipe(error: Error): void {
     this.broken = true;
-    if (this.inputEnded) this.fail(this.endError());
-    else if (this.output.isWaited) this.fail(error);
+    if (this.inputEnded) this.fail(this.lastWord() ?? this.endError());
+    else if (this.output.isWaited) this.fail(this.lastWord() ?? error);
     else this.carrier.resumeInput();
+  }
+
+  /** What the peer has said of its end, behind data that nobody will ask for any more; null when it said nothing. */
+  private lastWord(): Error | null {
+    try {
+      this.reader.drop();
+      return null;
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   /** Flushes and closes this side's output. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
-import { MPLEX_BASE } from '../../protocol/constants.js';
+import { Exit, MPLEX_BASE, Msg } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { Connection } from '../../src/transport/connection.js';
 import { connectMemory } from '../../src/transport/memory.js';
@@ -229,6 +229,25 @@ for (const host of WAYS) {
     connection.flush();
     await within(connection.outputEnded(), 10_000, 'nothing left to send');
     t.equal(connection.writer.pending, 0);
+  });
+
+  t.test(`a peer that has told of its end behind a request that nobody has read yet: ${host}`, async (t) => {
+    const { connection, peer } = await overTcp(t, host);
+    const { reader, writer } = connection;
+    reader.startFrames((code, payload) => {
+      if (code === Msg.ERROR_EXIT) throw new RsyncError(payload.readInt32LE(0), 'the peer has ended');
+    });
+    while (!connection.congested) writer.i32(0);
+    peer.write(i32((MPLEX_BASE << 24) | 4, 1, ((MPLEX_BASE + Msg.ERROR_EXIT) << 24) | 4, Exit.FILEIO));
+    await waitFor(() => reader.total === 16, 10_000, 'its last words');
+    peer.resetAndDestroy();
+    const sending = async (): Promise<void> => {
+      for (;;) {
+        await connection.drain();
+        await new Promise(setImmediate);
+      }
+    };
+    await t.rejects(within(sending(), 10_000, 'the end'), { exitCode: Exit.FILEIO, message: 'the peer has ended' });
   });
 
   t.test(`nobody there: ${host}`, async (t) => {

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import { checkWithin } from '../libc/confinement.js';
+import { mayHold } from '../libc/descriptor-limit.js';
 import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import {
   components,
@@ -18,8 +19,6 @@ import { Dir, type HeldTree, pathBytes } from './dir.js';
 import { checkDirectory, followAll, withoutClimbing } from './followed.js';
 import { FileStat, lstatInto } from './stat.js';
 
-/** Directories held open at once. */
-const MAX_OPEN = 64;
 const SLASH = 0x2f;
 
 /** An absolute path as a relative one. */
@@ -237,7 +236,7 @@ export class Root implements HeldTree {
   }
 
   private makeRoom(): void {
-    if (this.dirs.size < MAX_OPEN) return;
+    if (mayHold(this.dirs.size)) return;
     const [oldest, dir] = this.dirs.entries().next().value as [ByteString, Dir];
     this.dirs.delete(oldest);
     if (this.isConfined) dir.release();

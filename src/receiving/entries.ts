@@ -306,12 +306,12 @@ export class EntryMaker {
   }
 }
 
-/** Nothing is at a path whose directory cannot be entered. Throws what is another error. */
+/** Nothing is at a path whose directory cannot be entered. Throws when it is a path that no peer may name. */
 function cannotLook(error: unknown, st: FileStat): number {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+  const errno = errnoOf(error);
+  if (errno === 0 || errno === Errno.EXDEV || errno === Errno.EINVAL) throw error;
   st.exists = false;
-  return errnoOf(error);
+  return errno;
 }
 
 function kindName(mode: number): string {

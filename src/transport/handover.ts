@@ -2,16 +2,19 @@ import { closeSync } from 'node:fs';
 import { Record } from '../../protocol/delta/file-answers.js';
 import { descriptorLimit } from '../libc/descriptor-limit.js';
 
-/** Files that may wait for the receiver, where this process may have many open; and where it may not, or does not know. */
+/** Files that may wait for the receiver, where this process may have many open, and at least. */
 const MOST = 1600;
-const FEW = 384;
-/** The part of the files that may be open. */
-const SHARE = 1 / 4;
+const FEWEST = 2;
+/** Files that a run has open besides, and the part of the others that may wait. */
+const BASE = 32;
+const SHARE = 3 / 8;
+/** What systems allow that do not tell. */
+const USUAL_LIMIT = 1024;
 const LARGEST_RECORDED = 0x7fff_ffff;
 
 function mostWaiting(): number {
-  const limit = descriptorLimit() ?? 0;
-  return Math.max(FEW, Math.min(MOST, Math.floor(limit * SHARE)));
+  const limit = descriptorLimit() ?? USUAL_LIMIT;
+  return Math.max(FEWEST, Math.min(MOST, Math.floor((limit - BASE) * SHARE)));
 }
 
 /** The sender's part: it is told how a copy goes. */

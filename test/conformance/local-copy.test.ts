@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
@@ -149,10 +149,16 @@ t.test('many files where few may be open at a time', async (t) => {
   const source = world.makeDir('src');
   const names = Array.from({ length: 2000 }, (_, i) => join(`d${i % 4}`, `f${i}`));
   for (const dir of ['d0', 'd1', 'd2', 'd3']) mkdirSync(join(source, dir));
+  const deep = join(...Array.from({ length: 20 }, (_, i) => `e${i}`));
+  for (let dir = deep; dir !== '.'; dir = dirname(dir)) names.push(join(dir, 'f'));
+  mkdirSync(join(source, deep), { recursive: true });
   for (const name of names) writeFileSync(join(source, name), name);
-  const copy = [TSRSYNC.command, ...TSRSYNC.prefix, '-a', `${source}/`, `${world.path('dst')}/`];
-  const result = await run('/bin/sh', ['-c', 'ulimit -n 700; exec "$@"', 'sh', ...copy]);
-  t.equal(result.code, 0, result.stderr);
-  const right = names.filter((name) => readFileSync(join(world.path('dst'), name), 'latin1') === name);
-  t.equal(right.length, names.length);
+  for (const limit of [700, 256, 64]) {
+    const target = world.path(`dst-${limit}`);
+    const copy = [TSRSYNC.command, ...TSRSYNC.prefix, '-a', `${source}/`, `${target}/`];
+    const result = await run('/bin/sh', ['-c', `ulimit -n ${limit}; exec "$@"`, 'sh', ...copy]);
+    t.equal(result.code, 0, result.stderr);
+    const right = names.filter((name) => readFileSync(join(target, name), 'latin1') === name);
+    t.equal(right.length, names.length, `${limit} open files`);
+  }
 });

@@ -99,6 +99,16 @@ export class Root implements HeldTree {
     return root;
   }
 
+  /**
+   * A tree in which a user names what he wants: `path` itself is the caller's own, links in it are followed; below, only
+   * those that root or the own user has made. Throws an errno error.
+   */
+  static named(path: ByteString, told: () => void): Root {
+    const root = new Root(pathBytes(path), true, 'trusted', null, told);
+    root.enter(openSync(root.base, O_PATH | constants.O_DIRECTORY), false);
+    return root;
+  }
+
   /** A tree that is not there yet: nothing is in it, but absolute paths are found in `outer`, or as in a guarded one. */
   static nowhere(outer: Root = new Root(pathBytes('/'), true, 'trusted')): Root {
     return new Root(pathBytes('/'), true, 'none', outer);

@@ -8,6 +8,7 @@ import { type FileStat, lstatInto, statInto } from '../files/stat.js';
 import { readText } from '../files/window.js';
 import { leadsOutside } from '../libc/confinement.js';
 import { leadsThroughForeignLink } from '../libc/foreign-link.js';
+import type { SourceTree } from './source-trees.js';
 
 /** A path that is nowhere: what stands for one that cannot be resolved any more. */
 const NOWHERE = Buffer.from('/proc/self/fd/-/-');
@@ -35,6 +36,8 @@ export class SourceBase {
     filters: FilterList,
     moduleFilters: FilterList | null,
     private readonly root: Root | null,
+    /** What its names do not lead out of, where there is no such root; null: paths lead anywhere. */
+    private readonly tree: SourceTree | null = null,
     /** Told of a file of rules that is reached by another user's link, and not read; null: it is read. */
     private readonly onForeignLink: (() => void) | null = () => {},
   ) {
@@ -88,12 +91,17 @@ export class SourceBase {
 
   /** The same directory of a confined tree, null in another one. Throws an errno error. */
   dirOf(dir: ByteString): Dir | null {
-    return this.root === null ? null : this.root.dir(this.relative(dir));
+    if (this.root !== null) return this.root.dir(this.relative(dir));
+    return this.tree === null ? null : this.tree.root.dir(dir);
   }
 
   /** The path of an entry for the file system. Throws an errno error in a confined tree. */
   pathOf(name: ByteString): Buffer {
     if (this.root !== null) return this.root.path(this.relative(name));
+    return this.tree === null ? this.plainPath(name) : this.tree.root.path(name);
+  }
+
+  private plainPath(name: ByteString): Buffer {
     return Buffer.from(this.realName(name), 'latin1');
   }
 
@@ -128,7 +136,8 @@ export class SourceBase {
     const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
     return readText(() => {
       if (this.isHiddenWithParents(name, false)) return -1;
-      const path = this.resolvedPath(name);
+      // Of files of rules, each link on the way is looked at.
+      const path = this.root === null ? this.plainPath(name) : this.root.resolve(this.relative(name));
       // Most directories have none, which must not cost an exception.
       if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return -1;
       // Whoever may write to a directory could else have any file read as rules.

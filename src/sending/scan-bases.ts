@@ -7,6 +7,7 @@ import { errnoText } from '../report/errno.js';
 import { foreignLink } from '../report/messages.js';
 import { SourceBase } from './scan-base.js';
 import type { Finder } from './scan-find.js';
+import { type SourceTree, SourceTrees } from './source-trees.js';
 
 /** A row names its base with 16 bits. */
 const MAX_BASES = 0xffff;
@@ -17,6 +18,8 @@ export class SourceBases {
   private readonly byPath = new Map<ByteString, SourceBase>();
   /** --files-from: what relative directories start from. */
   private start: ByteString = '';
+  private readonly refuse = () => this.finder.ctx.report('warning', foreignLink());
+  private readonly trees = new SourceTrees(this.refuse);
 
   constructor(private readonly finder: Finder) {}
 
@@ -43,13 +46,28 @@ export class SourceBases {
     if (known !== undefined) return known;
     if (this.bases.length > MAX_BASES) throw new RsyncError(Exit.MALLOC, 'too many different source directories');
     const { filters, daemonFilters, root, options } = ctx;
-    const refuse = options.insecureLinks ? null : () => ctx.report('warning', foreignLink());
-    const base = new SourceBase(this.bases.length, path, filters, daemonFilters, root, refuse);
+    const refuse = options.insecureLinks ? null : this.refuse;
+    const base = new SourceBase(this.bases.length, path, filters, daemonFilters, root, this.treeAt(path, dir), refuse);
     if ((dir !== null || this.start !== '') && !this.canEnter(base)) return null;
     base.written = dir ?? '';
     this.byPath.set(path, base);
     this.bases.push(base);
     return base;
+  }
+
+  /** What names below `path` do not lead out of, unless options say that they may. */
+  private treeAt(path: ByteString, dir: ByteString | null): SourceTree | null {
+    const { finder, start } = this;
+    const { root, options: o } = finder.ctx;
+    if (root !== null || o.insecureLinks || finder.looker.mayFollow || o.copyDirlinks) return null;
+    // Such a name may begin anywhere, and all of it is the user's own.
+    if (o.relative && dir === null && start === '') return null;
+    return this.trees.at(path, o.relative);
+  }
+
+  /** Nothing is looked at any more. */
+  close(): void {
+    this.trees.close();
   }
 
   private canEnter(base: SourceBase): boolean {

@@ -40,6 +40,11 @@ export class Scanner {
     this.parents = new ImpliedParents(this.finder);
   }
 
+  /** Nothing is listed or opened any more. */
+  close(): void {
+    this.bases.close();
+  }
+
   /** IoError bits of what could not be listed or sent. */
   get ioError(): number {
     return this.finder.ioError;

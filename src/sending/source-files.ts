@@ -1,7 +1,7 @@
 import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { checkName, type Dir } from '../files/dir.js';
-import { systemError } from '../libc/errno.js';
+import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import { openFile } from '../libc/files.js';
 import { libcLoaded } from '../libc/libc.js';
 import { RawPlace } from '../libc/place.js';
@@ -58,7 +58,8 @@ export class SourceFiles {
     this.base = null;
     try {
       this.enter(place, base, path);
-    } catch {
+    } catch (error) {
+      if (errnoOf(error) === Errno.EMFILE) throw error;
       return false;
     }
     this.base = base;

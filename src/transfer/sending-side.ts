@@ -66,16 +66,20 @@ export async function createSendingSide(session: Session, input: SendingInput): 
       return sender.prepareSearch();
     },
     run: async (what) => {
-      await sendLists(session, lists, what, input.announcer);
-      if (session.list.count === 0 && session.isServer) return;
-      await sender.run();
-      sender.applyCounts();
-      if (session.isServer) sendStatistics(session);
-      // A client's totals are without the goodbye, as rsync's.
-      else session.countTraffic();
-      session.recorder?.statistics(session);
-      await senderGoodbye(session);
-      session.kernels.release();
+      try {
+        await sendLists(session, lists, what, input.announcer);
+        if (session.list.count === 0 && session.isServer) return;
+        await sender.run();
+        sender.applyCounts();
+        if (session.isServer) sendStatistics(session);
+        // A client's totals are without the goodbye, as rsync's.
+        else session.countTraffic();
+        session.recorder?.statistics(session);
+        await senderGoodbye(session);
+        session.kernels.release();
+      } finally {
+        scanner.close();
+      }
     },
   };
 }

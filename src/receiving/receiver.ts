@@ -268,18 +268,22 @@ export class Receiver {
   private openFile(head: SumHead, isWanted: boolean): boolean {
     const { session, item, row } = this;
     const { list, options: o } = session;
-    if (isWanted && (this.itemLog.beforeTransfer || o.dryRun) && !this.itemLog.isSilent) {
-      this.itemLog.transfer(this.report());
-    }
+    const isTold = isWanted && (this.itemLog.beforeTransfer || o.dryRun) && !this.itemLog.isSilent;
     this.isDropped = !isWanted || o.dryRun;
     if (this.replay !== null) list.addFlags(row, EntryFlag.FILE_SENT);
     if (this.isDropped) {
+      if (isTold) this.itemLog.transfer(this.report());
       this.files.begin({ output: null, basis: -1, head, updating: false, append: 0, lostBasis: null }, 0);
       return true;
     }
     this.isHanded = this.handed?.take(item.ndx) === true;
-    if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) return false;
+    if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) {
+      if (isTold) this.itemLog.transfer(this.report());
+      return false;
+    }
     this.place = this.landing.open(row, item, head, this.isRedo);
+    // A file that could not be made is told of by its error alone.
+    if (isTold && this.place.output !== null) this.itemLog.transfer(this.report());
     this.files.begin(this.place, list.size(row));
     this.startProgress(item.ndx, list.size(row));
     return true;
@@ -302,7 +306,6 @@ export class Receiver {
     this.progress?.endFile(list.size(row));
     const place = this.place as Place;
     this.place = null;
-    // A file that could not be made is told of by its error alone.
     if (!itemLog.beforeTransfer && !itemLog.isSilent && place.output !== null) {
       const bytesWritten = connection.reader.decoded - this.began;
       const fileSum = digestHex(files.sum, session.algorithms.transferSum);

@@ -6,6 +6,7 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { movesData } from '../../protocol/options.js';
 import { ItemHeader, writeItem } from '../../protocol/request.js';
 import { FileStat, fstatInto } from '../files/stat.js';
+import { Errno } from '../libc/errno.js';
 import { closeFile } from '../libc/files.js';
 import { errnoText } from '../report/errno.js';
 import { digestHex, type ReportItem } from '../report/item.js';
@@ -151,13 +152,14 @@ export class Answer {
     const fd = this.open(row);
     if (fd < 0) return false;
     this.fd = fd;
-    const errno = fstatInto(fd, this.stat);
-    if (session.keepsLinksApart && errno === 0 && this.wasReplaced(row)) {
+    const fault = this.faultOf(fd);
+    if (fault !== null) this.cannotSend(row, fault);
+    if (fault !== null || (session.keepsLinksApart && this.wasReplaced(row))) {
       this.close();
       this.refuse();
       return false;
     }
-    this.size = errno === 0 && this.stat.isRegular ? this.stat.size : 0;
+    this.size = this.stat.size;
     const append = this.appendMode();
     list.addFlags(row, EntryFlag.FILE_SENT);
     if (this.itemLog.beforeTransfer && !this.itemLog.isSilent) this.itemLog.transfer(this.report(row));
@@ -263,12 +265,25 @@ export class Answer {
         scanner.ioError |= IoError.VANISHED;
         session.log.warning(vanished(name));
       } else {
-        this.fail(row);
-        session.log.xferError(`rsync: [sender] send_files failed to open ${name}: ${errnoText(error)}\n`);
+        this.cannotSend(row, errnoText(error));
       }
       this.refuse();
       return -1;
     }
+  }
+
+  /** Why what was opened is no file that can be sent: something else may have come into its place. null: it is one. */
+  private faultOf(fd: number): string | null {
+    const errno = fstatInto(fd, this.stat);
+    if (errno !== 0) return errnoText(errno);
+    if (this.stat.isRegular) return null;
+    return this.stat.isDir ? errnoText(Errno.EISDIR) : 'it is no regular file any more';
+  }
+
+  private cannotSend(row: number, why: string): void {
+    const { session, scanner } = this;
+    this.fail(row);
+    session.log.xferError(`rsync: [sender] send_files failed to open ${scanner.fullName(row)}: ${why}\n`);
   }
 
   /** There will be no answer to the request. */

@@ -279,20 +279,24 @@ function writeLaunchers() {
 }
 
 /**
- * Does what the launcher does, and keeps at its end what V8 compiled: of several processes, what the one with the most has. A
- * worker has told V8 to keep what it compiled, and a cache is taken only under the flags that it was made with.
+ * Does what the launcher does, and keeps at its end what V8 compiled: of several processes, what the one with the most has. V8 is to
+ * give up nothing of it meanwhile, and since a cache is taken only under the flags that it was made with, a run sets none.
  */
 function cacheMaker(filename, kind) {
   return `
 const fs = require('node:fs');
 const vm = require('node:vm');
+const v8 = require('node:v8');
+const { setFlagsFromString } = v8;
+setFlagsFromString('--no-flush-bytecode');
+v8.setFlagsFromString = () => {};
 const filename = ${JSON.stringify(filename)};
 const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
   filename,
   importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 process.on('exit', () => {
-  require('node:v8').setFlagsFromString('--flush-bytecode');
+  setFlagsFromString('--flush-bytecode');
   const cache = script.createCachedData();
   const path = filename + '.${kind}.cache';
   if (!(fs.statSync(path, { throwIfNoEntry: false })?.size > cache.length)) fs.writeFileSync(path, cache);
@@ -306,6 +310,7 @@ async function writeCaches() {
   const dir = mkdtempSync(join(tmpdir(), 'tsrsync-build-'));
   mkdirSync(join(dir, 'a'));
   writeFileSync(join(dir, 'a', 'file'), 'content\n');
+  makeMany(join(dir, 'many'));
   const { serve } = await import(join(dist, 'index.mjs'));
   const worker = join(dist, 'worker.js');
   const launcher = readFileSync(worker);
@@ -315,13 +320,21 @@ async function writeCaches() {
   const url = `rsync://127.0.0.1:${daemon.port}/m`;
   try {
     await writeCache('other', ['--version']);
-    await writeCache('local', ['-a', `${dir}/a/`, `${dir}/b/`]);
+    await writeCache('local', ['-a', `${dir}/many/`, `${dir}/b/`]);
     await writeCache('push', ['-a', `${dir}/a/`, `${url}/c/`]);
     await writeCache('pull', ['-a', `${url}/a/`, `${dir}/d/`]);
   } finally {
     writeFileSync(worker, launcher);
     await daemon.close();
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** So many files that a copy of them does all that one of many files does: what it compiled is 4 % more than for one file. */
+function makeMany(dir) {
+  for (let d = 0; d < 20; d++) {
+    mkdirSync(join(dir, `d${d}`), { recursive: true });
+    for (let f = 0; f < 100; f++) writeFileSync(join(dir, `d${d}`, `file${f}`), 'content\n');
   }
 }
 

@@ -216,8 +216,7 @@ export class Chunk {
     const last = offsets[end - 1] + lengths[end - 1] + 1;
     const at = this.take(last - first);
     this.arena.set(kernel.bytes.subarray(ListPlace.NAMES + first, ListPlace.NAMES + last), at);
-    const { nameOffset } = this;
-    for (let k = 0; k < n; k++) nameOffset[i + k] = at + offsets[from + k] - first;
+    addTo(this.nameOffset, i, offsets, from, n, at - first);
     this.nameLength.set(lengths.subarray(from, end), i);
     this.mode.set(kernel.modes.subarray(from, end), i);
     this.dir.fill(dir, i, i + n);
@@ -257,7 +256,7 @@ export class Chunk {
     const end = nameOffset[i + n - 1] + this.nameLength[i + n - 1];
     if (end < first || end - first > NAMES_ROOM) return false;
     kernel.bytes.set(this.arena.subarray(first, end), ListPlace.NAMES);
-    for (let k = 0; k < n; k++) kernel.offsets[k] = nameOffset[i + k] - first;
+    addTo(kernel.offsets, 0, nameOffset, i, n, -first);
     kernel.lengths.set(this.nameLength.subarray(i, i + n));
     kernel.flags.set(this.flags.subarray(i, i + n));
     const { sumLength, sums } = this;
@@ -280,4 +279,9 @@ export class Chunk {
     for (const column of [this.xattrs, this.acl, this.defaultAcl]) column.clear();
     this.sums.fill(0);
   }
+}
+
+/** Puts n numbers of `values`, each with `more` added, into `to`. By itself it is fast code soon; the functions that need it run once a list. */
+function addTo(to: Int32Array, i: number, values: Int32Array, from: number, n: number, more: number): void {
+  for (let k = 0; k < n; k++) to[i + k] = values[from + k] + more;
 }

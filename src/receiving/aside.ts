@@ -167,12 +167,13 @@ export class Aside implements FileOutput {
     this.countFiles(count);
     const at = this.inRing(thread, runBytes(run), count, run.data === null ? Kind.COPY : Kind.WRITE);
     if (at < 0) return this.makeRun(run, thread);
-    const first = thread.jobs.next;
-    for (let k = 0; k < count; k++) {
-      const slot = (first + k) & (MOST_JOBS - 1);
-      this.ndxs[slot] = ndxs[k];
-      this.rows[slot] = rows[k];
-      this.copies[slot] = run.data === null ? 1 : 0;
+    for (let done = 0; done < count; ) {
+      const slot = (thread.jobs.next + done) & (MOST_JOBS - 1);
+      const end = Math.min(count, done + MOST_JOBS - slot);
+      this.ndxs.set(ndxs.subarray(done, end), slot);
+      this.rows.set(rows.subarray(done, end), slot);
+      this.copies.fill(run.data === null ? 1 : 0, slot, slot + end - done);
+      done = end;
     }
     const end = describeRun(thread.jobs, at, this.place, run, count);
     thread.jobs.commit(end - at, count);

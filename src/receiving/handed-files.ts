@@ -20,6 +20,7 @@ export class HandedFiles {
   /** A record for each answer of a run, as in `FileAnswers`: FROM is the descriptor. */
   readonly records = new Int32Array((MOST + 1) * Record.WORDS);
   readonly data = null;
+  private readonly equal = Buffer.alloc(MOST * HEAD);
 
   constructor(private readonly handOver: HandOver) {}
 
@@ -30,16 +31,34 @@ export class HandedFiles {
     if (!r.has(HEAD)) return Answers.OTHER;
     const waiting = this.handOver.look(records, MOST);
     const most = Math.min(waiting, Math.floor(r.available() / HEAD));
-    const { buf } = r;
-    let ndx = ndxIn.last;
-    let count = 0;
-    for (let at = r.pos; count < most && isPlain(buf, at); count++, at += HEAD) {
-      const record = count * Record.WORDS;
-      ndx += buf[at];
-      if (records[record + Record.NDX] !== ndx) break;
-      records[record + Record.FLAGS] = buf[at + 1] | (buf[at + 2] << 8);
+    const { buf, pos } = r;
+    if (most === 0 || !isPlain(buf, pos) || records[Record.NDX] !== ndxIn.last + buf[pos]) return Answers.OTHER;
+    records[Record.FLAGS] = buf[pos + 1] | (buf[pos + 2] << 8);
+    return this.further(buf, pos, most);
+  }
+
+  /**
+   * How many answers there are from the one at `pos` on, `most` at most, which is known to be plain. Nearly always those of a list
+   * differ from it in nothing.
+   */
+  private further(buf: Buffer, pos: number, most: number): number {
+    const { records, equal } = this;
+    const count = takeEqual(records, most);
+    if (!isPlain(equal, 0) || buf.compare(equal, 1, HEAD, pos + 1, pos + HEAD) !== 0) this.repeat(buf, pos);
+    if (buf.compare(equal, 0, (count - 1) * HEAD, pos + HEAD, pos + count * HEAD) === 0) return count;
+    for (let k = 1, at = pos + HEAD; k < count; k++, at += HEAD) {
+      if (!isPlain(buf, at) || buf[at] !== 1) return k;
+      records[k * Record.WORDS + Record.FLAGS] = buf[at + 1] | (buf[at + 2] << 8);
     }
-    return count > 0 ? count : Answers.OTHER;
+    return count;
+  }
+
+  /** Makes many answers that are like the one at `pos`, each for the next index. */
+  private repeat(buf: Buffer, pos: number): void {
+    const { equal } = this;
+    equal[0] = 1;
+    buf.copy(equal, 1, pos + 1, pos + HEAD);
+    for (let at = HEAD; at < equal.length; at += HEAD) equal.copy(equal, at, 0, HEAD);
   }
 
   /** What comes next is read by others. */
@@ -65,4 +84,16 @@ function isPlain(buf: Buffer, at: number): boolean {
   if ((flags & (Item.TRANSFER | MORE_FOLLOWS)) !== Item.TRANSFER) return false;
   for (let i = at + ITEM; i < at + HEAD; i++) if (buf[i] !== 0) return false;
   return true;
+}
+
+/** Notes the flags of the first one for all; how many have indexes that follow each other. */
+function takeEqual(records: Int32Array, count: number): number {
+  const flags = records[Record.FLAGS];
+  const first = records[Record.NDX];
+  for (let k = 1; k < count; k++) {
+    const record = k * Record.WORDS;
+    if (records[record + Record.NDX] !== first + k) return k;
+    records[record + Record.FLAGS] = flags;
+  }
+  return count;
 }

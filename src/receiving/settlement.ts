@@ -45,17 +45,22 @@ export class Settlement implements AsideListener {
 
   /** The same for many that are in their places; `copied` of them were handed over. */
   landed(ndxs: Int32Array, rows: Int32Array, from: number, count: number, copied: number): void {
-    const { receiving, tellsOfEach } = this;
-    let segment: Segment | null = null;
-    for (let at = from; at < from + count; at++) {
-      const ndx = ndxs[at];
-      if (segment === null || ndx < segment.firstNdx || ndx >= segment.firstNdx + segment.count) {
-        segment = receiving.listOf(ndx);
-      }
-      if (tellsOfEach) this.fileDone(ndx, rows[at], true);
-      segment.inProgress--;
+    const { receiving } = this;
+    if (this.tellsOfEach) for (let at = from; at < from + count; at++) this.fileDone(ndxs[at], rows[at], true);
+    for (let at = from; at < from + count; ) {
+      const segment = receiving.listOf(ndxs[at]);
+      const inList = countInList(ndxs, at, from + count, segment);
+      segment.inProgress -= inList;
+      at += inList;
     }
     if (copied > 0) receiving.session.connection.handOver?.passedWell(copied);
     receiving.lists.changed.raise();
   }
+}
+
+/** How many of the indexes at [from, to), the first of which is one, are of a list, before one that is not. */
+function countInList(ndxs: Int32Array, from: number, to: number, { firstNdx, count }: Segment): number {
+  let at = from + 1;
+  while (at < to && ndxs[at] >= firstNdx && ndxs[at] < firstNdx + count) at++;
+  return at - from;
 }

@@ -2,10 +2,10 @@ import type { ByteReader } from '../../protocol/bytes/reader.js';
 import { Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { Answers, FileAnswers, Record } from '../../protocol/delta/file-answers.js';
 import { MOST_OUTPUT, PackedAnswers } from '../../protocol/delta/packed-answers.js';
-import { rowIn } from '../../protocol/flist/chunk.js';
-import { EntryFlag, rowOf } from '../../protocol/flist/list.js';
+import { CHUNK_ROWS, type Chunk, rowIn } from '../../protocol/flist/chunk.js';
+import { EntryFlag, rowOf, type Segment } from '../../protocol/flist/list.js';
 import { countTransferred } from '../session/engine.js';
-import { streamLength } from '../session/hand-over.js';
+import { streamLengths } from '../session/hand-over.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
 import { LARGEST, LARGEST_COPY } from './aside.js';
@@ -119,6 +119,7 @@ export class WholeFiles {
     if (segment === null || firstNdx < segment.firstNdx) return;
     const end = segment.firstNdx + segment.count;
     const chunk = list.chunkOf(rowOf(segment, firstNdx));
+    if (this.gatherPlain(from, count, segment, chunk)) return;
     const { flags, mode, nameLength, dir, size, uid, gid, acl, xattrs } = chunk;
     const { further } = this.receiving.parts;
     run.chunk = chunk;
@@ -148,22 +149,31 @@ export class WholeFiles {
     run.count = k;
   }
 
+  /** The same for answers that follow each other, for rows of a plain list: most of it is copies of columns. False: it is not so. */
+  private gatherPlain(from: number, count: number, segment: Segment, chunk: Chunk): boolean {
+    const { run } = this;
+    const { records } = this.answers;
+    const firstNdx = records[from * Record.WORDS + Record.NDX];
+    const row = rowOf(segment, firstNdx);
+    const i = rowIn(row);
+    const most = Math.min(count - from, TOGETHER, segment.firstNdx + segment.count - firstNdx, CHUNK_ROWS - i);
+    const lastNdx = records[(from + most - 1) * Record.WORDS + Record.NDX];
+    if (this.packed !== null || this.receiving.parts.further !== null || lastNdx - firstNdx !== most - 1) return false;
+    if (!segment.isPlain || segment.numbers !== null || !chunk.size.copyTo(run.sizes, i, most)) return false;
+    if (!chunk.uid.isUniform(i, most) || !chunk.gid.isUniform(i, most)) return false;
+    run.chunk = chunk;
+    run.count = countPlain(chunk, i, records, from, run.sizes, most);
+    fill(run, row, records, from);
+    return true;
+  }
+
   /** Files of the run, `given` of them, are not this side's business any more. */
   private note(from: number, given: number): void {
     const { session, handed, run } = this;
     const { stats } = session;
-    const { records } = this.answers;
-    const { flags } = run.chunk;
-    let size = 0;
-    let carried = 0;
-    let created = 0;
-    for (let k = 0; k < given; k++) {
-      const length = run.sizes[k];
-      flags[rowIn(run.rows[k])] &= ~EntryFlag.REQUESTED;
-      size += length;
-      if (handed !== null) carried += streamLength(session, length);
-      if ((records[(from + k) * Record.WORDS + Record.FLAGS] & Item.IS_NEW) !== 0) created++;
-    }
+    const carried = handed === null ? 0 : streamLengths(session, run.sizes, given);
+    const created = countNew(this.answers.records, from, given);
+    const size = clearRequested(run, given);
     stats.transferredFiles += given;
     stats.transferredSize += size;
     stats.created.total += created;
@@ -173,4 +183,51 @@ export class WholeFiles {
     if (carried > 0) session.connection.carried(0, carried);
     countTransferred(given);
   }
+}
+
+// Loops of their own: V8 makes fast code of them in a moment, and of the functions around them only late.
+
+/** How many of the rows from `i` on were asked for, and are as the answers from the `from`-th one on say. */
+function countPlain(
+  { flags, nameLength }: Chunk,
+  i: number,
+  records: Int32Array,
+  from: number,
+  sizes: Int32Array,
+  most: number,
+): number {
+  for (let k = 0, at = from * Record.WORDS; k < most; k++, at += Record.WORDS) {
+    if ((flags[i + k] & LOOKED_AT) !== EntryFlag.REQUESTED || nameLength[i + k] > LONGEST_NAME) return k;
+    if (sizes[k] !== records[at + Record.LENGTH] || sizes[k] > LARGEST_COPY) return k;
+  }
+  return most;
+}
+
+/** The files of a run are those of the answers from the `from`-th one on, for rows that follow each other. */
+function fill({ ndxs, rows, sources, count }: FileRun, row: number, records: Int32Array, from: number): void {
+  for (let k = 0, at = from * Record.WORDS; k < count; k++, at += Record.WORDS) {
+    ndxs[k] = records[at + Record.NDX];
+    rows[k] = row + k;
+    sources[k] = records[at + Record.FROM];
+  }
+}
+
+/** How many of the `count` answers from the `from`-th one on are for new files. */
+function countNew(records: Int32Array, from: number, count: number): number {
+  let created = 0;
+  for (let k = from; k < from + count; k++) {
+    if ((records[k * Record.WORDS + Record.FLAGS] & Item.IS_NEW) !== 0) created++;
+  }
+  return created;
+}
+
+/** The first `count` files have come; returns their bytes. */
+function clearRequested({ chunk, rows, sizes }: FileRun, count: number): number {
+  const { flags } = chunk;
+  let size = 0;
+  for (let k = 0; k < count; k++) {
+    flags[rowIn(rows[k])] &= ~EntryFlag.REQUESTED;
+    size += sizes[k];
+  }
+  return size;
 }

@@ -1,6 +1,6 @@
 import { CHUNK_SIZE, Exit, Item, S_IFMT, S_IFREG } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
-import { type Chunk, rowIn } from '../../protocol/flist/chunk.js';
+import { CHUNK_ROWS, type Chunk, rowIn } from '../../protocol/flist/chunk.js';
 import { EntryFlag, rowOf, type Segment } from '../../protocol/flist/list.js';
 import {
   ANSWER_ROWS,
@@ -17,7 +17,7 @@ import { callsForKernel } from '../libc/files.js';
 import { addressOf, libcLoaded } from '../libc/libc.js';
 import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
-import { handsOver, streamLength } from '../session/hand-over.js';
+import { handsOver, streamLengths } from '../session/hand-over.js';
 import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
@@ -71,6 +71,8 @@ export class AnswerRuns {
   private segment!: Segment;
   private chunk!: Chunk;
   private readonly places = new Int32Array(ANSWER_ROWS);
+  /** Rows and places of the run follow each other. */
+  private isPlain = false;
   private iflags = 0;
 
   /** null where every request has to be answered by itself. */
@@ -145,6 +147,9 @@ export class AnswerRuns {
     const { ndxs, names, sizes } = kernel;
     this.segment = segment;
     this.chunk = chunk;
+    this.isPlain = false;
+    const plain = this.findPlain(kernel, count, first, largest);
+    if (plain > 0) return plain;
     let i = 0;
     for (; i < count && ndxs[i] < end; i++) {
       const row = rowOf(segment, ndxs[i]);
@@ -157,6 +162,23 @@ export class AnswerRuns {
       sizes[i] = size;
     }
     return i;
+  }
+
+  /**
+   * The same for requests that follow each other, for rows of a plain list that do so from `first` on: nothing but copies of columns.
+   * 0: it is not so.
+   */
+  private findPlain({ ndxs, names, sizes }: AnswerKernel, count: number, first: number, largest: number): number {
+    const { segment, chunk } = this;
+    const at = rowIn(first);
+    const most = Math.min(count, segment.firstNdx + segment.count - ndxs[0], CHUNK_ROWS - at);
+    if (!segment.isPlain || segment.numbers !== null || ndxs[most - 1] - ndxs[0] !== most - 1) return 0;
+    if (!chunk.base.isUniform(at, most) || !chunk.size.copyTo(sizes, at, most)) return 0;
+    const plain = countPlain(chunk.flags, at, sizes, most, largest);
+    names.set(chunk.nameOffset.subarray(at, at + plain));
+    this.places[0] = at;
+    this.isPlain = plain > 0;
+    return plain;
   }
 
   /** Answers the first `count` requests, as far as that is possible; returns how many were. */
@@ -177,7 +199,7 @@ export class AnswerRuns {
   private checkNames(count: number): void {
     const { arena, nameOffset, nameLength } = this.chunk;
     for (let i = 0; i < count; i++) {
-      const at = this.places[i];
+      const at = this.isPlain ? this.places[0] + i : this.places[i];
       checkName(arena, nameOffset[at], nameOffset[at] + nameLength[at]);
     }
   }
@@ -208,14 +230,11 @@ export class AnswerRuns {
     const handOver = connection.handOver!;
     const most = Math.min(count, handOver.room);
     const done = kernel.wasm.openFiles(0, most, dir, arena, openFlags, this.memory, this.iflags);
-    let carried = 0;
-    for (let i = 0; i < done; i++) {
-      const row = rowOf(this.segment, kernel.ndxs[i]);
-      handOver.give(kernel.ndxs[i], row, kernel.fds[i], kernel.sizes[i]);
-      carried += streamLength(session, kernel.sizes[i]);
-    }
+    const { ndxs, fds, sizes } = kernel;
+    if (this.isPlain) handOver.giveRun(ndxs, rowOf(this.segment, ndxs[0]), fds, sizes, done);
+    else for (let i = 0; i < done; i++) handOver.give(ndxs[i], rowOf(this.segment, ndxs[i]), fds[i], sizes[i]);
     this.write(kernel);
-    connection.carried(carried, 0);
+    connection.carried(streamLengths(session, sizes, done), 0);
     return done;
   }
 
@@ -233,12 +252,11 @@ export class AnswerRuns {
     const { session, files } = this;
     const { stats, ndxIn, ndxOut } = session;
     const { reader } = session.connection;
+    const { places, isPlain } = this;
     const { flags } = this.chunk;
-    let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      flags[this.places[i]] = EntryFlag.FILE_SENT;
-      bytes += kernel.sizes[i];
-    }
+    if (isPlain) flags.fill(EntryFlag.FILE_SENT, places[0], places[0] + count);
+    else for (let i = 0; i < count; i++) flags[places[i]] = EntryFlag.FILE_SENT;
+    const bytes = sumOf(kernel.sizes, count);
     stats.transferredFiles += count;
     stats.transferredSize += bytes;
     if ((this.iflags & Item.IS_NEW) !== 0) {
@@ -263,4 +281,19 @@ export class AnswerRuns {
       this.itemLog.transfer({ list, row, iflags, xname: null, sourcePath: this.scanner.writtenDir(row) });
     }
   }
+}
+
+// Loops of their own: V8 makes fast code of them in a moment, and of the functions around them only late.
+
+/** How many of the first `count` rows from place `at` on have no flags, and are not longer than `largest`. */
+function countPlain(flags: Uint16Array, at: number, sizes: Int32Array, count: number, largest: number): number {
+  let i = 0;
+  while (i < count && flags[at + i] === 0 && sizes[i] <= largest) i++;
+  return i;
+}
+
+function sumOf(values: Int32Array, count: number): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += values[i];
+  return sum;
 }

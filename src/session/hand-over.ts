@@ -33,3 +33,18 @@ export function streamLength(session: Session, size: number): number {
   const frames = Math.ceil(chunks / 4);
   return size + 4 * (chunks + frames + 1) + DIGEST_LENGTH[session.algorithms.transferSum];
 }
+
+/** The same for the first `count` files: those that are as long as the one before cost nothing. */
+export function streamLengths(session: Session, sizes: Int32Array, count: number): number {
+  let sum = 0;
+  let last = -1;
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    if (sizes[i] !== last) {
+      last = sizes[i];
+      length = streamLength(session, last);
+    }
+    sum += length;
+  }
+  return sum;
+}

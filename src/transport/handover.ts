@@ -60,6 +60,24 @@ export class HandOver {
     this.sizes[at] = size;
   }
 
+  /** The same for `count` files whose rows follow each other from `row` on. */
+  giveRun(ndxs: Int32Array, row: number, fds: Int32Array, sizes: Int32Array, count: number): void {
+    if (this.closed) {
+      for (let i = 0; i < count; i++) closeSync(fds[i]);
+      return;
+    }
+    const { most } = this;
+    let at = (this.first + this.count) % most;
+    for (let i = 0; i < count; i++) {
+      this.ndxs[at] = ndxs[i];
+      this.fds[at] = fds[i];
+      this.rows[at] = row + i;
+      this.sizes[at] = sizes[i];
+      if (++at === most) at = 0;
+    }
+    this.count += count;
+  }
+
   /** True when this item's data does not come in the stream: the file is in `fd` then, until `end`. */
   take(ndx: number): boolean {
     const { first } = this;
@@ -78,13 +96,14 @@ export class HandOver {
    */
   look(records: Int32Array, most: number): number {
     const count = Math.min(this.count, most);
-    for (let i = 0; i < count; i++) {
-      const at = (this.first + i) % this.most;
+    const { ndxs, fds, sizes } = this;
+    for (let i = 0, at = this.first; i < count; i++) {
       const record = i * Record.WORDS;
-      if (this.sizes[at] > LARGEST_RECORDED) return i;
-      records[record + Record.NDX] = this.ndxs[at];
-      records[record + Record.FROM] = this.fds[at];
-      records[record + Record.LENGTH] = this.sizes[at];
+      if (sizes[at] > LARGEST_RECORDED) return i;
+      records[record + Record.NDX] = ndxs[at];
+      records[record + Record.FROM] = fds[at];
+      records[record + Record.LENGTH] = sizes[at];
+      if (++at === this.most) at = 0;
     }
     return count;
   }

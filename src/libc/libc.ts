@@ -9,6 +9,8 @@ const AT_EMPTY_PATH = 0x1000;
 /** tv_nsec that leaves a time as it is. */
 const UTIME_OMIT = 0x3ffffffe;
 const FALLOC_KEEP_SIZE = 1;
+const SEEK_SET = 0;
+const SEEK_END = 2;
 const FALLOC_PUNCH_HOLE = 2;
 const F_SETLK = 6;
 const F_WRLCK = 1;
@@ -19,6 +21,7 @@ const PROTOTYPES = {
   mknod: 'int mknod(void *path, unsigned int mode, uint64_t dev)',
   utimensat: 'int utimensat(int dir, void *path, void *times, int flags)',
   futimens: 'int futimens(int fd, void *times)',
+  lseek: 'int64_t lseek(int fd, int64_t offset, int whence)',
   fallocate: 'int fallocate(int fd, int mode, int64_t offset, int64_t length)',
   copy_file_range: 'int64_t copy_file_range(int from, void *a, int to, void *b, size_t length, unsigned int flags)',
   fcntl: 'int fcntl(int fd, int command, void *argument)',
@@ -159,6 +162,14 @@ export function futimens(
 export function fallocate(fd: number, offset: number, length: number, grows = false): void {
   const c = need('--preallocate');
   check(c, c.fallocate(fd, grows ? 0 : FALLOC_KEEP_SIZE, BigInt(offset), BigInt(length)), 'fallocate');
+}
+
+/** Bytes to the end of what is open, for what has no length otherwise. It stands at its beginning afterwards. */
+export function seekLength(fd: number): number {
+  const c = need('devices as files');
+  const length = check(c, Number(c.lseek(fd, 0n, SEEK_END)), 'lseek');
+  check(c, Number(c.lseek(fd, 0n, SEEK_SET)), 'lseek');
+  return length;
 }
 
 /** Makes a hole: the range reads as zeros and takes no room. */

@@ -11,6 +11,7 @@ import {
 } from '../../protocol/constants.js';
 import { EntryFlag } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import { takeForFile } from '../files/device.js';
 import { makeDirectories } from '../files/directories.js';
 import { lstatFake } from '../files/fake-super.js';
 import { needsOwnerAccess } from '../files/modes.js';
@@ -80,6 +81,8 @@ export class EntryMaker {
       if (errno === 0 && follow && st.isLink) {
         this.lookThrough(this.receiving.relativePath(row), st);
       }
+      if (errno === 0 && st.isDevice && session.options.writeDevices && session.list.isRegular(row))
+        takeForFile(st, path);
       return errno;
     } catch (error) {
       return cannotLook(error, st);

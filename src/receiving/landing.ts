@@ -5,6 +5,7 @@ import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { ItemHeader } from '../../protocol/request.js';
 import type { AttributeKind } from '../files/attrs.js';
+import { deviceLength } from '../files/device.js';
 import type { Dir } from '../files/dir.js';
 import { type FileOutput, FileWriter } from '../files/output.js';
 import { FileStat, fstatInto, lstatInto } from '../files/stat.js';
@@ -164,8 +165,9 @@ export class Landing {
       this.complaints.failed('open', this.nameOf(place), error);
       return;
     }
-    fstatInto(place.fd, this.st);
-    this.start(place, this.st.size);
+    const { st } = this;
+    fstatInto(place.fd, st);
+    this.start(place, st.isDevice ? deviceLength(place.fd) : st.size, st.isDevice);
   }
 
   /** Makes the file that is written before it is whole: beside its place, or in the --temp-dir. */
@@ -186,8 +188,8 @@ export class Landing {
     this.start(place, 0);
   }
 
-  private start(place: Place, existing: number): void {
-    this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size(place.row) });
+  private start(place: Place, existing: number, isDevice = false): void {
+    this.writer.start({ fd: place.fd, existing, expected: this.receiving.session.list.size(place.row), isDevice });
     place.output = this.writer;
   }
 

@@ -5,6 +5,7 @@ import { EntryFlag } from '../../protocol/flist/list.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { movesData } from '../../protocol/options.js';
 import { ItemHeader, writeItem } from '../../protocol/request.js';
+import { deviceLength } from '../files/device.js';
 import { FileStat, fstatInto } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
 import { closeFile } from '../libc/files.js';
@@ -277,6 +278,10 @@ export class Answer {
     const errno = fstatInto(fd, this.stat);
     if (errno !== 0) return errnoText(errno);
     if (this.stat.isRegular) return null;
+    if (this.stat.isDevice && this.session.options.copyDevices) {
+      this.stat.size = deviceLength(fd);
+      return null;
+    }
     return this.stat.isDir ? errnoText(Errno.EISDIR) : 'it is no regular file any more';
   }
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { ByteString, Options } from '../../protocol/options.js';
+import { takeForFile } from '../files/device.js';
 import type { DirectoryEntries } from '../files/directory.js';
 import { lstatFake, readFakeLink } from '../files/fake-super.js';
 import { unmungeTarget } from '../files/special.js';
@@ -24,7 +25,8 @@ export class Looker {
 
   /** True when looking at an entry takes more than its own state: other places, or what it pretends to be. */
   get looksThrough(): boolean {
-    return this.mayFollow || this.options.copyDirlinks || this.options.fakeSuper;
+    const { options: o } = this;
+    return this.mayFollow || o.copyDirlinks || o.fakeSuper || o.copyDevices;
   }
 
   /** True when some option makes files be followed: then a listed file may have to be opened through a link. */
@@ -40,6 +42,19 @@ export class Looker {
    * @param followDir a link to a directory is taken for the directory
    */
   look(path: Buffer, name: ByteString, base: SourceBase, followDir: boolean): number {
+    const errno = this.lookAtNode(path, name, base, followDir);
+    if (errno !== 0 || !this.options.copyDevices || !this.stat.isDevice) return errno;
+    try {
+      takeForFile(this.stat, this.mayFollow ? base.resolvedPath(name) : path);
+      // A device's time is not that of what is on it, which may be new.
+      this.stat.mtime = Math.floor(Date.now() / 1000);
+      return 0;
+    } catch (error) {
+      return errnoOf(error) || Errno.EINVAL;
+    }
+  }
+
+  private lookAtNode(path: Buffer, name: ByteString, base: SourceBase, followDir: boolean): number {
     this.target = null;
     if (this.options.copyLinks) return this.follow(name, base, this.stat);
     const errno = this.options.fakeSuper ? lstatFake(path, this.stat) : lstatInto(path, this.stat);

@@ -59,6 +59,9 @@ function excludedBy(o: Options): number {
   exclude(o.acls || o.xattrs > 0 || o.fakeSuper, SPARE_DIRS);
   // They are written in another manner.
   exclude(o.sparse || o.preallocate || o.fsync, ASIDE);
+  // A device may be in their place, or in that of one of them.
+  exclude(o.writeDevices, SWEEP | MISSING);
+  exclude(o.copyDevices, ANSWERS);
   // They have more attributes than a list's plain columns.
   exclude(o.crtimes || o.atimes > 0, SWEEP | WHOLE | ASIDE);
   exclude(o.fakeSuper, SWEEP | MISSING | ASIDE);

@@ -3,6 +3,7 @@ import { PlainTokenReader, type TokenReader } from '../../protocol/delta/tokens.
 import { createFileDigest } from '../../protocol/hash/digest.js';
 import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import { loadCodecs } from '../codec/load.js';
+import { LongFiles } from '../session/long-files.js';
 import type { Session } from '../session/session.js';
 import { BASIS_WINDOW } from './basis-window.js';
 import { FileReceiver } from './file-receiver.js';
@@ -26,5 +27,5 @@ export async function createFileReceiver(session: Session): Promise<FileReceiver
   const tokens = await tokenReader(session);
   const { kernel } = digest;
   const canMove = tokens.keepsData && kernel !== null && !session.connection.isMemory;
-  return new FileReceiver(tokens, digest, canMove ? () => receiveInto(kernel, session) : null);
+  return new FileReceiver(tokens, digest, new LongFiles(canMove ? () => receiveInto(kernel, session) : null));
 }

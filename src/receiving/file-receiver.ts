@@ -5,6 +5,7 @@ import { ProtocolError } from '../../protocol/errors.js';
 import type { Digest } from '../../protocol/hash/digest.js';
 import type { FileOutput } from '../files/output.js';
 import { Errno, systemError } from '../libc/errno.js';
+import { LongFiles } from '../session/long-files.js';
 import { BASIS_WINDOW, BasisWindow } from './basis-window.js';
 
 /** Where the content of a file goes and comes from. */
@@ -25,8 +26,6 @@ export interface FileTarget {
 /** Bytes that are copied between two turns of others, and from which on the kernel copies faster than we do. */
 const COPY_STEP = 8 * 1024 * 1024;
 const WORTH_KERNEL = 512 * 1024;
-/** Bytes of a file that is worth a window for long reads. */
-const LONG_FILE = 16 * 1024 * 1024;
 /** Bytes of the basis that are used between two turns of others: a buffer full of block numbers stands for gigabytes. */
 const TURN = 32 * 1024 * 1024;
 
@@ -54,8 +53,7 @@ export class FileReceiver {
   constructor(
     private readonly tokens: TokenReader,
     private readonly digest: Digest,
-    /** Called before the first long file. */
-    private prepareLong: (() => void) | null = null,
+    private readonly longFiles = new LongFiles(null),
   ) {
     this.window = new BasisWindow(digest.kernel);
     this.ownSum = Buffer.alloc(digest.length);
@@ -70,7 +68,7 @@ export class FileReceiver {
   /** `size`: bytes of the file in the list. */
   begin(target: FileTarget, size: number): void {
     this.target = target;
-    if (size >= LONG_FILE) this.beginLong();
+    this.longFiles.expect(size);
     this.tokens.start();
     if (target.output === null && target.basis < 0) this.tokens.drop();
     this.digest.init();
@@ -81,11 +79,6 @@ export class FileReceiver {
     this.kernelOffset = 0;
     this.offset = 0;
     if (target.append > 0) this.skipExisting(target);
-  }
-
-  private beginLong(): void {
-    this.prepareLong?.();
-    this.prepareLong = null;
   }
 
   /** append: what is there already is kept, and with append-verify it is part of the sum. */

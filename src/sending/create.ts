@@ -7,6 +7,7 @@ import { loadCodecs } from '../codec/load.js';
 import type { CompressedTokens } from '../codec/tokens.js';
 import { hasOneRun } from '../session/engine.js';
 import { sharesTurns } from '../session/hand-over.js';
+import { LongFiles } from '../session/long-files.js';
 import type { Session } from '../session/session.js';
 import { FileSender, STEP } from './file-sender.js';
 
@@ -42,8 +43,8 @@ export async function createFileSender(session: Session, isMeasured: boolean): P
     const file = await createFileDigest(name, session.sumContext);
     return new BlockSearch(await createBlockDigest(name, session.sumContext, file.kernel), file);
   };
-  const prepareLong = kernel === null ? null : () => sendFrom(kernel, session);
-  return new FileSender(session.connection.writer, writer, makeSearch, digest, stream, prepareLong);
+  const longFiles = new LongFiles(kernel === null ? null : () => sendFrom(kernel, session));
+  return new FileSender(session.connection.writer, writer, makeSearch, digest, stream, longFiles);
 }
 
 /**

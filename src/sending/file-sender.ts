@@ -9,6 +9,7 @@ import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import type { OpenStream } from '../codec/compression.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
+import type { LongFiles } from '../session/long-files.js';
 import { LookoutThread } from './lookout-thread.js';
 
 /** How one file is to be sent. */
@@ -19,8 +20,6 @@ export interface SendMode {
   updating: boolean;
 }
 
-/** Bytes of a file that is worth pages in the kernel's memory. */
-const LONG_FILE = 16 * 1024 * 1024;
 /** Bytes that one step sends at most. */
 export const STEP = 8 * CHUNK_SIZE;
 
@@ -92,8 +91,8 @@ export class FileSender {
     private readonly plainDigest: Digest,
     /** The stream that compressed files go into, where that is open to others. */
     readonly stream: OpenStream | null,
-    /** Called before the first long file that is sent whole and as it is. */
-    private prepareLong: (() => void) | null,
+    /** Told of files that are sent whole and as they are. */
+    private readonly longFiles: LongFiles,
   ) {
     this.counts = new CountingSink(tokens);
     this.plain = tokens instanceof PlainTokenWriter ? tokens : null;
@@ -121,15 +120,10 @@ export class FileSender {
       this.search!.start(sums, size, how.updating, this.lookout);
       this.digest = this.search!.file;
     } else {
-      if (size >= LONG_FILE && this.plain !== null) this.beginLong();
+      if (this.plain !== null) this.longFiles.expect(size);
       this.digest.init();
       this.mode = 'whole';
     }
-  }
-
-  private beginLong(): void {
-    this.prepareLong?.();
-    this.prepareLong = null;
   }
 
   /** Must be awaited before a file with block sums begins: most runs send none, and start faster without it. */

@@ -5,6 +5,7 @@ import { ByteReader } from '../../protocol/bytes/reader.js';
 import { PlainTokenReader } from '../../protocol/delta/tokens.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
 import { FileReceiver } from '../../src/receiving/file-receiver.js';
+import { LongFiles } from '../../src/session/long-files.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
@@ -78,4 +79,18 @@ t.test('a file of many turns comes whole', async (t) => {
     t.ok(readFileSync(join(dir, 'target', 'f')).equals(changed), `${program.name} ${dest}`);
     t.match(done.stdout, /Matched data: (6|7)\d,/, 'by blocks of the basis');
   }
+});
+
+t.test('what is prepared for long files is prepared once, before the first of them', async (t) => {
+  let prepared = 0;
+  const digest = await createFileDigest('xxh128', CONTEXT);
+  const files = new FileReceiver(new PlainTokenReader(), digest, new LongFiles(() => prepared++));
+  const head = { count: 0, blockLength: 0, sumLength: 0, remainder: 0 };
+  const target = { output: null, basis: -1, head, updating: false, append: 0, lostBasis: null };
+  const seen = [];
+  for (const size of [0, 16 * MIB - 1, 16 * MIB, 1 << 30]) {
+    files.begin(target, size);
+    seen.push(prepared);
+  }
+  t.same(seen, [0, 0, 1, 1]);
 });

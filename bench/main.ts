@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type RunningDaemon, startDaemon } from '../test/lib/daemon.js';
 import { type Program, RSYNC, TSRSYNC } from '../test/lib/project.js';
 import { run } from '../test/lib/run.js';
-import { measure, median, type Sample } from './measure.js';
+import { measure, median, readyMemory, type Sample } from './measure.js';
 import { ROWS, type Row } from './rows.js';
 import { SCALE_TABLES } from './scale.js';
 
@@ -46,6 +46,7 @@ async function measureRow(row: Row, dir: string, daemons: Map<Program, RunningDa
       const daemon = daemons.get(pair.server)!;
       const far = (name: string): string => daemon.url(`w/${name}/`);
       const paths = pathsOf(row, source, target, far, index);
+      readyMemory(dir, SCALE);
       const sample = await measure(pair.client, [...row.args, ...paths], daemon.child);
       if (turn > 0) samples.get(pair)!.push(sample);
     }

@@ -1,5 +1,5 @@
 import { Exit } from '../../protocol/constants.js';
-import type { RsyncError } from '../../protocol/errors.js';
+import { EXIT_TEXT, type RsyncError } from '../../protocol/errors.js';
 import { backOffDelay, patient } from './back-off.js';
 import { plainText } from './session-log.js';
 import type { BackOff, TargetStatus } from './types.js';
@@ -38,7 +38,7 @@ export class Health {
 
   /** Returns what a log is to say of it, or null when that has been said. */
   failed(error: RsyncError, now: number): string | null {
-    const text = plainText(error.message) || `exit code ${error.exitCode}`;
+    const text = plainText(error.message) || (EXIT_TEXT[error.exitCode] ?? 'it ended');
     if (this.attempts === 0) this.downSince = now;
     this.attempts++;
     this.nextAttempt = now + backOffDelay(isLasting(error) ? patient(this.backOff) : this.backOff, this.attempts);

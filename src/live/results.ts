@@ -47,7 +47,8 @@ export class Results {
     if (flight.marks === null) this.failing.clearAll();
     const now = Date.now();
     const told = new Set<string>();
-    let isNew = flight.marks === null;
+    // Words about files that will be tried again are told once; others belong to this session only.
+    let isNew = flight.marks === null || (failed.length === 0 && log.xferErrors === 0);
     const note = (source: number, path: ByteString, what: number, text: string) => {
       told.add(`${source}/${path}`);
       if (this.failing.add(source, path, what, text, now)) isNew = true;

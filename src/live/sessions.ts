@@ -95,7 +95,9 @@ export class Sessions {
       await work();
     } catch (error) {
       if (!(error instanceof RsyncError)) throw error;
-      outcome.error = error;
+      // What the other side said before it ended says more than that it did.
+      const { text } = outcome.log;
+      outcome.error = error.message === '' && text !== '' ? new RsyncError(error.exitCode, text) : error;
       outcome.code = error.exitCode;
     } finally {
       this.current = null;

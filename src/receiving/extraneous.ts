@@ -14,6 +14,8 @@ import type { Receiving } from './receiving.js';
 export class ExtraneousFiles {
   /** It was said that nothing is deleted. */
   private warned = false;
+  /** -x: the file system of the directory above all others of a source. Nothing is deleted on another one. */
+  private device = 0;
   /** Paths that --delete-delay found, in the order in which they are removed at the end. */
   private readonly delayed: ByteString[] = [];
 
@@ -32,7 +34,7 @@ export class ExtraneousFiles {
     const dir = path === '.' ? '' : path;
     const dirId = list.dirs.known(dir);
     const scope = parts.scope.into(dir);
-    const device = o.oneFileSystem > 0 ? this.deviceOf(dir) : 0;
+    if (o.oneFileSystem > 0 && !this.isOnDevice(row, dir)) return;
     const isExtra = (name: Buffer) => findInSegment(list, segment, dirId, name, 0, name.length) < 0;
     if (o.debug.filter) this.traceRules(dir, scope, (name) => !isExtra(name));
     const extra = this.reader.entries(dir, isExtra);
@@ -40,7 +42,7 @@ export class ExtraneousFiles {
     for (const { name, isDir, dev } of extra) {
       const child = pathBelow(dir, name.toString('latin1'));
       if (this.isProtected(scope, child, isDir)) continue;
-      if (isDir && device !== 0 && dev !== device) {
+      if (isDir && o.oneFileSystem > 0 && dev !== this.device) {
         if (o.info.mount >= 1) log.info(cannotDeleteMountPoint(child));
         continue;
       }
@@ -49,10 +51,15 @@ export class ExtraneousFiles {
     }
   }
 
-  /** What is in the place of a directory stays there (--ignore-existing): that nothing in it can be deleted is an error. */
+  /**
+   * What is in the place of a directory stays there (--ignore-existing): that nothing in it can be deleted is an error.
+   * With -x it is none, as such a place counts as one on another file system.
+   */
   blocked(row: number): void {
-    if (this.isSearched(row))
-      this.reader.unreadable(this.receiving.session.list.path(row), systemError(Errno.ENOTDIR, 'opendir'));
+    if (!this.isSearched(row)) return;
+    const { list, options: o } = this.receiving.session;
+    if (o.oneFileSystem === 0 || this.isTop(row))
+      this.reader.unreadable(list.path(row), systemError(Errno.ENOTDIR, 'opendir'));
   }
 
   /** Extra entries are looked for in this directory. */
@@ -72,8 +79,15 @@ export class ExtraneousFiles {
     }
   }
 
-  private deviceOf(dir: ByteString): number {
-    return this.reader.look(dir === '' ? '.' : dir) ? this.reader.stat.dev : 0;
+  /** -x: the directory lies on the file system of the one above. */
+  private isOnDevice(row: number, dir: ByteString): boolean {
+    const device = this.reader.look(dir === '' ? '.' : dir) ? this.reader.stat.dev : 0;
+    if (this.isTop(row)) this.device = device;
+    return device === this.device;
+  }
+
+  private isTop(row: number): boolean {
+    return (this.receiving.session.list.flags(row) & EntryFlag.TOP_DIR) !== 0;
   }
 
   private isProtected(scope: FilterScope, path: ByteString, isDir: boolean): boolean {
@@ -94,7 +108,7 @@ export class ExtraneousFiles {
       for (let i = 0; i < segment.count; i++) {
         const row = rowAt(segment, i);
         if (!list.isDir(row) || list.isInactive(row)) continue;
-        const isTop = (list.flags(row) & EntryFlag.CONTENT_DIR) !== 0 && (list.flags(row) & EntryFlag.TOP_DIR) !== 0;
+        const isTop = (list.flags(row) & EntryFlag.CONTENT_DIR) !== 0 && this.isTop(row);
         if ((o.debug.del ?? 0) >= 1 && isTop) log.info(deletingIn(list.path(row)));
         this.directory(row, segment, false);
       }

@@ -4,7 +4,7 @@ import type { ByteString } from '../../protocol/options.js';
 import { pathBelow } from '../../protocol/path.js';
 import { chmodNoFollow } from '../files/set.js';
 import { errnoText } from '../report/errno.js';
-import { cannotDeleteNonEmpty, deletingLimit } from '../report/messages.js';
+import { cannotDeleteNonEmpty, deletingLimit, mountPointPins } from '../report/messages.js';
 import { applyDelStats } from '../session/run-stats.js';
 import type { DirectoryReader } from './directory-reader.js';
 import type { Receiving } from './receiving.js';
@@ -49,10 +49,10 @@ export class Deleter {
   private removeTree(path: ByteString, forRoom: boolean, recurse: boolean): Outcome {
     this.attempts++;
     if (!this.reader.look(path)) return 'gone';
-    const { mode, isDir } = this.reader.stat;
+    const { mode, isDir, dev } = this.reader.stat;
     if (isDir) {
       this.allowChanges(path);
-      const inside = this.removeContents(path, recurse);
+      const inside = this.removeContents(path, dev, recurse);
       if (inside !== 'gone') return inside;
     }
     return this.removeOne(path, mode, forRoom);
@@ -70,15 +70,20 @@ export class Deleter {
     }
   }
 
-  private removeContents(dir: ByteString, recurse: boolean): Outcome {
+  private removeContents(dir: ByteString, device: number, recurse: boolean): Outcome {
     const { session, parts } = this.receiving;
     const scope = parts.scope.into(dir);
     const entries = this.reader.entries(dir, () => true);
     if (entries === null) return 'failed';
     let outcome: Outcome = 'gone';
-    for (const { name, mode, isDir } of entries) {
+    for (const entry of entries) {
+      const { name, mode, isDir } = entry;
       const child = pathBelow(dir, name.toString('latin1'));
-      const keep = !recurse || scope.verdictForDelete(child, isDir) < 0 || (parts.moduleHides?.(child, isDir) ?? false);
+      const keep =
+        !recurse ||
+        scope.verdictForDelete(child, isDir) < 0 ||
+        (parts.moduleHides?.(child, isDir) ?? false) ||
+        this.reader.isMountPoint(entry, child, device, mountPointPins);
       const isGone = !keep && (isDir ? this.removeDirectory(child) : this.removeOne(child, mode, false) === 'gone');
       if (!isGone) outcome = 'kept';
     }
@@ -91,11 +96,11 @@ export class Deleter {
   /** A directory whose contents had to stay is tried all the same: that counts against --max-delete, as with rsync. */
   private removeDirectory(path: ByteString): boolean {
     if (!this.reader.look(path)) return true;
-    const { mode, isDir } = this.reader.stat;
+    const { mode, isDir, dev } = this.reader.stat;
     let whole = true;
     if (isDir) {
       this.allowChanges(path);
-      whole = this.removeContents(path, true) === 'gone';
+      whole = this.removeContents(path, dev, true) === 'gone';
     }
     return this.removeOne(path, mode, false) === 'gone' && whole;
   }

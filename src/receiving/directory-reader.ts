@@ -5,6 +5,7 @@ import { pathBelow } from '../../protocol/path.js';
 import { compareForRemoval } from '../files/remove.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { errnoText } from '../report/errno.js';
+import { skippingMountPoint } from '../report/messages.js';
 import type { Receiving } from './receiving.js';
 
 /** An entry of a directory of the destination. */
@@ -44,6 +45,14 @@ export class DirectoryReader {
   /** Looks at one path, itself and not what it leads to; false when nothing is there. */
   look(path: ByteString): boolean {
     return lstatInto(this.receiving.parts.root.path(path), this.stat) === 0 && this.stat.exists;
+  }
+
+  /** -x: the entry of a directory on `device` is a mount point, which stays. `text` tells of one. */
+  isMountPoint(entry: FoundEntry, path: ByteString, device: number, text: (path: ByteString) => ByteString): boolean {
+    const { options: o, log } = this.receiving.session;
+    if (o.oneFileSystem === 0 || !entry.isDir || entry.dev === device) return false;
+    if (o.info.mount >= 1) log.info(o.oneFileSystem > 1 ? skippingMountPoint('generator', path) : text(path));
+    return true;
   }
 
   /** A directory could not be read: that is an error of the run. */

@@ -29,7 +29,7 @@ export class ExtraneousFiles {
   directory(row: number, segment: Segment, delay: boolean): void {
     if (!this.isSearched(row)) return;
     const { session, parts } = this.receiving;
-    const { list, options: o, log } = session;
+    const { list, options: o } = session;
     const path = list.path(row);
     const dir = path === '.' ? '' : path;
     const dirId = list.dirs.known(dir);
@@ -37,15 +37,15 @@ export class ExtraneousFiles {
     if (o.oneFileSystem > 0 && !this.isOnDevice(row, dir)) return;
     const isExtra = (name: Buffer) => findInSegment(list, segment, dirId, name, 0, name.length) < 0;
     if (o.debug.filter) this.traceRules(dir, scope, (name) => !isExtra(name));
-    const extra = this.reader.entries(dir, isExtra);
-    if (extra === null) return;
-    for (const { name, isDir, dev } of extra) {
+    // What is mounted is told of with -x, also where the source has a directory of that name.
+    const entries = this.reader.entries(dir, o.oneFileSystem > 0 ? () => true : isExtra);
+    if (entries === null) return;
+    for (const entry of entries) {
+      const { name, isDir } = entry;
       const child = pathBelow(dir, name.toString('latin1'));
       if (this.isProtected(scope, child, isDir)) continue;
-      if (isDir && o.oneFileSystem > 0 && dev !== this.device) {
-        if (o.info.mount >= 1) log.info(cannotDeleteMountPoint(child));
-        continue;
-      }
+      if (this.reader.isMountPoint(entry, child, this.device, cannotDeleteMountPoint)) continue;
+      if (o.oneFileSystem > 0 && !isExtra(name)) continue;
       if (delay) this.delayed.push(child);
       else this.deleter.remove(child);
     }

@@ -308,6 +308,11 @@ export function cannotDeleteMountPoint(dir: ByteString): ByteString {
   return `cannot delete mount point: ${dir}\n`;
 }
 
+/** --info=mount1 with -x: what is mounted in a directory that should go. */
+export function mountPointPins(dir: ByteString): ByteString {
+  return `mount point, ${dir}, pins parent directory\n`;
+}
+
 /** At the end; warning(), sets IoError.DEL_LIMIT. */
 export function deletingLimit(skipped: number): string {
   return `Deletions stopped due to --max-delete limit (${skipped} skipped)\n`;

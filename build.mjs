@@ -6,7 +6,8 @@
 //                      the live service over live.bundle.cjs, and the page it shows
 //   dist/index.mjs     the library
 //   dist/iconv.cjs     what --iconv needs, which is as large as all the rest, and loads alone
-//   dist/types/        its declarations (--types, and before publishing)
+//   dist/types/        its declarations (--types, and before publishing; dist/ is emptied first then)
+//   dist/licences.txt  of the packages that are in the bundles
 //
 // Why a launcher: Node needs about 50 ms for nothing, loading our code as an ES module 17 ms on top, as one CommonJS
 // file 13 ms, and from V8's code cache 5 ms. What V8 has compiled is kept here after a run of each kind: V8 reads a
@@ -29,6 +30,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { licenceText } from './src/packaging/licences.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, 'dist');
@@ -157,30 +159,37 @@ function buildKernel() {
   if (done.status !== 0) throw new Error('the kernels could not be built');
 }
 
+/** Files that have become part of a bundle. */
+const bundled = new Set();
+
+async function bundle(options) {
+  const result = await build({ ...common, ...options, metafile: true });
+  for (const path of Object.keys(result.metafile.inputs)) bundled.add(path);
+  return result;
+}
+
 async function bundlePrograms() {
-  for (const { bundle, source, late, cached } of PROGRAMS) {
-    await build({
-      ...common,
+  for (const { bundle: name, source, late, cached } of PROGRAMS) {
+    await bundle({
       plugins: [...common.plugins, builtins(late)],
       minifyWhitespace: true,
       // What is read at each start is a quarter smaller without names. A stack is read with the map beside the bundle.
       minify: cached,
       sourcemap: cached ? 'external' : false,
       entryPoints: [source],
-      outfile: join(dist, `${bundle}.bundle.cjs`),
+      outfile: join(dist, `${name}.bundle.cjs`),
       format: 'cjs',
       // A script that a launcher runs has no import() on every version of Node.
       supported: { 'dynamic-import': false },
       define: { 'import.meta.url': 'importMetaUrl' },
-      banner: { js: `${isLaunched(bundle) ? HEAD : ''}${MODULE_URL}` },
-      footer: { js: isLaunched(bundle) ? FOOT : '' },
+      banner: { js: `${isLaunched(name) ? HEAD : ''}${MODULE_URL}` },
+      footer: { js: isLaunched(name) ? FOOT : '' },
     });
   }
 }
 
 async function bundleIconv() {
-  await build({
-    ...common,
+  await bundle({
     plugins: [],
     minify: true,
     entryPoints: [join(root, 'node_modules/iconv-lite/lib/index.js')],
@@ -192,8 +201,7 @@ async function bundleIconv() {
 /** The page of the live service as one file: script, plot library and styles are inside of it. */
 async function bundlePage() {
   const page = join(root, 'src/live-service/page');
-  const { outputFiles } = await build({
-    ...common,
+  const { outputFiles } = await bundle({
     plugins: [],
     platform: 'browser',
     target: 'es2022',
@@ -213,8 +221,7 @@ async function bundlePage() {
 }
 
 async function bundleLibrary() {
-  await build({
-    ...common,
+  await bundle({
     entryPoints: ['src/index.ts'],
     outfile: join(dist, 'index.mjs'),
     format: 'esm',
@@ -354,29 +361,15 @@ async function writeCache(kind, args) {
   if (status !== 0) console.warn(`the built command failed (${status}): ${args.join(' ')}`);
 }
 
-async function writeTypes() {
-  const { default: ts } = await import('typescript');
-  const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config;
-  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const emit = {
-    ...options,
-    declaration: true,
-    emitDeclarationOnly: true,
-    incremental: false,
-    tsBuildInfoFile: undefined,
-    outDir: join(dist, 'types'),
-  };
-  const program = ts.createProgram([join(root, 'src/index.ts')], emit);
-  const problems = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
-  for (const problem of problems) console.error(ts.flattenDiagnosticMessageText(problem.messageText, '\n'));
-  if (problems.length > 0) throw new Error('the declarations could not be made');
-}
-
+const forPackage = process.argv.includes('--types');
 buildKernel();
+// A package has nothing of earlier builds.
+if (forPackage) rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 // First of all: V8 knows the text of a cache by its length only.
 for (const name of readdirSync(dist)) if (name.endsWith('.cache')) rmSync(join(dist, name));
 await Promise.all([bundlePrograms(), bundlePage(), bundleIconv(), bundleLibrary()]);
+writeFileSync(join(dist, 'licences.txt'), licenceText(root, bundled));
 writeLaunchers();
 if (!process.argv.includes('--no-cache')) await writeCaches();
-if (process.argv.includes('--types')) await writeTypes();
+if (forPackage) (await import('./src/packaging/types.mjs')).writeTypes();

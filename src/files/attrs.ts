@@ -107,7 +107,7 @@ export class AttributeSetter {
    * Makes the attributes of `path` equal to row `row`; `st` is its present state. Links are never followed. Order as
    * rsync: owner, times, permissions (chown takes away set-id bits, so permissions come last). Without -p the caller
    * has put `destMode` into the list, or gives it as `mode`. Returns true when something was changed. What fails is
-   * reported and ends the work on this file.
+   * reported and ends the work on this file. With --dry-run it returns what it would, and changes nothing.
    */
   apply(
     path: Buffer,
@@ -154,7 +154,7 @@ export class AttributeSetter {
     const uid = o.owner ? ids.uid(list.uid(row)) : st.uid;
     const gid = o.group ? ids.gid(list.gid(row)) : st.gid;
     try {
-      storeFakeStat(path, { mode, major: device.major, minor: device.minor, uid, gid });
+      if (!o.dryRun) storeFakeStat(path, { mode, major: device.major, minor: device.minor, uid, gid });
     } catch (error) {
       this.reporter.problem(`failed to write xattr user.rsync.%stat for ${this.name(list, row)}`, error);
       return false;
@@ -227,8 +227,10 @@ export class AttributeSetter {
     const changeGid = gid !== st.gid;
     if (!changeUid && !changeGid) return true;
     try {
-      if (fd >= 0) fchownSync(fd, uid, gid);
-      else lchownSync(path, uid, gid);
+      if (!o.dryRun) {
+        if (fd >= 0) fchownSync(fd, uid, gid);
+        else lchownSync(path, uid, gid);
+      }
     } catch (error) {
       this.tellFailed(changeUid ? 'owner' : 'group', list, row, error);
       return false;
@@ -260,7 +262,8 @@ export class AttributeSetter {
     const setA = wantA && (exact || !sameTime(st.atime, 0, list.atime(row), 0, window));
     if (!setM && !setA) return true;
     try {
-      setFileTimes(path, fd, st, setA ? list.atime(row) : null, setM ? list.mtime(row) : null, list.nsec(row));
+      if (!o.dryRun)
+        setFileTimes(path, fd, st, setA ? list.atime(row) : null, setM ? list.mtime(row) : null, list.nsec(row));
     } catch (error) {
       this.tellFailed('times', list, row, error);
       return false;
@@ -273,10 +276,12 @@ export class AttributeSetter {
     // Linux has no permissions of links.
     if (((this.presentMode ^ wanted) & PERMISSION_BITS) === 0 || (wanted & S_IFMT) === S_IFLNK) return;
     try {
-      if (fd >= 0) changeMode(fd, wanted & PERMISSION_BITS);
-      else if (this.followsDirlinks && (wanted & S_IFMT) === S_IFDIR)
-        chmodNoFollow(inside(path), wanted & PERMISSION_BITS);
-      else chmodNoFollow(path, wanted & PERMISSION_BITS);
+      if (!this.o.dryRun) {
+        if (fd >= 0) changeMode(fd, wanted & PERMISSION_BITS);
+        else if (this.followsDirlinks && (wanted & S_IFMT) === S_IFDIR)
+          chmodNoFollow(inside(path), wanted & PERMISSION_BITS);
+        else chmodNoFollow(path, wanted & PERMISSION_BITS);
+      }
       this.changed |= Changed.MODE;
     } catch (error) {
       this.tellFailed('mode', list, row, error);

@@ -264,9 +264,7 @@ export class EntryMaker {
     itemizer.announce(ndx, row, told, this.losesCapability(row, st) ? Item.REPORT_XATTR : 0, 0, null);
     // What was compared by its sum gets its whole time, whatever counts as the same time otherwise.
     const exactTimes = session.options.checksum && session.list.isRegular(row);
-    const changed =
-      !session.options.dryRun &&
-      parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false, exactTimes });
+    const changed = parts.attrs.apply(receiving.destPath(row), session.list, row, st, { isNew: false, exactTimes });
     this.tellUnchanged(row, changed);
     this.finished(ndx, row);
   }

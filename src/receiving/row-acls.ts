@@ -96,20 +96,20 @@ export class RowAcls {
 
   /**
    * Gives a row's file of the mode `from` the lists of the row, as they are to be under the mode `to`, where it has others. What
-   * fails is told.
+   * fails is told. With --dry-run nothing is set, and what would be is said to have changed.
    */
   set(path: Buffer, list: Rows, row: number, from: number, to: number): AclChange {
     const shown = () => this.reporter.fullName(list.path(row));
     const change = { mode: from, hasChanged: false };
-    if (this.isDryRun) return change;
     if (!this.hasAccess(list, row, path, from, to, shown)) {
-      const mode = this.acls.setAccess(path, this.access.at(list.acl(row)), from, to, shown);
+      const mode = this.isDryRun ? from : this.acls.setAccess(path, this.access.at(list.acl(row)), from, to, shown);
       if (mode < 0) return change;
       change.mode = mode;
       change.hasChanged = true;
     }
     if ((to & S_IFMT) === S_IFDIR && !this.hasDefault(list, row, path, to, shown)) {
-      change.hasChanged = this.acls.setDefault(path, this.forNew.at(list.defaultAcl(row)), shown) || change.hasChanged;
+      const isSet = this.isDryRun || this.acls.setDefault(path, this.forNew.at(list.defaultAcl(row)), shown);
+      change.hasChanged = isSet || change.hasChanged;
     }
     return change;
   }

@@ -125,6 +125,7 @@ t.test('lists arrive, and only what differs is set', { skip }, async (test) => {
   const [push] = routes();
   const more = [['-aAHii', '--no-inc-recursive'], ['-aAHi', '--numeric-ids'], ['-aAHin'], ['-aAHi', '--inplace', '-c']];
   for (const args of more) await both(push, args, older);
+  await both({ ...push, way: 'local', ...PAIRS[2] }, ['-aAvvn', '--exclude=/d', '--exclude=f2'], older);
   for (const kind of ['link', 'copy']) {
     const basis = world.makeDir('basis');
     older(basis);

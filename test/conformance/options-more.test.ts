@@ -47,6 +47,10 @@ const CASES: readonly OptionCase[] = [
   v('-avv --delete-before'),
   v('-avvF --exclude=*.tmp --include=*.c --delete'),
   v('-avvC'),
+  // What a dry run says of files whose attributes alone would change.
+  v('-avvn'),
+  v('-avvn --size-only'),
+  v('-avvn --chmod=go-r --fake-super'),
   c('-aRi --no-implied-dirs', { from: 'src/sub/deep/z src/a.txt', localOnly: true }),
   // Backups and places.
   v('-avvb --backup-dir=kept'),

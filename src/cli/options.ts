@@ -195,23 +195,44 @@ export function parseServerArgs(argv: readonly ByteString[], o: ServerArgsContex
     if (s.iconv === null) c.checkRefused('--no-iconv');
     if (!s.secludedArgs || o.secludedDone) implyTransfer(s, c);
   } catch (e) {
-    throw serverError(e, s, argv);
+    throw serverError(e, s, argv, env);
   }
   return toOptions(s);
 }
 
-function serverError(e: unknown, s: Settings, argv: readonly ByteString[]): unknown {
+function serverError(e: unknown, s: Settings, argv: readonly ByteString[], env: Environment): unknown {
   s.server = 1;
   let error = e;
   if (e instanceof ScanError) error = complaint(e, s);
   else if (e instanceof HelpRequest || e instanceof NeedUsage) error = new RsyncError(Exit.SYNTAX, helpText());
   if (!(error instanceof RsyncError)) return error;
-  // The peer of a refused connection still counts on its list of files being read (1.6).
-  for (let i = 0; s.filesFrom === null && i < argv.length; i++) {
-    if (argv[i] === '--files-from') s.filesFrom = argv[i + 1] ?? '';
-    else if (argv[i].startsWith('--files-from=')) s.filesFrom = argv[i].slice(13);
+  return new ServerOptionError(error, toOptions(understood(argv, env)));
+}
+
+/**
+ * All that can be made of a refused client's arguments: it takes for agreed what it has said, and would not find the error in a
+ * stream that is set up otherwise (1.6).
+ */
+function understood(argv: readonly ByteString[], env: Environment): Settings {
+  const s = new Settings();
+  argv.forEach((word, i) => {
+    const alone = word === '--files-from' && i + 1 < argv.length;
+    try {
+      scanOptions(alone ? [word, argv[i + 1]] : [word], OPTION_INDEX, s, (row) => row.action === 'daemon');
+    } catch (e) {
+      if (!(e instanceof ScanError || e instanceof RsyncError || e instanceof HelpRequest)) throw e;
+    }
+  });
+  s.server = 1;
+  try {
+    implyAll(
+      s,
+      contextFor(env, true, () => true, new Set()),
+    );
+  } catch (e) {
+    if (!(e instanceof RsyncError)) throw e;
   }
-  return new ServerOptionError(error, toOptions(s));
+  return s;
 }
 
 /** What concerns a process as a whole: only a program of our own can do it. */

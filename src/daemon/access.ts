@@ -15,7 +15,6 @@ type Warn = (text: string) => void;
 
 /** A name of rsyncd.conf against the client's: the pattern on the reverse name, else the addresses of the name. */
 async function matchesName(item: string, client: Client, forward: boolean, deny: boolean): Promise<boolean> {
-  if (client.name === '') return false;
   // Netgroups are a service of old C libraries' NIS; no client is in one.
   if (item.startsWith('@') && item.length > 1) return false;
   if (wildmatch(item, client.name.toLowerCase())) return true;
@@ -52,7 +51,7 @@ export async function hostAllowed(config: ModuleConfig, client: Client, warn: Wa
   return hostsDeny === '' || !(await inList(hostsDeny, client, forwardLookup, true, warn));
 }
 
-/** True when an address is in a "proxy protocol hosts" list; an empty list trusts nobody. */
-export function isTrustedProxy(list: string, peer: string, warn: Warn): Promise<boolean> {
-  return inList(list, { address: peer, name: '' }, false, false, warn);
+/** True when the peer, whose name nobody has looked up, is in a "proxy protocol hosts" list; an empty list trusts nobody. */
+export function isTrustedProxy(list: string, peer: Client, warn: Warn): Promise<boolean> {
+  return inList(list, peer, false, false, warn);
 }

@@ -30,6 +30,27 @@ function ipv6Bytes(text: string): Uint8Array {
   return bytes;
 }
 
+/**
+ * An IPv4 address as inet_aton(3) reads it: up to four numbers, octal with a 0 in front, the last of which fills what is
+ * left of the four bytes. Null for what is none.
+ */
+function shortIpv4(text: string): Uint8Array | null {
+  const parts = text.split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(0[0-7]*|[1-9]\d{0,9})$/.test(part))) return null;
+  const numbers = parts.map((part) => Number.parseInt(part, part.startsWith('0') ? 8 : 10));
+  const last = numbers.pop() as number;
+  const left = 4 - numbers.length;
+  if (numbers.some((n) => n > 255) || last >= 256 ** left) return null;
+  const tail = Array.from({ length: left }, (_, i) => Math.floor(last / 256 ** (left - 1 - i)) & 0xff);
+  return Uint8Array.from([...numbers, ...tail]);
+}
+
+/** An address as "hosts allow" has it. */
+function listedAddress(text: string): Address | null {
+  const bytes = /^[.0-9]*$/.test(text) ? shortIpv4(text) : null;
+  return bytes === null ? parseAddress(text) : { bytes, scope: '' };
+}
+
 /** Reads a numeric address, with a scope (`fe80::1%eth0`) where there is one; null for anything else. */
 export function parseAddress(text: string): Address | null {
   const percent = text.indexOf('%');
@@ -65,7 +86,7 @@ export function matchAddress(address: Address, item: string): AddressVerdict {
   const slash = item.indexOf('/');
   const base = slash < 0 ? item : item.slice(0, slash);
   if (/[^.0-9]/.test(base) && !base.includes(':')) return 'not-an-address';
-  const wanted = parseAddress(base);
+  const wanted = listedAddress(base);
   if (wanted === null) return 'bad-address';
   if (wanted.bytes.length !== address.bytes.length) return 'no-match';
   if (wanted.scope !== '' && wanted.scope !== address.scope) return 'no-match';

@@ -44,6 +44,10 @@ export interface DaemonConfig {
 /** Files and directives may be nested this deep: a file that includes itself ends in an error. */
 const MAX_DEPTH = 32;
 
+const NO_PROXY_TRUSTED =
+  '"proxy protocol = true" but "proxy protocol hosts" is unset: all connections will be rejected as untrusted proxy peers.  ' +
+  'Set "proxy protocol hosts" to your trusted proxy\'s address.';
+
 /** Kinds of values whose variables are replaced when they are used. */
 const EXPANDED_LATE: ReadonlySet<ParamKind> = new Set<ParamKind>(['string', 'path', 'command']);
 
@@ -188,6 +192,7 @@ class Loader {
   finish(): DaemonConfig {
     this.current = null;
     if (!this.sawSection) this.overrides();
+    if (this.global.proxyProtocol && this.global.proxyProtocolHosts === '') this.told(null, NO_PROXY_TRUSTED);
     const root = expandVars(this.global.daemonChroot, this.env);
     for (const { name, config, place } of this.modules) {
       if (config.path === '') this.told(place, `No path specified for module ${name}`);

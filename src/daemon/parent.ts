@@ -177,10 +177,10 @@ export class Daemon {
     const client = { address: plainAddress(socket.remoteAddress ?? '0.0.0.0'), name: UNDETERMINED };
     if (config.global.proxyProtocol) {
       dialogue.deadline(handshakeSeconds(config.defaults));
-      const trusted = await isTrustedProxy(config.global.proxyProtocolHosts, client.address, (text) => log.info(text));
+      const trusted = await isTrustedProxy(config.global.proxyProtocolHosts, client, (text) => log.info(text));
+      if (!trusted) log.info(`proxy protocol rejected from untrusted peer ${client.name} (${client.address})`);
       const header = trusted ? await readProxyHeader(dialogue) : null;
       if (header === null) {
-        log.info(`no trusted proxy header from ${client.address}`);
         dialogue.close();
         return;
       }

@@ -3,7 +3,7 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { splitDaemonPaths } from '../../protocol/handshake/escape.js';
 import type { ByteString, Options } from '../../protocol/options.js';
-import { parseServerArgs, ServerOptionError } from '../cli/options.js';
+import { compileRefusals, parseServerArgs, ServerOptionError } from '../cli/options.js';
 import { type ChmodRule, parseChmod } from '../files/chmod.js';
 import { convertNamesBy } from '../files/names.js';
 import { Root } from '../files/root.js';
@@ -13,6 +13,7 @@ import { serveSession } from '../transfer/serve.js';
 import type { ServedModule } from '../transfer/served-module.js';
 import type { Connection } from '../transport/connection.js';
 import { readArguments, requestText } from './arguments.js';
+import type { ModuleConfig } from './config-params.js';
 import { expandPaths } from './glob.js';
 import { NOT_STARTED } from './hook-process.js';
 import { type HookRequest, preXferFailure } from './hooks.js';
@@ -33,9 +34,19 @@ interface Request {
   secluded: boolean;
 }
 
+/** Tells of words of "refuse options" that no option matches. */
+function checkRefusals({ config }: Job, log: Log): void {
+  const { unmatched } = compileRefusals(refusedWords(config), config.charset !== '');
+  for (const word of unmatched) log.error(`No match for refuse-options string "${word}"`);
+}
+
+function refusedWords(config: ModuleConfig): string[] {
+  return config.refuseOptions.split(' ').filter((word) => word !== '');
+}
+
 function parse(job: Job, words: ByteString[], secludedDone: boolean): Pick<Request, 'options' | 'refused'> {
   const { config } = job;
-  const refuse = config.refuseOptions.split(' ').filter((word) => word !== '');
+  const refuse = refusedWords(config);
   const context = { isDaemon: true, refuse, charset: config.charset !== '', env: process.env, secludedDone };
   try {
     const options = parseServerArgs(words, context);
@@ -53,12 +64,13 @@ async function readRequest(connection: Connection, job: Job): Promise<Request> {
   const nul = job.protocol >= 30;
   const first = await readArguments(connection, nul, true);
   const { options, refused } = parse(job, first.options, false);
-  if (!options.secludedArgs || refused !== null) {
+  if (!options.secludedArgs) {
     return { optionWords: first.options, options, refused, words: first.paths ?? [], secluded: false };
   }
   const charset = options.iconv === '' ? null : await openCharset(options.iconv);
   const local = (words: readonly ByteString[]) => words.map((word) => convertAnyhow(charset, 'toLocal', word));
   const second = await readArguments(connection, true, false);
+  if (refused !== null) return { optionWords: first.options, options, refused, words: [], secluded: true };
   // The second list starts with a program name of no meaning.
   const optionWords = [...first.options, ...local(second.options.slice(1))];
   const both = parse(job, optionWords, true);
@@ -106,6 +118,7 @@ export async function servePeer(connection: Connection, job: Job, place: Place, 
     connection.fail(new RsyncError(Exit.TIMEOUT, `[${connection.role}] daemon handshake timeout -- exiting`));
   }, job.deadline * 1000);
   try {
+    checkRefusals(job, log);
     const request = await readRequest(connection, job);
     clearTimeout(deadline);
     return await serveRequest(connection, job, place, log, request, ask);
@@ -140,6 +153,7 @@ async function serveRequest(
       name,
       path: place.root,
       configuredPath: job.config.path,
+      innerRoot: innerRoot(job, place),
       confined: place.confined ? root : null,
       partial: place.partial,
       readOnly: job.readOnly,
@@ -168,6 +182,11 @@ async function serveRequest(
   } finally {
     root.close();
   }
+}
+
+function innerRoot({ identity }: Job, place: Place): ByteString | null {
+  if (!place.partial) return null;
+  return place.chrooted ? identity.inner : identity.whole;
 }
 
 function openModule(place: Place, insecureLinks: boolean): Root {

@@ -1,3 +1,4 @@
+import net from 'node:net';
 import { parseAddress } from './address.js';
 import type { Dialogue } from './dialogue.js';
 
@@ -69,5 +70,5 @@ export function parseProxyBody(command: number, family: number, body: Buffer): P
   if (body.length !== 36) return null;
   const words: string[] = [];
   for (let i = 0; i < 16; i += 2) words.push(body.readUInt16BE(i).toString(16));
-  return { address: words.join(':') };
+  return { address: new net.SocketAddress({ address: words.join(':'), family: 'ipv6' }).address };
 }

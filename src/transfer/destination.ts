@@ -5,10 +5,12 @@ import { EntryFlag, rowAt } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
 import { Root } from '../files/root.js';
 import { FileStat, lstatInto, statInto } from '../files/stat.js';
-import { Errno, errnoOf } from '../libc/errno.js';
+import { Errno, errnoOf, systemError } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { createdDirectory, createdPath, foreignLink, fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
+
+const HERE = Buffer.from('/.');
 
 /** Where received files go. */
 export interface Destination {
@@ -38,6 +40,11 @@ export interface DestinationBase {
   isModule?: boolean;
   /** Name of a daemon's module, for messages. */
   module?: ByteString | null;
+  /**
+   * Path of a module that is no root of its own, for directories that options name from there; other messages tell what lies
+   * in it as from its root. Null or absent for a root.
+   */
+  innerRoot?: ByteString | null;
   /** Tells which names of a module its own filters hide; null or absent when there are none. */
   hides?: ((path: ByteString, isDir: boolean) => boolean) | null;
 }
@@ -53,7 +60,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const total = countEntries(session);
   const st = new FileStat();
   const name = base.isModule === true ? `/${tidy(relative)}` : path.replace(/(.)\/+$/, '$1');
-  const shownName = (where: ByteString) => fullName(where, '/', base.module ?? null);
+  const shownName = (where: ByteString) => nameIn(base, where);
   let errno = look(base, whole, relative, st);
   if (errno === Errno.ENOENT && o.mkpath && (total > 1 || path.includes('/'))) {
     if (makePath(session, base, relative, name, total > 1 || trailing)) errno = look(base, whole, relative, st);
@@ -79,7 +86,7 @@ export function openDestination(session: Session, dest: ByteString, base: Destin
   const relativeSlash = relative.lastIndexOf('/');
   const relativeParent = relativeSlash < 0 ? '' : relative.slice(0, relativeSlash);
   const localName = whole.slice(slash + 1);
-  const errnoParent = look(base, parent, relativeParent, st);
+  const errnoParent = look(base, parent, relativeParent, st, '#3');
   if (errnoParent === 0 && st.exists) return inside(session, base, parent, relativeParent, localName, false);
   if (o.dryRun && o.mkpath) return inside(session, base, parent, relativeParent, localName, true);
   const why = errnoText(errnoParent);
@@ -150,7 +157,7 @@ function makePath(
     const part = parts.slice(0, count).join('/');
     const path = isAbsolute ? `/${part}` : joinPath(base.cwd, part);
     if (look(base, path, part, st) === 0) continue;
-    if (!o.dryRun) makeDirectory(base, path, part, fullName(path, '/', base.module ?? null));
+    if (!o.dryRun) makeDirectory(base, path, part, nameIn(base, path));
     made++;
   }
   if (made === 0) return false;
@@ -160,32 +167,50 @@ function makePath(
 }
 
 /** What is at a path of the destination; links are followed, but never out of a module. 0 or an error number. */
-function look(base: DestinationBase, whole: ByteString, relative: ByteString, st: FileStat): number {
+function look(base: DestinationBase, whole: ByteString, relative: ByteString, st: FileStat, step?: string): number {
   const { confined } = base;
   if (confined === null) return statInto(Buffer.from(whole, 'latin1'), st);
   try {
-    return lstatInto(confined.resolve(relative === '' ? '.' : relative), st);
+    const errno = lstatInto(confined.resolve(relative === '' ? '.' : relative), st);
+    return errno === 0 && st.exists && !st.isDir && whole.endsWith('/') ? Errno.ENOTDIR : errno;
   } catch (error) {
     st.exists = false;
     const errno = errnoOf(error);
-    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return errno;
-    // A link that leads out of the module: not a directory, and nothing else is told about it.
-    if (errno !== Errno.EXDEV && errno !== Errno.ELOOP) throw cannotEnter(whole, error);
-    if (whole.endsWith('/')) throw cannotEnter(whole, error);
-    return lookAtLink(confined, whole, relative, st);
+    if (errno !== Errno.EXDEV && errno !== Errno.ELOOP) return errno;
+    if (whole.endsWith('/')) throw cannotEnter(base, whole, error, step);
+    return lookAtLink(base, confined, whole, relative, st, step);
   }
 }
 
-function lookAtLink(confined: Root, whole: ByteString, relative: ByteString, st: FileStat): number {
+/** A link that leads out of the module is not a directory to go to; whatever else it leads to, it is in the way itself. */
+function lookAtLink(
+  base: DestinationBase,
+  confined: Root,
+  whole: ByteString,
+  relative: ByteString,
+  st: FileStat,
+  step?: string,
+): number {
+  let place: Buffer;
   try {
-    return lstatInto(confined.path(relative), st);
+    place = confined.path(relative);
   } catch (error) {
-    throw cannotEnter(whole, error);
+    // One in front of the last name: nothing is there, and there is no way to where it would be.
+    if (errnoOf(error) === Errno.ELOOP || errnoOf(error) === Errno.EXDEV) return Errno.ENOENT;
+    throw cannotEnter(base, whole, error, step);
   }
+  if (statInto(place, st) === 0 && st.isDir) throw cannotEnter(base, whole, Errno.ELOOP, step);
+  return lstatInto(place, st);
 }
 
-function cannotEnter(whole: ByteString, error: unknown, step = '#1'): RsyncError {
-  return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir${step} "${whole}" failed: ${errnoText(error)}`);
+/** A path of the system in messages. */
+function nameIn({ cwd, module = null, innerRoot = null }: DestinationBase, whole: ByteString): string {
+  return fullName(innerRoot === null ? whole : whole.slice(cwd.length).replace(/^\/+/, ''), '', module);
+}
+
+function cannotEnter(base: DestinationBase, whole: ByteString, error: unknown, step = '#1'): RsyncError {
+  const why = errnoText(error);
+  return new RsyncError(Exit.FILESELECT, `rsync: [Receiver] change_dir${step} ${nameIn(base, whole)} failed: ${why}`);
 }
 
 /**
@@ -211,20 +236,18 @@ function inside(
   const shown = whole.length > 1 ? whole.replace(/\/+$/, '').replace(/\/\.$/, '') || '/' : whole;
   const below = base.isModule === true ? tidy(relative) : '';
   const { confined } = base;
-  if (confined === null) {
-    try {
-      return { root: openTree(session, base, shown, missing), shown, localName, missing, below };
-    } catch (error) {
-      throw cannotEnter(whole, error, step);
-    }
-  }
-  if (missing) return { root: Root.nowhere(confined), shown, localName, missing, below };
+  let root: Root | null = null;
   try {
+    if (confined === null) root = openTree(session, base, shown, missing);
     // Links in it are followed only if -K asks for that.
-    const root = confined.within(tidy(relative), session.options.keepDirlinks);
+    else root = missing ? Root.nowhere(confined) : confined.within(tidy(relative), session.options.keepDirlinks);
+    // What may not be searched is nothing to go to.
+    const errno = missing ? 0 : statInto(Buffer.concat([root.path('.'), HERE]), new FileStat());
+    if (errno !== 0) throw systemError(errno, 'chdir');
     return { root, shown, localName, missing, below };
   } catch (error) {
-    throw cannotEnter(whole, error);
+    root?.close();
+    throw cannotEnter(base, whole, error, step);
   }
 }
 

@@ -37,7 +37,8 @@ export async function makeReceiving(
   const below = destination?.below ?? '';
   const hides = hiddenBelow(base.hides ?? null, below);
   if (destination?.missing && base.isModule !== true) o.basisDirs = besideMissing(o.basisDirs, destination.shown);
-  const basisAsked = [...o.basisDirs];
+  const { basisDirs, backupDir, tempDir } = o;
+  const asked = { basisDirs: [...basisDirs], backupDir, tempDir };
   if (base.isModule === true) {
     settleOptionDirs(o, below, base.hides ?? null);
     input.itemContext.directory = below;
@@ -86,7 +87,7 @@ export async function makeReceiving(
   receiving.shownRoot = shown;
   receiving.below = below;
   receiving.module = module;
-  if (destination !== null) checkPlaces(receiving, basisAsked);
+  if (destination !== null) checkPlaces(receiving, asked, base.innerRoot ?? null);
   return receiving;
 }
 

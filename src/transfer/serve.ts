@@ -73,12 +73,13 @@ export async function serveSession(request: ServeRequest): Promise<number> {
 
 async function serve(session: Session, request: ServeRequest): Promise<void> {
   const { connection, options: o, module } = request;
+  const { names, refused } = namesOf(request);
   // A client that forwards names waits for its turn even when it is about to be refused (1.6).
-  if (request.refused !== null && !o.sender && o.filesFrom !== '') connection.writer.u8(0);
+  if (refused !== null && !o.sender && o.filesFrom !== '') connection.writer.u8(0);
   session.startFrames();
   applyTimeout(session, module);
   if (o.bwlimit > 0) connection.limitRate(o.bwlimit * 1024);
-  if (request.refused !== null) throw request.refused;
+  if (refused !== null) throw refused;
   checkAccess(o, module);
   if (o.copyAs !== null) {
     // A daemon's process serves others as well.
@@ -102,7 +103,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
   const transferLog = startRecord(session, request, itemContext);
   if (o.sender) {
     await runSendingSide(session, {
-      ...sourcesOf(session, request),
+      ...sourcesOf(session, request, names),
       filters,
       moduleFilters: module?.filters ?? null,
       moduleChmod: module?.chmod ?? [],
@@ -117,7 +118,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
     return;
   }
   if (o.filesFrom !== '' && o.filesFrom !== '-') {
-    forwardNames(session, splitNames(readNames(o, module), o.from0, false));
+    forwardNames(session, splitNames(names ?? readNamesFile(o.filesFrom, o), o.from0, false));
   }
   await runReceivingSide(session, {
     dest: request.paths[0] ?? '.',
@@ -126,6 +127,7 @@ async function serve(session: Session, request: ServeRequest): Promise<void> {
       confined: module?.confined ?? null,
       isModule: module !== null,
       module: module?.name ?? null,
+      innerRoot: module?.innerRoot ?? null,
       hides: hidesOf(module),
     },
     filters,
@@ -185,12 +187,24 @@ function checkAccess(o: Options, module: ServedModule | null): void {
   }
 }
 
-function sourcesOf(session: Session, request: ServeRequest) {
+/** The list of names that a daemon's client wants to be taken from its module; without it, its options are refused. */
+function namesOf({ options: o, module, refused }: ServeRequest): { names: Buffer | null; refused: RsyncError | null } {
+  if (refused !== null || module === null || o.filesFrom === '' || o.filesFrom === '-') return { names: null, refused };
+  try {
+    return { names: readNames(o.filesFrom, module), refused };
+  } catch (error) {
+    if (error instanceof RsyncError) return { names: null, refused: error };
+    throw error;
+  }
+}
+
+function sourcesOf(session: Session, request: ServeRequest, given: Buffer | null) {
   const { options: o } = session;
   if (o.filesFrom === '') return { sources: request.paths.map((p) => (p === '' ? '.' : p)), names: null };
   const sources = [request.paths[0] ?? '.'];
   const { module } = request;
-  const names = o.filesFrom === '-' ? receiveNames(session) : toAsync(splitNames(readNames(o, module), o.from0, true));
+  const file = () => given ?? readNamesFile(o.filesFrom, o);
+  const names = o.filesFrom === '-' ? receiveNames(session) : toAsync(splitNames(file(), o.from0, true));
   return { sources, names: module === null ? names : insideModule(names) };
 }
 
@@ -199,14 +213,16 @@ async function* insideModule(names: AsyncIterable<ByteString>): AsyncGenerator<B
   for await (const name of names) yield sanitizePath(name);
 }
 
-/** A list of names on this server; a daemon's client gets those of its module only. Exit code 1 without it. */
-function readNames(o: Options, module: ServedModule | null): Buffer {
-  const path = o.filesFrom;
-  if (module === null) return readNamesFile(path, o);
-  if (hidesOf(module)?.(modulePath(path).slice(1), false)) throw rejectedOptions();
+/** Exit code 4 when the list is not there, hidden, or outside of the module. */
+function readNames(path: ByteString, module: ServedModule): Buffer {
+  const inside = modulePath(path);
+  if (hidesOf(module)?.(inside.slice(1), false)) {
+    throw new RsyncError(Exit.UNSUPPORTED, `rsync: ${rejectedOptions().message}`);
+  }
   const content = readInModule(path, module);
   if (content !== null) return content;
-  throw new RsyncError(Exit.SYNTAX, `failed to open files-from file ${path}: No such file or directory`);
+  const shown = path.startsWith('/') ? `${module.innerRoot ?? ''}${inside}` : path;
+  throw new RsyncError(Exit.UNSUPPORTED, `rsync: failed to open files-from file ${shown}: No such file or directory`);
 }
 
 /** A file that a client names, from its module's root; null when it is not there, hidden, or outside of the module. */

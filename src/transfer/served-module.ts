@@ -11,6 +11,8 @@ export interface ServedModule {
   path: ByteString;
   /** The same as the configuration has it, for %P. */
   configuredPath: ByteString;
+  /** Its path in messages about what options name, where it is no root of its own; else null. */
+  innerRoot: ByteString | null;
   /** The held tree when the process is not in a chroot. */
   confined: Root | null;
   /** It is a part of a root, and links must not lead out of it. */

@@ -118,6 +118,7 @@ t.test('proxy headers', async (t) => {
   const v6 = Buffer.alloc(36);
   v6[15] = 1;
   t.equal(parseAddress(parseProxyBody(1, 0x21, v6)?.address ?? '')?.bytes[15], 1);
-  t.equal(await isTrustedProxy('', '127.0.0.1', () => {}), false, 'no list trusts nobody');
-  t.equal(await isTrustedProxy('127.0.0.0/8', '127.0.0.1', () => {}), true);
+  const peer = { address: '127.0.0.1', name: 'UNDETERMINED' };
+  t.equal(await isTrustedProxy('', peer, () => {}), false, 'no list trusts nobody');
+  t.equal(await isTrustedProxy('127.0.0.0/8', peer, () => {}), true);
 });

@@ -2,7 +2,7 @@
  * `npm run bench [-- ROW...]`: times jobs between our client and daemon and the installed rsync's, all four pairs, on a
  * memory file system over loopback. Prints for each pair the time of rsync with rsync divided by the pair's time (above
  * 1 is faster than rsync), the seconds, and the CPU seconds of both sides. The pairs take turns, so that a slow moment
- * of the machine hits all of them.
+ * of the machine hits all of them. The goal of a row is for our two ends together.
  *
  * `growth` and `memory` are tables of their own, see scale.ts; they are printed only when they are named.
  *
@@ -46,7 +46,7 @@ async function measureRow(row: Row, dir: string, daemons: Map<Program, RunningDa
       const daemon = daemons.get(pair.server)!;
       const far = (name: string): string => daemon.url(`w/${name}/`);
       const paths = pathsOf(row, source, target, far, index);
-      readyMemory(dir, SCALE);
+      readyMemory(dir);
       const sample = await measure(pair.client, [...row.args, ...paths], daemon.child);
       if (turn > 0) samples.get(pair)!.push(sample);
     }
@@ -89,7 +89,7 @@ function cell(samples: readonly Sample[], reference: number): string {
 function printRow(row: Row, samples: Map<Pair, Sample[]>): void {
   const reference = median(samples.get(PAIRS[PAIRS.length - 1])!.map((sample) => sample.wall));
   const cells = PAIRS.map((pair) => (samples.has(pair) ? cell(samples.get(pair)!, reference) : '').padEnd(27));
-  console.log(`${row.name.padEnd(15)}${cells.join('')}${row.about}`);
+  console.log(`${row.name.padEnd(15)}${String(row.goal).padEnd(6)}${cells.join('')}${row.about}`);
 }
 
 function chosenRows(names: readonly string[]): Row[] {
@@ -104,7 +104,7 @@ function chosenRows(names: readonly string[]): Row[] {
 async function printRows(rows: readonly Row[], dir: string, daemons: Map<Program, RunningDaemon>): Promise<void> {
   const heads = PAIRS.map(({ client, server }) => `${client.name} to ${server.name}d`.padEnd(27));
   console.log(`median of ${RUNS}, scale ${SCALE}; times of rsync to rsync divided by the pair's`);
-  console.log(`${''.padEnd(15)}${heads.join('')}`);
+  console.log(`${''.padEnd(15)}${'goal'.padEnd(6)}${heads.join('')}`);
   for (const row of rows) {
     printRow(row, await measureRow(row, dir, daemons));
     for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../test/lib/project.js';
 import { cleanEnv } from '../test/lib/run.js';
@@ -21,11 +21,13 @@ const READY_MIB = 2048;
  * virtual machine gives free memory back to its host within seconds, and each page of it that is touched again waits
  * for the host: that was 0.2 s or 1.9 s of a run that writes 1 GiB, whoever's run it met.
  */
-export function readyMemory(dir: string, scale: number): void {
+export function readyMemory(dir: string): void {
   const path = join(dir, 'ready');
   const piece = Buffer.alloc(MIB);
   const fd = openSync(path, 'w');
-  for (let count = Math.ceil(READY_MIB * Math.min(1, Math.max(scale, 0.125))); count > 0; count--) writeSync(fd, piece);
+  const { bavail, bsize } = statfsSync(dir);
+  const most = Math.min(READY_MIB, Math.floor((bavail * bsize) / 2 / MIB));
+  for (let count = 0; count < most; count++) writeSync(fd, piece);
   closeSync(fd);
   rmSync(path);
 }

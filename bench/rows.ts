@@ -20,6 +20,8 @@ import { Random } from '../test/lib/random.js';
 export interface Row {
   name: string;
   about: string;
+  /** How many times as fast as rsync with rsync our two ends together are to be. */
+  goal: number;
   /** 'local': no daemon, only the two clients are compared. */
   direction: 'push' | 'pull' | 'local';
   args: string[];
@@ -148,16 +150,34 @@ export function emptyFiles(dir: string, scale: number): void {
 export const ROWS: readonly Row[] = [
   {
     name: 'small-file',
+    goal: 1,
     about: 'push one file of 5 bytes',
     direction: 'push',
     args: ['-a'],
     source: smallPush,
     target: clear,
   },
-  { name: 'push-50k', about: 'push 50,000 x 4 KB', direction: 'push', args: ['-a'], source: smallFiles, target: clear },
-  { name: 'pull-50k', about: 'pull 50,000 x 4 KB', direction: 'pull', args: ['-a'], source: smallFiles, target: clear },
+  {
+    name: 'push-50k',
+    goal: 1.5,
+    about: 'push 50,000 x 4 KB',
+    direction: 'push',
+    args: ['-a'],
+    source: smallFiles,
+    target: clear,
+  },
+  {
+    name: 'pull-50k',
+    goal: 1.5,
+    about: 'pull 50,000 x 4 KB',
+    direction: 'pull',
+    args: ['-a'],
+    source: smallFiles,
+    target: clear,
+  },
   {
     name: 'push-50k-same',
+    goal: 1,
     about: 'the same, nothing to do',
     direction: 'push',
     args: ['-a'],
@@ -166,6 +186,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'pull-50k-same',
+    goal: 1,
     about: 'the same, nothing to do',
     direction: 'pull',
     args: ['-a'],
@@ -174,16 +195,34 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'checksum-same',
+    goal: 1.2,
     about: '-c, 50,000 x 4 KB and 4 x 64 MiB, nothing to do',
     direction: 'push',
     args: ['-ac'],
     source: mixedFiles,
     target: keep,
   },
-  { name: 'push-1g', about: 'push 1 GiB', direction: 'push', args: ['-a'], source: largeFile, target: clear },
-  { name: 'pull-1g', about: 'pull 1 GiB', direction: 'pull', args: ['-a'], source: largeFile, target: clear },
+  {
+    name: 'push-1g',
+    goal: 1.2,
+    about: 'push 1 GiB',
+    direction: 'push',
+    args: ['-a'],
+    source: largeFile,
+    target: clear,
+  },
+  {
+    name: 'pull-1g',
+    goal: 1.2,
+    about: 'pull 1 GiB',
+    direction: 'pull',
+    args: ['-a'],
+    source: largeFile,
+    target: clear,
+  },
   {
     name: 'edits-1g',
+    goal: 2,
     about: '1 GiB, 1000 scattered edits',
     direction: 'push',
     args: ['-a'],
@@ -196,6 +235,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'insertions-1g',
+    goal: 1.3,
     about: '1 GiB, 777 bytes in front, 600 in the middle',
     direction: 'push',
     args: ['-a'],
@@ -207,6 +247,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'unrelated-1g',
+    goal: 8,
     about: '1 GiB against an unrelated basis',
     direction: 'push',
     args: ['-a'],
@@ -218,6 +259,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'source-z',
+    goal: 1.2,
     about: 'a source tree (node_modules without binaries) with -z',
     direction: 'push',
     args: ['-az'],
@@ -226,6 +268,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'local-50k',
+    goal: 2,
     about: 'copy 50,000 x 4 KB on this machine',
     direction: 'local',
     args: ['-a'],
@@ -234,6 +277,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'local-1g',
+    goal: 2,
     about: 'copy 1 GiB on this machine',
     direction: 'local',
     args: ['-a'],
@@ -242,6 +286,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'empty-300k',
+    goal: 1.2,
     about: '300,000 empty files, nothing to do',
     direction: 'push',
     args: ['-a'],

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { RunningDaemon } from '../test/lib/daemon.js';
 import type { Program } from '../test/lib/project.js';
 import { cleanEnv } from '../test/lib/run.js';
-import { measure, median } from './measure.js';
+import { measure, median, readyMemory } from './measure.js';
 import { emptyFiles, large } from './rows.js';
 
 /** A program in both roles, with its running daemon; `dir` is the folder of its module `w`. */
@@ -27,7 +27,8 @@ const MIB = 1 << 20;
 async function timeEach(sides: readonly Side[], args: string[], source: string, target: string): Promise<number[]> {
   const times: number[][] = sides.map(() => []);
   for (let turn = 0; turn <= TURNS; turn++) {
-    for (const [index, { program, daemon }] of sides.entries()) {
+    for (const [index, { program, daemon, dir }] of sides.entries()) {
+      readyMemory(dir);
       const { wall } = await measure(program, [...args, `${source}/`, daemon.url(`w/${target}/`)], daemon.child);
       if (turn > 0) times[index].push(wall);
     }

@@ -4,6 +4,8 @@ import { Exit } from './constants.js';
 export class RsyncError extends Error {
   /** The text and the closing line with the exit code have been shown. */
   told = false;
+  /** In a program: all that was said on standard error, by this side and by the peer. */
+  messages: readonly string[] = [];
 
   constructor(
     readonly exitCode: number,

@@ -4,12 +4,25 @@
  *     import { push, pull, list, serve, watch } from 'tsrsync';
  *     await push('src/', 'user@host::module', { options: ['-az', '--delete'], password });
  */
-import type { RunOptions, RunResult } from './api/run.js';
-import { parseRun, runTransfer } from './api/run.js';
+import { startRun } from './api/item-stream.js';
+import { itemConsumer, itemize, parseRun, runTransfer } from './api/run.js';
+import type { RunOptions, TransferRun } from './api/types.js';
 
+export { Exit } from '../protocol/constants.js';
 export { ProtocolError, RsyncError } from '../protocol/errors.js';
-export { type ListedFile, type ListedModule, list, listModules } from './api/list.js';
-export type { RunOptions, RunResult } from './api/run.js';
+export { type ListedModule, list, listModules } from './api/list.js';
+export type {
+  ChangedItem,
+  DeletedItem,
+  FileType,
+  ListedFile,
+  Run,
+  RunItem,
+  RunOptions,
+  RunProgress,
+  RunResult,
+  TransferRun,
+} from './api/types.js';
 export {
   type MirrorStatus,
   type TargetStatus,
@@ -21,28 +34,26 @@ export {
 export { type DaemonConfigObject, type RunningDaemon, startDaemon as serve } from './daemon/server.js';
 export type { FileCounts, RunStats } from './report/stats.js';
 
-function run(sources: string | readonly string[], dest: string, options: RunOptions): Promise<RunResult> {
+function run(sources: string | readonly string[], dest: string, options: RunOptions): TransferRun {
   const from = typeof sources === 'string' ? [sources] : sources;
-  return runTransfer(parseRun([...from, dest], options), options);
+  return startRun(async (stream) => {
+    const o = parseRun([...from, dest], options);
+    if (stream === null) return runTransfer(o, options);
+    itemize(o);
+    return runTransfer(o, options, itemConsumer(stream));
+  });
 }
 
 /**
  * Copies local files to a destination: a daemon's module, a host behind a remote shell, or another local place. Places are
- * written as on rsync's command line. Rejects with RsyncError, whose `exitCode` is rsync's.
+ * written as on rsync's command line. Rejects with RsyncError, whose `exitCode` is rsync's. Who iterates over it sees each
+ * file that is sent or deleted (`Run`), and gets no lines about them.
  */
-export async function push(
-  sources: string | readonly string[],
-  dest: string,
-  options: RunOptions = {},
-): Promise<RunResult> {
+export function push(sources: string | readonly string[], dest: string, options: RunOptions = {}): TransferRun {
   return run(sources, dest, options);
 }
 
 /** Copies remote files to a local directory; otherwise as `push`. */
-export async function pull(
-  sources: string | readonly string[],
-  dest: string,
-  options: RunOptions = {},
-): Promise<RunResult> {
+export function pull(sources: string | readonly string[], dest: string, options: RunOptions = {}): TransferRun {
   return run(sources, dest, options);
 }

@@ -1,99 +1,19 @@
-import { RsyncError } from '../../protocol/errors.js';
-import type { ByteString } from '../../protocol/options.js';
+import { EXIT_TEXT, RsyncError } from '../../protocol/errors.js';
 import { type CommandOptions, parseCommand, unsupportedOption } from '../cli/options.js';
 import { runClient } from '../client/client.js';
 import type { RunHooks } from '../client/run-plan.js';
-import type { FileLog } from '../report/file-log.js';
-import type { ClientLog } from '../report/log.js';
-import type { RunStats } from '../report/stats.js';
 import { emptyStats } from '../session/run-stats.js';
+import type { Session } from '../session/session.js';
 import { withSignal } from './abort.js';
-
-/** How a transfer is to be run. */
-export interface RunOptions {
-  /** rsync's options as they would be typed, one word each: `['-az', '--delete', '--exclude=*.tmp']`. */
-  options?: readonly string[];
-  /** Password for a daemon. Without it RSYNC_PASSWORD or --password-file is used. */
-  password?: string;
-  /**
-   * Ends the run, which rejects with an RsyncError of exit code 20 whose `cause` is the signal's reason. What is unfinished
-   * stays only where --partial says so.
-   */
-  signal?: AbortSignal;
-  /** Lines that the command would print on standard output, without their ends. */
-  onOutput?(line: string): void;
-  /** Lines that the command would print on standard error. */
-  onError?(line: string): void;
-}
-
-/** What a run came to. */
-export interface RunResult {
-  /** 0; 23, 24 or 25 when only a part of the files could be transferred. Any other code is thrown as RsyncError. */
-  exitCode: number;
-  /** What was counted, as --stats prints it. */
-  stats: RunStats;
-  /** What went wrong with single files. */
-  errors: string[];
-}
+import { Callbacks } from './callbacks.js';
+import { CallerLog } from './caller-log.js';
+import type { ItemStream } from './item-stream.js';
+import { changedItem, deletedItem } from './items.js';
+import { ProgressTimer } from './progress.js';
+import { toBytes } from './text.js';
+import type { RunItem, RunOptions, RunResult } from './types.js';
 
 const PARTIAL_CODES = new Set([0, 23, 24, 25]);
-
-/** Text of a program as bytes: names are UTF-8 there. */
-export function toBytes(text: string): ByteString {
-  return Buffer.from(text, 'utf8').toString('latin1');
-}
-
-/** The other way; what is not UTF-8 becomes U+FFFD. */
-export function toText(bytes: ByteString): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
-}
-
-/** Hands the lines of a run to its caller. */
-class CallerLog implements ClientLog {
-  hadXferError = false;
-  readonly file: FileLog | null = null;
-  readonly errors: string[] = [];
-
-  constructor(private readonly run: RunOptions) {}
-
-  info(text: ByteString): void {
-    if (this.run.onOutput !== undefined) for (const line of linesOf(text)) this.run.onOutput(line);
-  }
-
-  client(text: ByteString): void {
-    this.info(text);
-  }
-
-  progress(text: ByteString): void {
-    this.info(text);
-  }
-
-  finishLine(text: ByteString): void {
-    this.info(text);
-  }
-
-  warning(text: ByteString): void {
-    this.error(text);
-  }
-
-  error(text: ByteString): void {
-    for (const line of linesOf(text)) {
-      this.errors.push(line);
-      this.run.onError?.(line);
-    }
-  }
-
-  xferError(text: ByteString): void {
-    this.hadXferError = true;
-    this.error(text);
-  }
-}
-
-function linesOf(text: ByteString): string[] {
-  return toText(text)
-    .split(/[\r\n]/)
-    .filter((line) => line !== '');
-}
 
 /** The options of a run over `args`, sources and destination. Throws RsyncError for what no transfer can be made of. */
 export function parseRun(args: readonly string[], run: RunOptions): CommandOptions {
@@ -107,22 +27,65 @@ export function parseRun(args: readonly string[], run: RunOptions): CommandOptio
   return command.options;
 }
 
-/** Runs a transfer in this process. Rejects with RsyncError, whose `exitCode` is rsync's. */
-export async function runTransfer(o: CommandOptions, run: RunOptions, hooks: RunHooks = {}): Promise<RunResult> {
-  const log = new CallerLog(run);
+/** Who is told of a run, and the signal that this is not wanted any more. */
+export interface Consumer extends Pick<RunHooks, 'listener' | 'onSession'> {
+  signal?: AbortSignal;
+}
+
+/** Brings what a transfer does to its files to a stream. */
+export function itemConsumer(stream: ItemStream<RunItem>): Consumer {
+  return {
+    signal: stream.signal,
+    listener: {
+      listed: () => {},
+      changed: ({ connection }, item, context) => stream.push(changedItem(item, context), connection),
+      deleted: ({ connection }, path, mode) => stream.push(deletedItem(path, mode), connection),
+    },
+  };
+}
+
+/** The other side is to tell of everything that -i would show. */
+export function itemize(o: CommandOptions): void {
+  o.itemize ||= 1;
+  if (!/%[-'\d]*i/.test(o.outFormat)) o.outFormat = `%i ${o.outFormat}`;
+}
+
+/** Runs a transfer in this process. Rejects with RsyncError, whose `exitCode` is rsync's, or with what the caller's functions throw. */
+export async function runTransfer(o: CommandOptions, run: RunOptions, consumer: Consumer = {}): Promise<RunResult> {
+  const callbacks = new Callbacks(run);
+  const log = new CallerLog(callbacks);
+  const progress = callbacks.onProgress && new ProgressTimer(callbacks.onProgress);
+  const signals = [run.signal, callbacks.signal, consumer.signal].filter((signal) => signal !== undefined);
   // A listing of modules has no session, and has counted nothing.
-  let stats = emptyStats();
-  const exitCode = await withSignal(run.signal, (connected) =>
-    runClient(o, log, {
-      ...hooks,
-      onConnection: connected,
-      onSession(session) {
-        connected(session.connection);
-        stats = session.stats;
-        hooks.onSession?.(session);
-      },
-    }),
-  );
-  if (!PARTIAL_CODES.has(exitCode)) throw new RsyncError(exitCode, log.errors.join('\n'));
-  return { exitCode, stats, errors: log.errors };
+  let session: Session | null = null;
+  try {
+    const exitCode = await withSignal(AbortSignal.any(signals), (connected) =>
+      runClient(o, log, {
+        onConnection: connected,
+        onSession(begun) {
+          session = begun;
+          connected(begun.connection);
+          progress?.begin(begun);
+          consumer.onSession?.(begun);
+        },
+        listener: consumer.listener,
+      }),
+    );
+    if (!PARTIAL_CODES.has(exitCode)) throw new RsyncError(exitCode, '');
+    const { stats } = session ?? { stats: emptyStats() };
+    progress?.end();
+    if (callbacks.signal.aborted) throw callbacks.signal.reason;
+    return { exitCode, stats, errors: log.errors };
+  } catch (error) {
+    progress?.stop();
+    if (callbacks.signal.aborted) throw callbacks.signal.reason;
+    throw error instanceof RsyncError ? withMessages(error, log.errors) : error;
+  }
+}
+
+/** The error of a run that failed, with all that was said about it. */
+function withMessages(error: RsyncError, messages: readonly string[]): RsyncError {
+  error.messages = messages;
+  if (error.message === '') error.message = messages.join('\n') || (EXIT_TEXT[error.exitCode] ?? '');
+  return error;
 }

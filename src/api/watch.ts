@@ -2,7 +2,9 @@ import { MIRROR_DEFAULTS, wantedChanges } from '../live/defaults.js';
 import { createMirror } from '../live/mirror.js';
 import type { Batch, MirrorSpec, MirrorStatus } from '../live/types.js';
 import { abortError } from './abort.js';
-import { parseRun, type RunOptions, toBytes, toText } from './run.js';
+import { parseRun } from './run.js';
+import { toBytes, toText } from './text.js';
+import type { RunOptions } from './types.js';
 
 export type { MirrorStatus, TargetStatus } from '../live/types.js';
 

@@ -55,7 +55,7 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
 
 /** The other end of a local copy. It shares the options and the rules, and talks to the client alone. */
 async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Promise<number> {
-  const { job, inputs, log } = plan;
+  const { job, inputs, log, hooks } = plan;
   connection.role = 'Receiver';
   const agreement = await agree(connection, o, SERVER, o.protocol, (text) => log.warning(text)).catch((error) => {
     // A peer of its own would tell, and go.
@@ -66,6 +66,8 @@ async function serveLocal(plan: RunPlan, o: Options, connection: Connection): Pr
   });
   const wireLog = new WireLog(connection, agreement, log, false, null);
   const session = new Session(connection, o, wireLog, SERVER, agreement);
+  // A listing is made by this side.
+  session.listener = hooks.listener ?? null;
   const filters = buildFilters({
     options: o,
     protocol: session.protocol,

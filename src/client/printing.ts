@@ -23,12 +23,13 @@ export function printing({ plan, session, context: itemContext }: BegunRun) {
 
 /** Lines about deletions that the other side, or this one, has made. */
 export function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
-  const { options: o } = session;
+  const { options: o, listener } = session;
   const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
   const fileFormat = log.file === null ? null : new ItemFormat(logFileFormat(o), context);
   session.onDeleted = (name, mode) => {
-    const line = deletedLine(name, mode, o, format);
+    const line = listener === null ? deletedLine(name, mode, o, format) : '';
     if (line !== '') log.client(line);
+    listener?.deleted(session, name, mode);
     if (fileFormat !== null && !o.dryRun) log.file?.info(loggedDeletion(name, mode, fileFormat));
   };
 }

@@ -3,6 +3,7 @@ import type { FilterList } from '../../protocol/filter/rules.js';
 import type { CommandOptions } from '../cli/options.js';
 import type { ItemContext } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
+import type { ItemListener } from '../session/item-listener.js';
 import type { Session } from '../session/session.js';
 import type { SendingSide } from '../transfer/sending-side.js';
 import type { Connection } from '../transport/connection.js';
@@ -18,6 +19,8 @@ export interface RunHooks {
   onConnection?(connection: Connection): void;
   /** The session, once both sides have agreed; its statistics are complete when the run ends. */
   onSession?(session: Session): void;
+  /** Is told of entries in the place of the log. */
+  readonly listener?: ItemListener;
 }
 
 /** What a command line asks for, and who is told of it. */

@@ -46,6 +46,7 @@ export async function begin(
 ): Promise<BegunRun> {
   const { inputs, log, hooks, batch } = plan;
   const { connection, options: o, isSender } = session;
+  session.listener = hooks.listener ?? null;
   hooks.onSession?.(session);
   connection.role = isSender ? 'sender' : 'Receiver';
   return announced(session, hooks, async () => {

@@ -165,7 +165,7 @@ export class Generator {
   /** --list-only: prints an entry, or hands it to the program that asked. */
   private list(row: number): void {
     const { session } = this.receiving;
-    if (session.onListed !== null) session.onListed(row);
+    if (session.listener !== null) session.listener.listed(session, row);
     else session.log.client(listLine(session.list, row, session.options));
   }
 

@@ -44,7 +44,7 @@ export class HandedCopy {
       handOver.end(files.readError);
       return true;
     }
-    handOver.source?.copied(files.offset);
+    handOver.tellCopied(files.offset);
     this.rest.begin();
     return false;
   }

@@ -82,6 +82,7 @@ export class Receiver {
     this.handed = connection.handOver && new HandedCopy(this.session, connection.handOver, landing.aside, files);
     if (this.replay !== null) this.replay.onLost = (ndx, row) => this.lose(ndx, row);
     this.session.onNoSend = (ndx) => this.notSent(ndx);
+    this.session.bytesLeft = () => (this.place === null ? 0 : this.session.list.size(this.row) - this.files.offset);
   }
 
   /** Runs until the sender has answered the end of the last phase before the deletions. */

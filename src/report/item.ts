@@ -89,7 +89,7 @@ function accessLetter(iflags: number): string {
 }
 
 /** The eleven characters of %i (`YXcstpoguax`) of an item. */
-function itemizeFlags(iflags: number, mode: number, ctx: ItemContext): string {
+export function itemizeFlags(iflags: number, mode: number, ctx: ItemContext): string {
   if (iflags & Item.DELETED) return DELETING;
   const update = updateLetter(iflags, ctx);
   const head = update + typeLetter(mode);

@@ -59,6 +59,7 @@ export class Answer {
   ) {
     this.sources = new SourceFiles(session.list, scanner);
     this.handsOver = handsOver(session, itemLog);
+    session.bytesLeft = () => this.bytesLeft;
     if (!this.handsOver) return;
     session.connection.handOver!.source = {
       copied: (offset) => {
@@ -69,6 +70,11 @@ export class Answer {
         if (error !== null) this.readFailed(row, error);
       },
     };
+  }
+
+  private get bytesLeft(): number {
+    const handed = this.session.connection.handOver?.bytesLeft ?? 0;
+    return this.fd >= 0 ? handed + this.size - this.files.offset : handed;
   }
 
   /** True when values of extended attributes are asked for behind the header in `item`; they are read by `takeXattrs`. */

@@ -21,7 +21,7 @@ export class ItemLog {
   readonly needsResult: boolean;
   /** 0, or how often -i was given (for a format with %i: 1). Without a client's output, it is the file's format that counts. */
   private readonly itemizes: number;
-  private readonly toClient: ItemFormat | null = null;
+  private readonly toClient: ((item: ReportItem) => void) | null = null;
   private readonly toFile: ItemFormat | null = null;
 
   constructor(
@@ -29,14 +29,20 @@ export class ItemLog {
     context: ItemContext,
     private readonly file: TransferLog | null,
   ) {
-    const o = session.options;
-    if (!session.isServer && o.outFormat !== '') this.toClient = new ItemFormat(o.outFormat, context);
+    const { options: o, listener, log } = session;
+    const format = session.isServer || o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
+    if (format !== null) {
+      this.toClient =
+        listener === null
+          ? (item) => log.client(format.format(item))
+          : (item) => listener.changed(session, item, context);
+    }
     if (file !== null && file.format !== '') this.toFile = new ItemFormat(file.format, context);
-    const shown = session.isServer ? this.toFile : this.toClient;
+    const shown = session.isServer ? this.toFile : format;
     // A client's -ii reaches a server as a format.
     const given = session.isServer && o.serverLogFormat.includes('%I') ? 2 : o.itemize;
     this.itemizes = shown?.usesItemize ? Math.max(1, given) : 0;
-    this.needsResult = NEEDS_RESULT.test(o.outFormat) || NEEDS_RESULT.test(file?.format ?? '');
+    this.needsResult = listener !== null || NEEDS_RESULT.test(o.outFormat) || NEEDS_RESULT.test(file?.format ?? '');
     this.beforeTransfer = !session.isServer && !this.needsResult;
   }
 
@@ -61,19 +67,14 @@ export class ItemLog {
     const localChange = (item.iflags & Item.LOCAL_CHANGE) !== 0 && significant;
     const isDir = (item.list.mode(item.row) & S_IFMT) === S_IFDIR;
     if (!visible && !localChange && !named && !(isDir && significant)) return;
-    this.writeClient(item);
+    this.toClient?.(item);
     if (significant || fileItemizes) this.writeFile(item);
   }
 
   /** A file whose data was (or is about to be) transferred. */
   transfer(item: ReportItem): void {
-    this.writeClient(item);
+    this.toClient?.(item);
     if (!this.session.options.dryRun || !this.session.isServer) this.writeFile(item);
-  }
-
-  private writeClient(item: ReportItem): void {
-    if (this.toClient === null) return;
-    this.session.log.client(this.toClient.format(item));
   }
 
   private writeFile(item: ReportItem): void {

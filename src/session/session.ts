@@ -13,6 +13,7 @@ import type { RunStats } from '../report/stats.js';
 import type { Connection } from '../transport/connection.js';
 import type { BatchRecorder } from './batch-recorder.js';
 import { nowMs } from './clock.js';
+import type { ItemListener } from './item-listener.js';
 import { emptyStats } from './run-stats.js';
 
 /** What the set-up of a connection settled, before the first filter rule is sent (protocol description, sections 1 to 3). */
@@ -83,8 +84,10 @@ export class Session implements Side {
    * join the others with that, under the times of the file that they belong to, and nobody would look at them again.
    */
   keepsLinksApart = false;
-  /** Takes the rows of a listing instead of the log. */
-  onListed: ((row: number) => void) | null = null;
+  /** Takes what the log would have lines about. */
+  listener: ItemListener | null = null;
+  /** Bytes that the file which is being transferred still lacks; asked for now and then by who shows progress. */
+  bytesLeft: () => number = () => 0;
 
   constructor(
     readonly connection: Connection,

@@ -29,6 +29,8 @@ export class Connection {
   private inputEnded = false;
   private closed = false;
   private paused = false;
+  /** Nothing is to be decoded or produced. */
+  private held = false;
   /** Bytes of input that the peer's machine knows to have arrived. */
   private acknowledged = 0;
   private failure: Error | null = null;
@@ -86,10 +88,8 @@ export class Connection {
 
   private noticeInput(): void {
     this.idle.noteInput();
-    if (!this.paused && this.reader.buffered > this.reader.longest) {
-      this.paused = true;
-      this.carrier.pauseInput();
-    }
+    if (this.held || this.reader.buffered > this.reader.longest) this.pauseInput();
+    if (this.held) return;
     if (this.input.isWaited) this.input.arrived();
     else this.pumpMessages();
   }
@@ -107,7 +107,7 @@ export class Connection {
   ended(): void {
     this.inputEnded = true;
     if (this.broken) this.fail(this.lastWord() ?? this.endError());
-    else if (this.input.isWaited) this.input.fail(this.endError());
+    else if (!this.held) this.input.fail(this.endError());
     this.tellGone();
   }
 
@@ -132,8 +132,14 @@ export class Connection {
     );
   }
 
+  private pauseInput(): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.carrier.pauseInput();
+  }
+
   private resumeInput(): void {
-    if (!this.paused) return;
+    if (!this.paused || this.held) return;
     this.paused = false;
     this.carrier.resumeInput();
   }
@@ -172,7 +178,7 @@ export class Connection {
     let before: number;
     do {
       before = this.reader.total;
-      if (step()) return;
+      if (!this.held && step()) return;
       this.writer.flush();
     } while (this.reader.total !== before);
     await this.awaitInput(step);
@@ -180,7 +186,7 @@ export class Connection {
 
   private awaitInput(step: (() => boolean) | null): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
-    if (this.inputEnded) return Promise.reject(this.endError());
+    if (this.inputEnded && !this.held) return Promise.reject(this.endError());
     const waited = this.input.begin(step);
     // A carrier within this process delivers at once, so the waiter must be there already.
     this.resumeInput();
@@ -219,7 +225,7 @@ export class Connection {
   }
 
   private get hasRoom(): boolean {
-    return this.writer.pending <= OUTPUT_HIGH / 2 && !this.detour?.isFull;
+    return !this.held && this.writer.pending <= OUTPUT_HIGH / 2 && !this.detour?.isFull;
   }
 
   /** Output has gone: who waits for that is woken. */
@@ -229,7 +235,7 @@ export class Connection {
 
   /** True when a role that produces output should call `drain` before it goes on. */
   get congested(): boolean {
-    return this.writer.pending > OUTPUT_HIGH || this.failure !== null || this.detour?.isFull === true;
+    return this.writer.pending > OUTPUT_HIGH || this.held || this.failure !== null || this.detour?.isFull === true;
   }
 
   /** Waits until the peer has taken most of what was sent. */
@@ -241,6 +247,22 @@ export class Connection {
 
   flush(): void {
     this.writer.flush();
+  }
+
+  /** Until `release`, roles that wait for input get none, and those that ask before they produce more have to wait. */
+  hold(): void {
+    if (this.failure !== null) return;
+    this.held = true;
+    this.pauseInput();
+  }
+
+  release(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.noticeInput();
+    if (this.inputEnded) this.input.fail(this.endError());
+    else if (!this.input.isWaited) this.resumeInput();
+    this.noteRoom();
   }
 
   /** Limits output to `bytesPerSecond`, as --bwlimit asks. */
@@ -255,6 +277,7 @@ export class Connection {
     this.broken ||= broken;
     if (this.failure !== null) return;
     this.failure = error;
+    this.held = false;
     this.input.fail(error);
     this.output.fail(error);
     this.tellGone();
@@ -322,6 +345,7 @@ export class Connection {
   }
 
   private expire(seconds: number): void {
+    if (this.held) return;
     // Of the two roles of a receiving side, this is the generator's business.
     if (this.role === 'receiver') this.role = 'generator';
     this.fail(new RsyncError(Exit.TIMEOUT, `[${this.role}] io timeout after ${seconds} seconds -- exiting`), true);

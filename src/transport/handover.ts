@@ -34,6 +34,8 @@ export class HandOver {
   /** The file that was taken last: descriptor, bytes to copy, and row. */
   fd = -1;
   size = 0;
+  /** Bytes of it that are copied. */
+  private copied = 0;
   private row = -1;
   private readonly most = mostWaiting();
   private readonly ndxs = new Int32Array(this.most);
@@ -85,6 +87,7 @@ export class HandOver {
     this.fd = this.fds[first];
     this.row = this.rows[first];
     this.size = this.sizes[first];
+    this.copied = 0;
     this.first = (first + 1) % this.most;
     this.count--;
     return true;
@@ -119,6 +122,19 @@ export class HandOver {
   passedWell(count: number): void {
     this.passed -= count;
     this.wake();
+  }
+
+  /** So many bytes of the file that was taken are copied. */
+  tellCopied(offset: number): void {
+    this.copied = offset;
+    this.source?.copied(offset);
+  }
+
+  /** Bytes of what was given and is not copied yet, files that somebody else copies left out. */
+  get bytesLeft(): number {
+    let left = this.fd >= 0 ? this.size - this.copied : 0;
+    for (let i = 0; i < this.count; i++) left += this.sizes[(this.first + i) % this.most];
+    return left;
   }
 
   /** Closes the file that was taken. */

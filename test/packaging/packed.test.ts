@@ -84,7 +84,18 @@ t.test('the packed package', async (t) => {
 
   t.test('its types hold without those of this project, and the examples of the README with them', async (t) => {
     writeFileSync(join(app, 'recipes.mts'), recipes());
-    const settings = ['--noEmit', '--strict', '--target', 'es2022', '--skipLibCheck', 'false', '--types', 'node'];
+    const settings = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022',
+      '--skipLibCheck',
+      'false',
+      '--types',
+      'node',
+    ];
     for (const [module, resolution] of [
       ['node16', 'node16'],
       ['nodenext', 'nodenext'],

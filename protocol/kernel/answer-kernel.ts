@@ -6,7 +6,6 @@ import { ANSWER_KERNEL_BYTES } from './answer-bytes.gen.js';
  */
 export interface FileCalls {
   openat(dir: number, name: number, flags: number): number;
-  statx(dir: number, name: number, flags: number, mask: number, out: number): number;
   read(fd: number, to: number, length: number): number;
   close(fd: number): number;
 }

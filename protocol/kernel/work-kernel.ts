@@ -9,6 +9,7 @@ export interface WorkCalls {
   write(fd: number, data: number, length: number): number;
   pread(fd: number, to: number, length: number, offset: number): number;
   sendfile(to: number, from: number, offset: number, length: number): number;
+  ftruncate(fd: number, length: number): number;
   statx(dir: number, name: number, flags: number, mask: number, out: number): number;
   fchown(fd: number, uid: number, gid: number): number;
   futimens(fd: number, times: number): number;

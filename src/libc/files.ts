@@ -92,7 +92,6 @@ let fileCalls: FileCalls | null = null;
 export function callsForKernel(): FileCalls {
   fileCalls ??= {
     openat: bind('int openat(int dir, uintptr_t name, int flags)'),
-    statx: bind('int statx(int dir, uintptr_t name, int flags, unsigned int mask, uintptr_t out)'),
     read: bind('int64_t read(int fd, uintptr_t to, size_t length)'),
     close: bind('int close(int fd)'),
   };

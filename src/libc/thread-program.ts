@@ -65,7 +65,15 @@ export class ThreadProgram {
 
   private create<Memory>(workerData: ThreadData<Memory>): Worker | null {
     // What Node was started with is meant for the program, not for this.
-    const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [], resourceLimits: LIMITS };
+    // Nothing is printed there: to connect its output would load what this process prints with, too.
+    const options: WorkerOptions = {
+      workerData,
+      env: SHARE_ENV,
+      execArgv: [],
+      resourceLimits: LIMITS,
+      stdout: true,
+      stderr: true,
+    };
     if (this.text !== null) return new Worker(this.text, { ...options, eval: true });
     // In another root directory, somebody else may have put something there.
     if (rootChanged()) return null;

@@ -119,6 +119,7 @@ export class Aside implements FileOutput {
     describe(thread.jobs, this.at, this.place, chunk, i, kind);
     thread.jobs.words[this.at / 4 + Field.FD] = fd;
     thread.jobs.words[this.at / 4 + Field.SIZE] = size;
+    thread.jobs.words[this.at / 4 + Field.IS_LISTED] = 0;
     thread.jobs.words[this.at / 4 + Field.DATA] = this.dataFrom;
     return true;
   }

@@ -74,6 +74,7 @@ export function describeRun(jobs: JobSource, at: number, place: JobPlace, run: F
     to += describe(jobs, to, place, chunk, rowIn(rows[k]), kind);
     words[last / 4 + Field.FD] = sources[k];
     words[last / 4 + Field.SIZE] = sizes[k];
+    words[last / 4 + Field.IS_LISTED] = data === null ? 1 : 0;
   }
   if (data === null) return to;
   for (let k = 0, job = at; k < count; k++) {

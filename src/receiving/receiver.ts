@@ -76,10 +76,10 @@ export class Receiver {
     const { connection } = this.session;
     const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session, files);
     this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
-    this.settlement = new Settlement(receiving, fileDone);
+    this.handed = connection.handOver && new HandedCopy(receiving, connection.handOver, landing.aside, files);
+    this.settlement = new Settlement(receiving, this.handed, fileDone);
     landing.aside.listener = this.settlement;
     this.ends = new Ends(receiving, landing, progress, fileDone);
-    this.handed = connection.handOver && new HandedCopy(this.session, connection.handOver, landing.aside, files);
     if (this.replay !== null) this.replay.onLost = (ndx, row) => this.lose(ndx, row);
     this.session.onNoSend = (ndx) => this.notSent(ndx);
     this.session.bytesLeft = () => (this.place === null ? 0 : this.session.list.size(this.row) - this.files.offset);

@@ -8,6 +8,8 @@ import type { Receiving } from './receiving.js';
 
 /** Told what becomes of files that are set aside. */
 export interface AsideListener {
+  /** The file of a row, which was handed over, is in its place with another length than was listed; `settled` follows. */
+  resized(row: number): void;
   /** `copyErrno`: of a file that was handed over, why it could not be read, or 0; -1 for others. */
   settled(ndx: number, row: number, outcome: Outcome, copyErrno: number): void;
   /** Files are in their places: those at [from, from + count) of `ndxs` and `rows`. `copied` of them were handed over. */
@@ -109,7 +111,9 @@ export class SetAside {
 
   private settle({ ndx, row, isCopy, attributes, landing }: AsideOutcome): void {
     if (attributes !== 0) this.complaints.attribute(row, attributes);
-    const outcome = landing === 0 ? 'ok' : this.complaints.aside(row, landing);
+    const isResized = landing >> 16 === Step.RESIZED;
+    const outcome = landing === 0 || isResized ? 'ok' : this.complaints.aside(row, landing);
+    if (isResized) this.listener?.resized(row);
     const readErrno = landing >> 16 === Step.READ ? landing & 0xffff : 0;
     this.listener?.settled(ndx, row, outcome, isCopy ? readErrno : -1);
   }

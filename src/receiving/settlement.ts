@@ -1,5 +1,6 @@
 import { EntryFlag, type Segment } from '../../protocol/flist/list.js';
 import { systemError } from '../libc/errno.js';
+import type { HandedCopy } from './handed-copy.js';
 import type { Outcome } from './landing.js';
 import type { Receiving } from './receiving.js';
 import type { AsideListener } from './set-aside.js';
@@ -11,6 +12,7 @@ export class Settlement implements AsideListener {
 
   constructor(
     private readonly receiving: Receiving,
+    private readonly handed: HandedCopy | null,
     private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     const { hardLinks, removeSourceFiles } = receiving.session.options;
@@ -34,6 +36,10 @@ export class Settlement implements AsideListener {
     }
     segment.inProgress--;
     receiving.lists.changed.raise();
+  }
+
+  resized(row: number): void {
+    this.handed?.resized(row);
   }
 
   /** A file that was set aside has come to an end. */

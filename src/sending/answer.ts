@@ -66,6 +66,10 @@ export class Answer {
         session.connection.carried(0, 0);
         this.progress?.update(offset);
       },
+      resized: (given, size) => {
+        files.counts.literalBytes += size - given;
+        session.connection.carried(streamLength(session, size) - streamLength(session, given), 0);
+      },
       done: (row, error) => {
         if (error !== null) this.readFailed(row, error);
       },

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { readVarint, writeVarint } from '../../protocol/bytes/varint.js';
 import { Compat, Exit, MAX_PROTOCOL_VERSION, MIN_PROTOCOL_VERSION } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
@@ -15,6 +14,7 @@ import type { Options } from '../../protocol/options.js';
 import { loadCodecs } from '../codec/load.js';
 import type { Connection } from '../transport/connection.js';
 import { decode, decodeWhole } from '../transport/decode.js';
+import { randomSeed } from './seed.js';
 import type { Agreement, Side } from './session.js';
 
 export const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
@@ -103,7 +103,7 @@ export async function agree(
   writeNegotiation(writer, input);
   const algorithms = await decodeWhole(connection, (reader) => readNegotiation(reader, input));
   if (!isServer) return { protocol, compatFlags, algorithms, seed: null, charset };
-  const seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomInt(1, 0x7fffffff)) | 0;
+  const seed = (o.checksumSeed !== 0 ? o.checksumSeed : randomSeed()) | 0;
   writer.i32(seed);
   writer.flush();
   return { protocol, compatFlags, algorithms, seed, charset };

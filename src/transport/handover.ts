@@ -21,6 +21,8 @@ function mostWaiting(): number {
 export interface HandOverSource {
   /** Bytes copied so far. */
   copied(offset: number): void;
+  /** A file that was given as `given` bytes is `size` bytes long. */
+  resized(given: number, size: number): void;
   /** The file of a row is copied and closed; `error` is what made reading it fail. */
   done(row: number, error: NodeJS.ErrnoException | null): void;
 }

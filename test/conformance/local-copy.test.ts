@@ -1,10 +1,11 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
 import { World } from '../lib/routes.js';
 import { run } from '../lib/run.js';
+import { waitFor } from '../lib/wait.js';
 
 const MIB = 1 << 20;
 /** Sizes around those at which the copy changes its way: read and write, or inside the kernel, in one piece or many. */
@@ -142,6 +143,38 @@ t.test('a file that is shorter than it seemed', async (t) => {
   }
   t.same(results[0], results[1]);
   t.equal(results[0].code, 23);
+});
+
+t.test('files that grow and shrink after they were listed, and are counted as they are', async (t) => {
+  const world = new World(t);
+  const source = world.makeDir('src');
+  const count = 20_000;
+  const size = 100;
+  const names = Array.from({ length: count }, (_, i) => join('d', `f${String(i).padStart(5, '0')}`));
+  mkdirSync(join(source, 'd'));
+  for (const name of names) writeFileSync(join(source, name), Buffer.alloc(size, 'x'));
+  const [grown, cut, emptied] = names.slice(-3).map((name) => join(source, name));
+  for (let tries = 0; ; tries++) {
+    for (const name of [grown, cut, emptied]) writeFileSync(name, Buffer.alloc(size, 'x'));
+    const target = world.path(`dst-${tries}`);
+    const running = run(TSRSYNC.command, [...TSRSYNC.prefix, '-a', '--stats', `${source}/`, `${target}/`]);
+    await waitFor(() => existsSync(join(target, names[99])), 30_000, 'the first files');
+    writeFileSync(grown, Buffer.alloc(700_000, 'y'));
+    writeFileSync(cut, Buffer.alloc(7, 'y'));
+    writeFileSync(emptied, '');
+    const isInTime = !existsSync(join(target, names[count - 100]));
+    const { code, stdout, stderr } = await running;
+    // The machine was busy with other things.
+    if (!isInTime && tries < 10) continue;
+    t.equal(code, 0, stderr);
+    t.match(stdout, `Literal data: ${(size * (count - 3) + 700_007).toLocaleString('en')} bytes`);
+    t.match(stdout, `Total transferred file size: ${(size * count).toLocaleString('en')} bytes`);
+    t.match(stdout, `Number of regular files transferred: ${count.toLocaleString('en')}`);
+    for (const path of [grown, cut, emptied]) {
+      t.ok(readFileSync(path).equals(readFileSync(path.replace(source, target))), path);
+    }
+    return;
+  }
 });
 
 t.test('many files where few may be open at a time', async (t) => {

@@ -23,8 +23,8 @@ const EISDIR = 21;
 interface File {
   name: string;
   content?: string;
-  /** Descriptor of a file whose first `size` bytes are the content. */
-  from?: { fd: number; size: number };
+  /** Descriptor of a file whose first `size` bytes are the content; `isListed`: all of it is, and `size` may be wrong. */
+  from?: { fd: number; size: number; isListed?: boolean };
 }
 
 async function startThread(t: Test): Promise<FileThread> {
@@ -67,6 +67,7 @@ function fill({ words, bytes }: JobSource, at: number, dir: number, file: File):
   set(Field.SECONDS, 1_000_000_000);
   set(Field.SECONDS + 1, 0);
   set(Field.NSEC, 5_000_000);
+  set(Field.IS_LISTED, from?.isListed ? 1 : 0);
   set(Field.NAME, name.length);
   set(Field.SIZE, from?.size ?? content.length);
   bytes.write(`${name}\0`, at + HEAD_BYTES, 'latin1');
@@ -124,6 +125,48 @@ t.test('what fails is told, and nothing is left of it', async (t) => {
     [0, 0],
   ]);
   t.same(readdirSync(dir).sort(), ['full', 'good', 'short']);
+});
+
+t.test('a file that is listed is copied as long as it is by now', async (t) => {
+  const dir = tempDir(t);
+  const thread = await startThread(t);
+  const fd = openSync(dir, 'r');
+  const text = 'x'.repeat(200_000);
+  writeFileSync(join(dir, 'source'), text);
+  writeFileSync(join(dir, 'empty'), '');
+  const copy = (path: string, name: string, size: number): void => {
+    give(thread, fd, { name, from: { fd: openSync(path, 'r'), size, isListed: true } });
+  };
+  for (const size of [0, 1, 70_000, 199_999, 200_000, 200_001, 500_000]) copy(join(dir, 'source'), `${size}`, size);
+  copy(join(dir, 'empty'), 'none', 0);
+  copy(join(dir, 'empty'), 'cut', 7);
+  // These say that they have 0 bytes, and have some.
+  copy('/proc/self/stat', 'untrue', 0);
+  copy('/proc/self/stat', 'untrue-now', 5);
+  copy('/dev/zero', 'device', 5);
+  copy(dir, 'directory', 5);
+  const landings = results(thread).map(([, landing]) => landing >> 16);
+  const resized = Step.RESIZED;
+  t.same(landings, [
+    resized,
+    resized,
+    resized,
+    resized,
+    0,
+    resized,
+    resized,
+    0,
+    resized,
+    0,
+    resized,
+    Step.READ,
+    Step.READ,
+  ]);
+  for (const name of ['0', '1', '70000', '199999', '200000', '200001', '500000']) {
+    t.equal(readFileSync(join(dir, name), 'latin1'), text, name);
+  }
+  for (const name of ['none', 'cut', 'untrue', 'untrue-now']) t.equal(statSync(join(dir, name)).size, 0, name);
+  t.notOk(existsSync(join(dir, 'device')) || existsSync(join(dir, 'directory')));
 });
 
 t.test('the side that gives makes files itself, too, and a directory that is left is closed', async (t) => {

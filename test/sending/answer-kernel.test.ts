@@ -9,13 +9,7 @@ import { CompressedTokenWriter } from '../../protocol/delta/compressed.js';
 import { PlainTokenWriter } from '../../protocol/delta/tokens.js';
 import { ProtocolError } from '../../protocol/errors.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
-import {
-  AnswerKernel,
-  AnswerPlace,
-  AnswerState,
-  type FileCalls,
-  type PackCalls,
-} from '../../protocol/kernel/answer-kernel.js';
+import { AnswerKernel, AnswerPlace, AnswerState, type PackCalls } from '../../protocol/kernel/answer-kernel.js';
 import { ItemHeader, readItemHeader, writeItem } from '../../protocol/request.js';
 import { createCompressor } from '../../src/codec/index.js';
 import { hasZstd } from '../../src/codec/zstd.js';
@@ -36,16 +30,7 @@ if (!hasLibc()) throw new Error('these tests need koffi');
 if (!hasZstd()) throw new Error('these tests need libzstd');
 /** Of the run of files that is answered. */
 let stream: PackCalls;
-const libc = callsForKernel();
-let looks = 0;
-const counted: FileCalls = {
-  ...libc,
-  statx: (...args) => {
-    looks++;
-    return libc.statx(...args);
-  },
-};
-const kernel = new AnswerKernel(counted, { pack: (...file) => stream.pack(...file) });
+const kernel = new AnswerKernel(callsForKernel(), { pack: (...file) => stream.pack(...file) });
 const ZSTD = { name: 'zstd', level: null, protocol: PROTOCOL, threads: 0 };
 
 /** Requests as a generator may send them: long stretches of plain ones, and others of all kinds in between. */
@@ -215,7 +200,6 @@ t.test('answers', async (t) => {
       t.equal(kernel.state[AnswerState.LAST_OUT], ndx);
     }
   }
-  t.equal(looks, 0, 'where a file ends tells what a look would');
   const open = fs.readdirSync('/proc/self/fd').length;
   kernel.state[AnswerState.LAST_OUT] = -1;
   const handed = run('openFiles', 0, files.length);
@@ -246,11 +230,14 @@ t.test('answers', async (t) => {
     if (what === 'is shorter' && files[at].size === 0) continue;
     const file = join(path, files[at].name);
     change(file);
+    // Whoever copies a file that is handed over finds out what it is.
+    const isOpened = what !== 'is gone' && what !== 'is a link';
     for (const kind of ['sendFiles', 'packFiles', 'openFiles'] as const) {
       kernel.state[AnswerState.LAST_OUT] = -1;
       const { done, bytes } = run(kind, 0, files.length);
-      t.equal(done, at, `a file that ${what} ends the run`);
-      t.ok(bytes.equals(await oneByOne(files.slice(0, at), -1, kind)));
+      const expected = kind === 'openFiles' && isOpened ? files.length : at;
+      t.equal(done, expected, `a file that ${what}: ${kind}`);
+      t.ok(bytes.equals(await oneByOne(files.slice(0, expected), -1, kind)));
       if (kind === 'openFiles') for (let i = 0; i < done; i++) fs.closeSync(kernel.fds[i]);
     }
     fs.rmSync(file, { recursive: true, force: true });

@@ -7,6 +7,7 @@ const PROTOTYPES = {
   write: 'int64_t write(int fd, uintptr_t data, size_t length)',
   pread: 'int64_t pread(int fd, uintptr_t data, size_t length, int64_t offset)',
   sendfile: 'int64_t sendfile(int to, int from, uintptr_t offset, size_t length)',
+  ftruncate: 'int ftruncate(int fd, int64_t length)',
   statx: 'int statx(int dir, uintptr_t path, int flags, unsigned int mask, uintptr_t out)',
   fchown: 'int fchown(int fd, unsigned int uid, unsigned int gid)',
   futimens: 'int futimens(int fd, uintptr_t times)',

@@ -31,7 +31,8 @@ export const Kind = { FILLER: 0, LEAVE: 1, WRITE: 2, COPY: 3 } as const;
  * Words of a job. DIR: descriptor of the directory. FD: the file to copy; the job owns it. MODE: the permissions at the end.
  * UID, GID: -1 leaves them. HAS_TIME: 1 when SECONDS (64 bits) and NSEC are to be set. NAME: length of the name without the
  * NUL. SIZE: bytes of content, which is at DATA in `bytes`: in this job, or in one that comes behind it. NO_FURTHER: 1 when a file that has
- * extended attributes by itself is to be told of (`Step.FURTHER`).
+ * extended attributes by itself is to be told of (`Step.FURTHER`). IS_LISTED: 1 when a file is copied as long as it is by now, SIZE being what was listed: another length is told of
+ * (`Step.RESIZED`).
  */
 export const Field = {
   LENGTH: 0,
@@ -48,6 +49,7 @@ export const Field = {
   SIZE: 12,
   DATA: 13,
   NO_FURTHER: 14,
+  IS_LISTED: 15,
 } as const;
 
 /** Bytes of the shortest job. */
@@ -58,13 +60,14 @@ export const HEAD_BYTES = 64;
 export const OWN_JOB = RING;
 export const OWN_JOB_BYTES = JOB_BYTES;
 
-/** What failed, in the upper half of a result, with the errno in the lower one. 0: nothing. */
+/** What failed, in the upper half of a result, with the errno in the lower one. 0: nothing. A file that was RESIZED is in its place. */
 export const Step = {
   CREATE: 1,
   WRITE: 2,
   RENAME: 3,
   READ: 4,
   DROPPED: 5,
+  RESIZED: 6,
   CHOWN: 1,
   CHGRP: 2,
   TIMES: 3,

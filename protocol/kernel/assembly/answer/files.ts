@@ -1,15 +1,12 @@
 // Answers to such requests (9.2, 10.1): the request once more, the file as one token, and its XXH128.
 
 import { xxh128, xxh128Seed } from '../xxh128';
-import { FDS, LAST_OUT, NAMES, NDXS, NO_NAME, OUT, OUT_ROOM, SIZES, STATX, USED } from './layout';
+import { FDS, LAST_OUT, NAMES, NDXS, OUT, OUT_ROOM, SIZES, USED } from './layout';
 
 // Functions of the C library. Addresses are those of the process.
 // @ts-ignore: decorator
 @external("libc", "openat")
 declare function openat(dir: i32, name: f64, flags: i32): i32;
-// @ts-ignore: decorator
-@external("libc", "statx")
-declare function statx(dir: i32, name: f64, flags: i32, mask: i32, out: f64): i32;
 // @ts-ignore: decorator
 @external("libc", "read")
 declare function read(fd: i32, to: f64, length: i32): f64;
@@ -17,11 +14,6 @@ declare function read(fd: i32, to: f64, length: i32): f64;
 @external("libc", "close")
 declare function close(fd: i32): i32;
 
-const AT_EMPTY_PATH: i32 = 0x1000;
-/** STATX_TYPE and STATX_SIZE. */
-const MASK: i32 = 0x201;
-const S_IFMT: u32 = 0o170000;
-const S_IFREG: u32 = 0o100000;
 /** Index, flags and sum head, at most. */
 export const HEAD: usize = 24;
 export const SUM: usize = 16;
@@ -52,13 +44,16 @@ export function sendFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i
   return i;
 }
 
-/** The same for files that are handed over open, in FDS: the stream has only the heads of their answers. */
-export function openFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i32, memory: f64, iflags: i32): i32 {
+/**
+ * The same for files that are handed over open, in FDS: the stream has only the heads of their answers. Who copies them finds out
+ * whether they are as listed.
+ */
+export function openFiles(from: i32, to: i32, dir: i32, arena: f64, openFlags: i32, _memory: f64, iflags: i32): i32 {
   let out = OUT;
   let i = from;
   for (; i < to; i++) {
     const at = <usize>i << 2;
-    const fd = openListed(at, dir, arena, openFlags, memory);
+    const fd = openat(dir, arena + <f64>load<i32>(NAMES + at), openFlags);
     if (fd < 0) break;
     store<i32>(FDS + at, fd);
     out = writeHead(out, load<i32>(NDXS + at), iflags);
@@ -79,17 +74,6 @@ export function readListed(at: usize, dir: i32, arena: f64, openFlags: i32, to: 
   const isRead = <i32>read(fd, to, size + 1) == size;
   close(fd);
   return isRead;
-}
-
-/** The open file of a request, -1 unless it is a regular one of the size that was listed. */
-function openListed(at: usize, dir: i32, arena: f64, openFlags: i32, memory: f64): i32 {
-  const fd = openat(dir, arena + <f64>load<i32>(NAMES + at), openFlags);
-  if (fd < 0) return -1;
-  const failed = statx(fd, memory + <f64>NO_NAME, AT_EMPTY_PATH, MASK, memory + <f64>STATX);
-  const type = <u32>load<u16>(STATX, 28) & S_IFMT;
-  if (failed == 0 && type == S_IFREG && load<u64>(STATX, 40) == <u64>load<u32>(SIZES + at)) return fd;
-  close(fd);
-  return -1;
 }
 
 /** Index (5.7), item flags, and a sum head of zeros. Indexes of a run ascend. */

@@ -2,9 +2,6 @@
 
 export const ROWS: i32 = 256;
 
-/** struct statx of the file that was opened last, and the empty name that asks for it. */
-export const STATX: usize = 0x2000;
-export const NO_NAME: usize = 0x2100;
 /** Last index that was read and written (5.7), and the bytes of OUT that are in use, as i32. */
 export const LAST_IN: usize = 0x2200;
 export const LAST_OUT: usize = 0x2204;

@@ -13,6 +13,9 @@ export declare function pread(fd: i32, to: f64, length: i32, offset: i32): f64;
 @external("libc", "sendfile")
 export declare function sendfile(to: i32, from: i32, offset: f64, length: i32): f64;
 // @ts-ignore: decorator
+@external("libc", "ftruncate")
+export declare function ftruncate(fd: i32, length: i32): i32;
+// @ts-ignore: decorator
 @external("libc", "statx")
 export declare function statx(dir: i32, name: f64, flags: i32, mask: i32, out: f64): i32;
 // @ts-ignore: decorator

@@ -31,6 +31,8 @@ export const SIZE: usize = 48;
 export const DATA: usize = 52;
 /** 1: it may have no extended attributes. */
 export const NO_FURTHER: usize = 56;
+/** 1: it is copied whole, as long as it is by now; SIZE is what it was once. */
+export const IS_LISTED: usize = 60;
 /** Where its name begins, which has a NUL behind it. */
 export const NAME: usize = 64;
 

@@ -1,6 +1,6 @@
 // Makes one small file: under a temporary name, with all that it is to have, and then under its own.
 
-import { close, errno, fchmod, fchown, flistxattr, futimens, openat, pread, renameat, sendfile, statx, unlinkat, write } from './calls';
+import { close, errno, fchmod, fchown, flistxattr, ftruncate, futimens, openat, pread, renameat, sendfile, statx, unlinkat, write } from './calls';
 import {
   BUFFER,
   BUFFER_BYTES,
@@ -10,6 +10,7 @@ import {
   FD,
   GID,
   HAS_TIME,
+  IS_LISTED,
   KIND,
   MODE,
   NAME,
@@ -30,6 +31,10 @@ import { nameTemp, seed } from './names';
 /** O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW and O_CLOEXEC. */
 const CREATE: i32 = 0o2400302;
 const AT_EMPTY_PATH: i32 = 0x1000;
+/** STATX_TYPE and STATX_SIZE. */
+const STATX_LENGTH: i32 = 0x201;
+const S_IFMT: u32 = 0o170000;
+const S_IFREG: u32 = 0o100000;
 /** STATX_MODE, STATX_UID and STATX_GID. */
 const STATX_RIGHTS: i32 = 0x1a;
 const UTIME_OMIT: i64 = 0x3ffffffe;
@@ -49,6 +54,7 @@ const IN_WRITE: i32 = 2;
 const IN_RENAME: i32 = 3;
 const IN_READ: i32 = 4;
 const DROPPED: i32 = 5;
+const RESIZED: i32 = 6;
 const IN_CHOWN: i32 = 1;
 const IN_CHGRP: i32 = 2;
 const IN_TIMES: i32 = 3;
@@ -63,6 +69,9 @@ let process: f64 = 0;
 export let isBroken: bool = false;
 /** What failed about the attributes of the last file; 0: nothing. */
 export let attributes: i32 = 0;
+
+/** The file that was copied last has another length than was listed. */
+let isResized: bool = false;
 
 /** User and group that the last new file had by itself, in this directory: as they were wanted. NOBODY: none was. */
 let ownDir: i32 = -1;
@@ -101,6 +110,7 @@ export function drop(at: usize): i32 {
 }
 
 function makeFile(at: usize): i32 {
+  isResized = false;
   const dir = load<i32>(at, DIR);
   const fd = create(at, dir);
   if (fd < 0) return failed(IN_CREATE);
@@ -115,7 +125,7 @@ function makeFile(at: usize): i32 {
   attributes = setAttributes(at, fd, dir);
   if (attributes == 0 && load<i32>(at, NO_FURTHER) != 0 && hasFurther(fd)) attributes = HAS_FURTHER << 16;
   close(fd);
-  if (renameat(dir, temp, dir, process + <f64>(at + NAME)) == 0) return 0;
+  if (renameat(dir, temp, dir, process + <f64>(at + NAME)) == 0) return isResized ? RESIZED << 16 : 0;
   const landing = failed(IN_RENAME);
   unlinkat(dir, temp, 0);
   return landing;
@@ -153,14 +163,36 @@ function put(fd: i32, from: usize, length: i32): i32 {
 }
 
 /**
- * Copies as many bytes as the job says; a file that has become shorter is an error of reading. The system copies by itself where
- * it can; what it cannot do, and which of the two files is to blame, is left to a read and a write.
+ * Copies as many bytes as the job says, or all that a listed file has; one that becomes shorter is an error of reading. A listed one of
+ * the same length ends there, so it is looked at only where it does not.
  */
 function copy(at: usize, to: i32): i32 {
   const from = load<i32>(at, FD);
   const size = load<i32>(at, SIZE);
+  if (load<i32>(at, IS_LISTED) == 0) return copyRest(from, to, 0, size);
+  const done = <i32>sendfile(to, from, 0, size + 1);
+  if (done == size) return 0;
+  const length = lengthOf(from);
+  if (length < 0) return (IN_READ << 16) | ENODATA;
+  if (done > length && ftruncate(to, length) < 0) return failed(IN_WRITE);
+  isResized = length != size;
+  return copyRest(from, to, max(0, done), length);
+}
+
+/** The length of an open file, -1 where it is no regular one, or too long. */
+function lengthOf(fd: i32): i32 {
+  const st = own + STATX;
+  if (statx(fd, process + <f64>(own + NO_NAME), AT_EMPTY_PATH, STATX_LENGTH, process + <f64>st) < 0) return -1;
+  const length = load<u64>(st, 40);
+  return (<u32>load<u16>(st, 28) & S_IFMT) == S_IFREG && length < <u64>i32.MAX_VALUE ? <i32>length : -1;
+}
+
+/**
+ * Copies the bytes [done, size). The system copies by itself where it can; what it cannot do, and which of the two files is to blame, is
+ * left to a read and a write.
+ */
+function copyRest(from: i32, to: i32, done: i32, size: i32): i32 {
   const buffer = own + BUFFER;
-  let done = 0;
   while (done < size) {
     const n = <i32>sendfile(to, from, 0, size - done);
     if (n <= 0) break;

@@ -36,6 +36,8 @@ export interface AttributeKind {
   fd?: number;
   /** With -X, extended attributes are set as well; else that is done when the sender has answered (12.4). */
   withXattrs?: boolean;
+  /** They were set before in this run: what fails was told then. */
+  isAgain?: boolean;
   /** Keeps a directory open to its owner for now (see `needsOwnerAccess`); the caller sets the mode again later. */
   keepAccess?: boolean;
 }
@@ -83,6 +85,7 @@ export class AttributeSetter {
   private readonly further: FurtherAttributes | null;
   private readonly now = new FileStat();
   private readonly given = new FileStat();
+  private isQuiet = false;
   /** Mode of the file as far as known; chown may change it. */
   private presentMode = 0;
 
@@ -118,6 +121,7 @@ export class AttributeSetter {
     mode: number = list.mode(row),
   ): boolean {
     this.changed = 0;
+    this.isQuiet = kind.isAgain === true;
     const fd = kind.fd ?? -1;
     const wanted = this.wantedMode(mode, st, kind);
     if (this.o.fakeSuper) return this.applyFake(path, fd, list, row, st, kind, wanted);
@@ -232,7 +236,7 @@ export class AttributeSetter {
         else lchownSync(path, uid, gid);
       }
     } catch (error) {
-      this.tellFailed(changeUid ? 'owner' : 'group', list, row, error);
+      this.failed(changeUid ? 'owner' : 'group', list, row, error);
       return false;
     }
     if (changeUid && uid === NO_ID) this.impossible('uid', list, row);
@@ -265,7 +269,7 @@ export class AttributeSetter {
       if (!o.dryRun)
         setFileTimes(path, fd, st, setA ? list.atime(row) : null, setM ? list.mtime(row) : null, list.nsec(row));
     } catch (error) {
-      this.tellFailed('times', list, row, error);
+      this.failed('times', list, row, error);
       return false;
     }
     this.changed |= (setM ? Changed.MTIME : 0) | (setA ? Changed.ATIME : 0);
@@ -284,8 +288,12 @@ export class AttributeSetter {
       }
       this.changed |= Changed.MODE;
     } catch (error) {
-      this.tellFailed('mode', list, row, error);
+      this.failed('mode', list, row, error);
     }
+  }
+
+  private failed(what: keyof typeof FAILED, list: Rows, row: number, error: unknown): void {
+    if (!this.isQuiet) this.tellFailed(what, list, row, error);
   }
 
   /** Tells what could not be set on a row's file. */

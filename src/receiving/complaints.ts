@@ -28,14 +28,21 @@ export class Complaints {
 
   /** A temporary file for `path` could not be made. */
   noTemp(path: ByteString, error: unknown): void {
+    this.failed('mkstemp', this.tempPath(path), error);
+  }
+
+  /** A temporary file could not take its place, `path`; without `temp` nobody has kept its name. */
+  notRenamed(path: ByteString, error: unknown, temp: Buffer | null = null): void {
+    const from = this.receiving.fullName(this.tempPath(path, temp));
+    this.receiving.session.log.xferError(`rsync: [receiver] rename ${from} -> "${path}": ${errnoText(error)}\n`);
+  }
+
+  /** Where the temporary file for `path` lies. */
+  private tempPath(path: ByteString, temp: Buffer | null = null): ByteString {
     const { dir, name } = splitPath(path);
     const { tempDir } = this.receiving.session.options;
-    const text = name.toString('latin1');
-    this.failed(
-      'mkstemp',
-      tempDir === '' ? pathBelow(dir, `.${text}.XXXXXX`) : pathBelow(tempDir, `${text}.XXXXXX`),
-      error,
-    );
+    const text = `${tempDir === '' ? '.' : ''}${name.toString('latin1')}.XXXXXX`;
+    return pathBelow(tempDir === '' ? dir : tempDir, temp?.toString('latin1') ?? text);
   }
 
   /** What a run ends with that is told to take blocks from a file that is not there. */
@@ -73,7 +80,7 @@ export class Complaints {
     const name = this.receiving.relativePath(row);
     if (step === Step.WRITE) throw this.writeError(name, errno);
     if (step === Step.CREATE) this.noTemp(name, errno);
-    else if (step === Step.RENAME) this.failed('rename', name, errno);
+    else if (step === Step.RENAME) this.notRenamed(name, errno);
     return 'failed';
   }
 

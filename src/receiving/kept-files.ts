@@ -101,7 +101,7 @@ export class KeptFiles {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOTEMPTY' || code === 'EEXIST') continue;
         const shown = this.receiving.fullName(name);
-        session.log.xferError(`rsync: [receiver] rename ${shown} failed: ${errnoText(error)}\n`);
+        session.log.xferError(`rsync: [receiver] rename failed for ${shown} (from ${kept}): ${errnoText(error)}\n`);
         session.ioError |= IoError.GENERAL;
       }
     }

@@ -238,10 +238,13 @@ export class Landing {
       // Under the file's own name a time long ago keeps --update from taking it for a newer file.
       if (kept === null) session.list.setMtime(place.row, 0);
       setAttributes(temp.path());
-      if (kept === null) this.moveTo(temp, place.row, setAttributes);
-      else this.kept.take(temp, place.row, kept, false, setAttributes);
+      if (kept === null) {
+        if (receiving.parts.backup !== null) this.kept.backUp(this.nameOf(place));
+        this.moveTo(temp, place.row, setAttributes);
+      } else this.kept.take(temp, place.row, kept, false, setAttributes);
     } catch (error) {
-      this.complaints.failed('rename', this.nameOf(place), error);
+      if (error instanceof RsyncError) session.log.error(`${error.message}\n`);
+      else this.complaints.notRenamed(this.nameOf(place), error, temp.name);
       temp.discard();
     }
   }
@@ -319,7 +322,7 @@ export class Landing {
     } catch (error) {
       temp.discard();
       if (error instanceof RsyncError) throw error;
-      this.complaints.failed('rename', this.nameOf(place), error);
+      this.complaints.notRenamed(this.nameOf(place), error, temp.name);
       return 'failed';
     }
   }

@@ -6,6 +6,8 @@ import { allows, Shortcut } from '../session/shortcuts.js';
 import type { EntryMaker } from './entries.js';
 import type { Receiving } from './receiving.js';
 
+const AGAIN = { isNew: false, isAgain: true };
+
 /** Sets times and permissions of directories again, which making their contents has changed. */
 export class TouchUp {
   private readonly stat = new FileStat();
@@ -58,7 +60,7 @@ export class TouchUp {
     for (let row = 0; row < waiting.count; row++) {
       const path = waiting.path(row);
       entries.lookAtDirectory(path, stat);
-      if (stat.exists && stat.isDir) attrs.apply(root.path(path), waiting, row, stat, { isNew: false });
+      if (stat.exists && stat.isDir) attrs.apply(root.path(path), waiting, row, stat, AGAIN);
     }
   }
 
@@ -67,6 +69,6 @@ export class TouchUp {
     entries.look(row, stat);
     if (!stat.exists || !stat.isDir) return;
     const { session, parts } = receiving;
-    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, { isNew: false });
+    parts.attrs.apply(receiving.destPath(row), session.list, row, stat, AGAIN);
   }
 }

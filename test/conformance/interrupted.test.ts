@@ -108,6 +108,21 @@ t.test('Ctrl-C takes the temporary file away, and keeps it with --partial', { ti
   }
 });
 
+t.test('an unfinished file in the place of an old one leaves its backup', { timeout: 200_000 }, async (t) => {
+  const world = new World(t);
+  const pulls = routes().filter((route) => route.client === TSRSYNC && route.direction === 'pull');
+  for (const [number, route] of pulls.entries()) {
+    for (const program of [route, referenceOf(route)]) {
+      const target = `backup-${number}-${program.client.name}`;
+      prepare(world, target);
+      await interrupt(world, program, ['-b', '--partial'], target, 'SIGINT');
+      const names = ['large', 'large~'];
+      t.same(readdirSync(world.path(target)).sort(), names, `${routeName(program)}: what is there`);
+      t.ok(readFileSync(join(world.path(target), 'large~')).equals(OLD), 'and the old file among it');
+    }
+  }
+});
+
 /** Why small file systems cannot be mounted here, or ''. */
 function whyNoMount(world: World): string {
   if (process.getuid?.() !== 0) return 'only root can mount a small file system';

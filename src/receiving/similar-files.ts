@@ -1,20 +1,15 @@
 import fs from 'node:fs';
-import { distance } from 'fastest-levenshtein';
 import { Basis } from '../../protocol/constants.js';
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf, pathBelow } from '../../protocol/path.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { similarSelected, similarState } from '../report/messages.js';
 import { similarDir, similarPath } from './basis-path.js';
+import { EDIT, nameDistance, suffixOf } from './name-distance.js';
 import type { Receiving } from './receiving.js';
 
-/** Names that differ by more edits have nothing to do with each other. */
-const MOST_EDITS = 25;
-/** How much more an edit of the suffix counts: a file of another kind is no basis. */
-const SUFFIX_WEIGHT = 10;
-/** What a name may end with without being another kind of file: marks of copies, and numbers. */
-const COPY_MARKS = /(?:~|\.(?:bak|old|orig|~?\d+))+$/;
-
+/** Names that are further apart have nothing to do with each other. */
+const MOST = 25 * EDIT;
 /** A file that may serve as basis for one of another name. */
 interface Candidate {
   name: ByteString;
@@ -108,15 +103,14 @@ export class SimilarFiles {
 
   private likeName(name: ByteString): [number, Candidate] | null {
     const suffix = suffixOf(name);
-    let least = MOST_EDITS;
+    let least = MOST;
     let best: [number, Candidate] | null = null;
     for (const [level, candidates] of this.candidates.entries()) {
       for (const candidate of candidates) {
-        if (Math.abs(candidate.name.length - name.length) > least) continue;
-        const edits = distance(candidate.name, name) + SUFFIX_WEIGHT * distance(candidate.suffix, suffix);
+        const apart = nameDistance(candidate.name, candidate.suffix, name, suffix, least);
         // Of several that are equally near the last one counts, as with rsync.
-        if (edits > least) continue;
-        least = edits;
+        if (apart > least) continue;
+        least = apart;
         best = [level, candidate];
       }
     }
@@ -130,11 +124,4 @@ function namesIn(dir: Buffer): ByteString[] {
   } catch {
     return [];
   }
-}
-
-/** The last part of a name that says what kind of file it is, with its dot. */
-function suffixOf(name: ByteString): ByteString {
-  const plain = name.replace(COPY_MARKS, '');
-  const dot = plain.lastIndexOf('.');
-  return dot > 0 ? plain.slice(dot) : '';
 }

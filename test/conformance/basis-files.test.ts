@@ -105,3 +105,21 @@ t.test('a peer below protocol 29 knows no similar files', async (t) => {
   t.equal(result.code, 2);
   t.match(result.stderr, /--fuzzy requires protocol 29 or higher \(negotiated 28\)\./);
 });
+
+t.test('--fuzzy finds the file that rsync finds, by names that are alike', async (t) => {
+  const world = new World(t);
+  const random = new Random(11);
+  const parts = ['a', 'b', 'xy', 'log', '.', '.c', '.txt', '.1', '.12', '~', '.~1~', '.bak', '.old', '-', '2026'];
+  const name = (): string => Array.from({ length: 1 + random.int(5) }, () => random.pick(parts)).join('');
+  const names = new Set(Array.from({ length: 200 }, name).filter((name) => !/^\.+$/.test(name)));
+  const [src, dst] = [world.makeDir('src'), world.makeDir('dst')];
+  for (const name of names) writeFileSync(join(random.int(3) === 0 ? dst : src, name), name);
+  const route: Route = { way: 'local', client: TSRSYNC, server: TSRSYNC, direction: 'push', protocol: null };
+  const said = async (route: Route) => {
+    const { stdout } = await world.copy(route, ['-rny', '--debug=fuzzy'], 'src/', 'dst/');
+    return stdout.split('\n').sort();
+  };
+  const expected = await said(referenceOf(route));
+  t.ok(expected.length > 50, `${expected.length} lines`);
+  t.same(await said(route), expected);
+});

@@ -24,6 +24,7 @@ t.test('what must not be changed stays, and the rest is copied', async (t) => {
   mkdirSync(join(src, 'sub'));
   mkdirSync(join(src, 'frozen'));
   for (const name of ['changed', 'other', 'sub/in', 'frozen/new']) writeFileSync(join(src, name), `new ${name}`);
+  for (const dir of ['sub', 'frozen', '.']) utimesSync(join(src, dir), 2000, 2000);
 
   const dst = world.path('dst');
   const prepare = (): boolean => {
@@ -32,6 +33,7 @@ t.test('what must not be changed stays, and the rest is copied', async (t) => {
       writeFileSync(join(dst, name), 'old');
       utimesSync(join(dst, name), 1000, 1000);
     }
+    for (const dir of ['sub', 'frozen', '.']) utimesSync(join(dst, dir), 1000, 1000);
     return setImmutable(dst, FROZEN, true);
   };
   const clean = (): void => {

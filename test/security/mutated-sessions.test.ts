@@ -11,6 +11,8 @@ import { startDaemon } from '../lib/daemon.js';
 import { hostileServer } from '../lib/hostile.js';
 import { PROJECT, RSYNC, TSRSYNC } from '../lib/project.js';
 import { Random } from '../lib/random.js';
+import { makeRecordedTrees } from '../lib/record.js';
+import { readRecording } from '../lib/recordings.js';
 import { type RunResult, runProgram } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 import { within } from '../lib/wait.js';
@@ -73,6 +75,36 @@ t.test('a damaged server ends our client in a known way', async (t) => {
     const target = join(dir, `o${run}`);
     mkdirSync(target);
     const all = [...args, '--timeout=3', `rsync://127.0.0.1:${port}/src/`, `${target}/`];
+    const result: RunResult = await runProgram(TSRSYNC, all, { timeout: PATIENCE });
+    if (result.timedOut || result.code === null || CRASH.test(result.stderr)) {
+      t.fail(`${name}, run ${run} of seed ${SEED}: code ${result.code} ${result.stderr.slice(-700)}`);
+    }
+  }
+  t.pass(`${RUNS} runs`);
+});
+
+const PUSHES = ['push-new', 'push-delta', 'push-new-p30', 'push-zlib', 'push-hard-links', 'push-delta-md5'];
+
+t.test('a damaged server ends our client in a known way when it sends', async (t) => {
+  const sources = new Map<string, string>();
+  for (const name of PUSHES) {
+    const dir = tempDir(t);
+    makeRecordedTrees(dir, readRecording(name));
+    sources.set(name, join(dir, 'src'));
+  }
+  const bodies: Buffer[] = [];
+  const port = await hostileServer(t, async (peer) => {
+    await peer.bytes(20);
+    peer.send(bodies.shift() ?? Buffer.alloc(0));
+    peer.socket.end();
+    await peer.rest();
+  });
+  for (let run = 0; run < RUNS; run++) {
+    const random = new Random(SEED * 15_485_863 + run);
+    const name = PUSHES[run % PUSHES.length];
+    const { args, s2c } = readRecording(name);
+    bodies.push(damage(s2c, textEnd(s2c, '@RSYNCD: OK\n'), random));
+    const all = [...args, '--timeout=2', `${sources.get(name)}/`, `rsync://127.0.0.1:${port}/dst/`];
     const result: RunResult = await runProgram(TSRSYNC, all, { timeout: PATIENCE });
     if (result.timedOut || result.code === null || CRASH.test(result.stderr)) {
       t.fail(`${name}, run ${run} of seed ${SEED}: code ${result.code} ${result.stderr.slice(-700)}`);

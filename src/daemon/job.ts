@@ -80,7 +80,8 @@ export interface Overrides {
 export function jobFor(admission: Admission, overrides: Overrides, head: string, overTcp: boolean): Job {
   const { identity, readOnly, protocol, client, user, filterFiles } = admission;
   const config = { ...admission.config };
-  config.logFile = overrides.logFile || config.logFile;
+  // --log-file is the daemon's; what the file says of its modules stands.
+  config.logFile ||= overrides.logFile;
   if (overrides.logFormat !== '') {
     config.transferLogging = true;
     config.logFormat = overrides.logFormat;

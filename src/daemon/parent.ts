@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
-import { FileLog, type Log, SPOKEN_VERSION } from '../report/log.js';
+import { exitLine, FileLog, type Log, SPOKEN_VERSION } from '../report/log.js';
 import { isTrustedProxy } from './access.js';
 import { plainAddress } from './address.js';
 import { type DaemonConfig, isStale, markFresh } from './config.js';
@@ -106,7 +106,10 @@ export class Daemon {
         (socket) => this.accept(socket),
       );
     } catch (error) {
-      if (error instanceof RsyncError) this.log.error(error.message);
+      if (error instanceof RsyncError) {
+        this.log.error(error.message);
+        this.log.error(exitLine(error.exitCode, 'Receiver'));
+      }
       this.pidFile?.remove();
       throw error;
     }

@@ -49,6 +49,11 @@ export function createPidFile(path: ByteString): PidFile {
   try {
     fd = fs.openSync(at, O_RDWR | O_CREAT | O_NOFOLLOW, 0o664);
   } catch (error) {
+    const dir = path.replace(/\/[^/]*$/, '') || '/';
+    if (!fs.existsSync(Buffer.from(dir, 'latin1'))) {
+      const text = `rsync: [Receiver] failed to open pid-file directory "${dir}": ${errnoText(error)}`;
+      throw new RsyncError(Exit.FILEIO, text);
+    }
     throw fail(before?.isFile() ? 'open' : 'create', path, error);
   }
   try {

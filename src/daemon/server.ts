@@ -73,6 +73,10 @@ export async function runDaemon(d: DaemonOptions, argv: readonly ByteString[]): 
   let daemon: Daemon;
   try {
     checkDparams(d.dparams);
+  } catch (error) {
+    return fail(error);
+  }
+  try {
     if (d.server || stdinIsSocket()) {
       return await serveStdio(
         load(),

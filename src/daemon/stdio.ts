@@ -69,12 +69,13 @@ export async function serveStdio(
     } catch (error) {
       if (!(error instanceof RsyncError)) throw error;
       log.error(error.message);
-      elsewhere?.kill('SIGKILL');
+      letGo(elsewhere);
       return error.exitCode;
     }
   }
   const admission = await greet(dialogue, client, hall);
-  if (typeof admission === 'number' || admission.stay.hooks === null) elsewhere?.kill('SIGKILL');
+  // This process may have no right any more to send it a signal; it ends when nobody is left to give it work.
+  if (typeof admission === 'number' || admission.stay.hooks === null) letGo(elsewhere);
   if (typeof admission === 'number') {
     await Promise.all([closed(output), ...hall.hooked]);
     return admission;
@@ -100,6 +101,12 @@ export async function serveStdio(
 
 function startElsewhere(entry: string): ChildProcess {
   return fork(entry, [], { stdio: [0, 1, 2, 'ipc', 'pipe'] });
+}
+
+function letGo(child: ChildProcess | null): void {
+  if (child === null) return;
+  if (child.connected) child.disconnect();
+  child.unref();
 }
 
 function mayHaveHooks({ config: { earlyExec, preXferExec, postXferExec, nameConverter } }: Module): boolean {

@@ -1,6 +1,7 @@
 /*
  * What a daemon is asked, and how it is set up, in cases that both programs have to answer alike. In all texts DIR is the case's
- * folder, URL the daemon's address and MOD the module that stands in front; DIR/m is the tree that modules serve.
+ * folder, URL the daemon's address and MOD the module that stands in front; DIR/m is the tree that modules serve. DIR/hook is a
+ * program for hooks: it writes its first argument, who it is and what it sees to DIR/told/hooks, and exits with the second.
  */
 
 /** A module by its parameters, and the clients that come to it: options and arguments. */
@@ -13,11 +14,18 @@ export interface ParityCase {
   /** All modules are writable. */
   visits?: readonly Visit[];
   texts?: readonly string[];
+  /** Clients start the daemon themselves, through a remote shell; URL is then "host:". */
+  onStdio?: boolean;
+  /** More words for the daemon. */
+  args?: readonly string[];
+  /** A file of DIR that is told of at the end. */
+  file?: string;
   needsRoot?: boolean;
 }
 
 const HELLO = '@RSYNCD: 32.0 sha512 sha256 sha1 md5 md4\n#list\n';
 const FILE = ['-nai', 'URL/MOD/a.txt', 'new'] as const;
+const FILE_OF = (params: string): Visit => [params, ...FILE];
 
 const HOSTS = [
   ...[
@@ -128,11 +136,46 @@ function proxy(hosts: string, texts: string[], reverse = 'no'): ParityCase {
   };
 }
 
+const NOBODY = 'daemon uid = nobody\ndaemon gid = nogroup\nuid =\ngid =\n';
+const HOOKS = 'early exec = DIR/hook early\npre-xfer exec = DIR/hook pre\npost-xfer exec = DIR/hook post';
+const hooked = (...options: string[]): Visit => [HOOKS, '-ai', ...options, 'URL/MOD/a.txt', 'new'];
+
 export const PARITY: readonly ParityCase[] = [
   { name: 'hosts allow', visits: HOSTS.map((item) => [`hosts allow = ${item}`, ...FILE] as const) },
   { name: 'refuse options', visits: REFUSED },
   { name: 'directories of options', visits: NAMED, needsRoot: true },
   { name: 'destinations', visits: DESTINATIONS, needsRoot: true },
+  {
+    name: 'hooks of a daemon with a user of its own',
+    globals: NOBODY,
+    visits: [
+      hooked('--early-input=DIR/list'),
+      [`${HOOKS} 3`.replace('hook pre', 'hook pre 3'), '-ai', 'URL/MOD/a.txt', 'new'],
+      [`${HOOKS} 5`, '-ai', 'URL/MOD/none', 'new'],
+    ],
+    file: 'told/hooks',
+    needsRoot: true,
+  },
+  {
+    name: 'remote shell',
+    onStdio: true,
+    visits: [hooked(), ['', '-r', 'URL/MOD/sub/', 'more'], ['', 'URL/']],
+    file: 'told/hooks',
+  },
+  {
+    name: 'remote shell, a user of its own',
+    globals: NOBODY,
+    onStdio: true,
+    visits: [hooked(), ['', '-r', 'URL/MOD/sub/', 'more'], ['', 'URL/'], ['', '-r', 'URL/nosuch/', 'more']],
+    file: 'told/hooks',
+    needsRoot: true,
+  },
+  {
+    name: '--log-file, and logs of modules',
+    args: ['--log-file=DIR/told/log'],
+    visits: [FILE_OF(''), FILE_OF('log file = DIR/told/own')],
+    file: 'told/log',
+  },
   proxy('', [HELLO, PROXIED]),
   proxy('10.0.0.1', [PROXIED]),
   proxy('localhost', [PROXIED], 'yes'),

@@ -4,7 +4,7 @@ import { Exit } from './constants.js';
 export class RsyncError extends Error {
   /** The text and the closing line with the exit code have been shown. */
   told = false;
-  /** In a program: all that was said on standard error, by this side and by the peer. */
+  /** In a program: all that would be on standard error, what the peer said included. */
   messages: readonly string[] = [];
 
   constructor(

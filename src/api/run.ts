@@ -83,9 +83,10 @@ export async function runTransfer(o: CommandOptions, run: RunOptions, consumer: 
   }
 }
 
-/** The error of a run that failed, with all that was said about it. */
-function withMessages(error: RsyncError, messages: readonly string[]): RsyncError {
-  error.messages = messages;
-  if (error.message === '') error.message = messages.join('\n') || (EXIT_TEXT[error.exitCode] ?? '');
+/** The error of a run that failed, with all that was said about it; its own message would be the last line. */
+function withMessages(error: RsyncError, said: readonly string[]): RsyncError {
+  const { message } = error;
+  error.messages = message === '' || said.includes(message) ? said : [...said, message];
+  if (message === '') error.message = said.join('\n') || (EXIT_TEXT[error.exitCode] ?? '');
   return error;
 }

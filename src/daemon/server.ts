@@ -145,7 +145,8 @@ export interface RunningDaemon {
   close(): Promise<void>;
 }
 
-export interface StartOptions {
+/** How a daemon is to be started. */
+export interface ServeOptions {
   /** '' or undefined: what the configuration says, or all addresses. */
   address?: string;
   /** 0 takes a free one; undefined: what the configuration says, or 873. */
@@ -165,7 +166,7 @@ export interface StartOptions {
  */
 export async function startDaemon(
   config: string | DaemonConfigObject,
-  options: StartOptions = {},
+  options: ServeOptions = {},
 ): Promise<RunningDaemon> {
   const load = () =>
     typeof config === 'string'

@@ -92,6 +92,7 @@ t.test('a wrong password and a missing source are errors with the exit codes of 
   await t.rejects(push(join(dir, 'src/'), `${url}/m/`, { options: ['-a'], password: 'no' }), {
     exitCode: 5,
     message: '@ERROR: auth failed on module m',
+    messages: ['@ERROR: auth failed on module m'],
   });
   const partial = await push(join(dir, 'nothing'), join(dir, 'copy'), { options: ['-a'] });
   t.equal(partial.exitCode, 23);

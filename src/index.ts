@@ -31,7 +31,12 @@ export {
   type WatchSettings,
   watch,
 } from './api/watch.js';
-export { type DaemonConfigObject, type RunningDaemon, type ServeOptions, startDaemon as serve } from './daemon/server.js';
+export {
+  type DaemonConfigObject,
+  type RunningDaemon,
+  type ServeOptions,
+  startDaemon as serve,
+} from './daemon/server.js';
 export type { FileCounts, RunStats } from './report/stats.js';
 
 function run(sources: string | readonly string[], dest: string, options: RunOptions): TransferRun {

@@ -10,8 +10,6 @@ export class Ends {
     private readonly receiving: Receiving,
     private readonly landing: Landing,
     private readonly progress: Progress | null,
-    /** Told about every file that is in its place. */
-    private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {}
 
   /** The next end is that of a phase. That of a list is said by this side first, so its files are settled. */
@@ -54,7 +52,7 @@ export class Ends {
     if (!session.incremental) this.progress?.endList(list.count - 1);
     receiving.phasesDone++;
     if (receiving.phasesDone === 2 && session.options.delayUpdates) {
-      this.landing.releaseDelayed((ndx, row) => this.fileDone(ndx, row, true));
+      this.landing.releaseDelayed((ndx, row) => receiving.onFileDone?.(ndx, row, true));
     }
     lists.changed.raise();
     return receiving.phasesDone > session.maxPhase;

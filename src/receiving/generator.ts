@@ -52,6 +52,7 @@ export class Generator {
     this.requests = new Requests(receiving, this.itemizer, this.entries, groups, blockDigest, isLocal);
     const make = this.make.bind(this);
     this.links = new LinkQueue(receiving, groups, this.entries, this.requests, make);
+    receiving.onFileDone = (ndx, row, ok) => this.links.fileDone(ndx, row, ok);
     this.leftOut = new LeftOut(receiving, this.entries, this.links, this.requests, this.itemizer);
     this.touchUp = new TouchUp(receiving, this.entries);
     this.closing = new Closing(receiving, this.extraneous, this.links, this.requests, this.touchUp);

@@ -7,20 +7,16 @@ import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
 import { movesData } from '../../protocol/options.js';
 import { ItemHeader, readItemHeader } from '../../protocol/request.js';
 import { FileStat, lstatInto } from '../files/stat.js';
-import { digestHex, type ReportItem } from '../report/item.js';
-import type { Progress } from '../report/progress.js';
 import { countTransferred } from '../session/engine.js';
-import type { ItemLog } from '../session/item-log.js';
-import { Rest } from '../session/pace.js';
+import { itemOf } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { Ends } from './ends.js';
 import type { FileReceiver } from './file-receiver.js';
-import { HandedCopy } from './handed-copy.js';
-import type { Landing, Place } from './landing.js';
-import type { ListReceiver } from './list-receiver.js';
+import { type FileReport, IncomingFile } from './incoming-file.js';
+import type { Landing } from './landing.js';
 import type { Receiving } from './receiving.js';
-import { Settlement } from './settlement.js';
+import type { Settlement } from './settlement.js';
 import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
@@ -36,27 +32,16 @@ export class Receiver {
   private next: number = Next.INDEX;
   /** Row of `item`. */
   private row = -1;
-  /** The file whose data is coming in, and how much data was decoded before it. */
-  private place: Place | null = null;
+  /** The head of the sums that its answer begins with. */
   private head: SumHead = EMPTY_HEAD;
-  private isRedo = false;
-  /** Its data is only read. */
-  private isDropped = false;
-  /** Its data does not come in the stream. */
-  private isHanded = false;
-  private began = 0;
   /** Takes what most answers are; null where each may have something special about it. */
   private readonly wholeFiles: WholeFiles | null;
   private readonly settlement: Settlement;
   private readonly ends: Ends;
-  private readonly handed: HandedCopy | null;
+  /** Takes the data of one file after the other. */
+  private readonly file: IncomingFile;
   /** The answer to the end of the last phase has come. */
   private isOver = false;
-  /** Before more of the basis is used. */
-  private readonly rest = new Rest(() => {
-    this.files.beginTurn();
-    this.session.connection.poke();
-  });
   /** An answer of a batch file has come before it is known whether it is wanted. */
   private isEarly = false;
   /** The end of a phase has come, and waits for files that are set aside. */
@@ -64,25 +49,20 @@ export class Receiver {
 
   constructor(
     private readonly receiving: Receiving,
-    private readonly lists: ListReceiver,
     private readonly landing: Landing,
     private readonly files: FileReceiver,
-    private readonly itemLog: ItemLog,
-    private readonly progress: Progress | null,
-    /** Told about every file that is in its place or lost; `ok` is false when it failed for good. */
-    fileDone: (ndx: number, row: number, ok: boolean) => void,
+    private readonly report: FileReport,
   ) {
-    this.session = receiving.session;
-    const { connection } = this.session;
-    const isPlain = progress === null && itemLog.isSilent && WholeFiles.applies(this.session, files);
+    const { session } = receiving;
+    const isPlain = report.progress === null && report.itemLog.isSilent && WholeFiles.applies(session, files);
+    this.session = session;
     this.wholeFiles = isPlain ? new WholeFiles(receiving, landing.aside, files) : null;
-    this.handed = connection.handOver && new HandedCopy(receiving, connection.handOver, landing.aside, files);
-    this.settlement = new Settlement(receiving, this.handed, fileDone);
+    this.file = new IncomingFile(receiving, landing, files, report);
+    this.settlement = this.file.settlement;
     landing.aside.listener = this.settlement;
-    this.ends = new Ends(receiving, landing, progress, fileDone);
+    this.ends = new Ends(receiving, landing, report.progress);
     if (this.replay !== null) this.replay.onLost = (ndx, row) => this.lose(ndx, row);
-    this.session.onNoSend = (ndx) => this.notSent(ndx);
-    this.session.bytesLeft = () => (this.place === null ? 0 : this.session.list.size(this.row) - this.files.offset);
+    session.onNoSend = (ndx) => this.notSent(ndx);
   }
 
   /** Runs until the sender has answered the end of the last phase before the deletions. */
@@ -94,12 +74,10 @@ export class Receiver {
         await connection.pump(this.advance);
         if (this.isOver) return;
         if (this.isEarly) await this.receiving.replay!.wait();
-        else await this.lists.take(this.item.ndx);
+        else await this.receiving.lists.take(this.item.ndx);
       }
     } catch (error) {
-      const { place } = this;
-      this.place = null;
-      if (place !== null) this.landing.abandon(place, this.files.offset);
+      this.file.abandon();
       // A sender in this process must not wait for copies that are not made any more.
       this.session.connection.handOver?.close();
       throw error;
@@ -177,15 +155,14 @@ export class Receiver {
           break;
         }
         case Next.OPEN: {
-          this.isRedo = (session.list.flags(this.row) & EntryFlag.FILE_SENT) !== 0;
           const isWanted = this.replay === null || this.replay.wants(item.ndx, this.row, this.isRedo);
           this.isEarly = isWanted === null;
           if (isWanted === null) return true;
-          this.next = this.openFile(this.head, isWanted) ? Next.DATA : Next.INDEX;
+          this.next = this.file.open(item, this.head, isWanted) ? Next.DATA : Next.INDEX;
           break;
         }
         default:
-          if (!this.takeData()) return false;
+          if (!this.file.takeData(item)) return false;
           this.next = Next.INDEX;
       }
     }
@@ -224,14 +201,14 @@ export class Receiver {
   /** Deals with an item; true when its data follows. */
   private takeItem(): boolean {
     const { session, item } = this;
-    const { list, connection } = session;
+    const { list } = session;
     const { ndx } = item;
     const row = this.rowOf(ndx);
     this.row = row;
     if (list.isInactive(row)) throw new ProtocolError('file index', `${ndx} is not in use`);
     if ((list.flags(row) & EntryFlag.FILE_SENT) === 0) countCreated(session.stats, list.mode(row), item.iflags);
     if ((item.iflags & Item.TRANSFER) === 0) {
-      this.itemLog.change(this.report());
+      this.report.itemLog.change(itemOf(list, row, item));
       this.setXattrs(row, item.iflags);
       return false;
     }
@@ -243,11 +220,11 @@ export class Receiver {
     session.stats.transferredFiles++;
     countTransferred();
     session.stats.transferredSize += list.size(row);
-    this.began = connection.reader.decoded;
+    this.file.announce(row);
     // A server is sent nothing with --only-write-batch; what a batch file has is there in any case.
     if (this.replay !== null || (movesData(session.options) && !(session.isServer && session.options.dryRun)))
       return true;
-    this.itemLog.transfer(this.report());
+    this.report.itemLog.transfer(itemOf(list, row, item));
     return false;
   }
 
@@ -255,77 +232,14 @@ export class Receiver {
     return this.receiving.replay;
   }
 
+  /** The file of `row` has come once already. */
+  private get isRedo(): boolean {
+    return (this.session.list.flags(this.row) & EntryFlag.FILE_SENT) !== 0;
+  }
+
   /** A file that was asked for will not come. */
   private lose(ndx: number, row: number): void {
     if (!this.session.options.dryRun) this.settlement.settle(ndx, row, 'failed');
-  }
-
-  private report(): ReportItem {
-    const { item } = this;
-    return { list: this.session.list, row: this.row, iflags: item.iflags, xname: item.xname };
-  }
-
-  /** Begins a file; false when there is no data to wait for. */
-  private openFile(head: SumHead, isWanted: boolean): boolean {
-    const { session, item, row } = this;
-    const { list, options: o } = session;
-    const isTold = isWanted && (this.itemLog.beforeTransfer || o.dryRun) && !this.itemLog.isSilent;
-    this.isDropped = !isWanted || o.dryRun;
-    if (this.replay !== null) list.addFlags(row, EntryFlag.FILE_SENT);
-    if (this.isDropped) {
-      if (isTold) this.itemLog.transfer(this.report());
-      this.files.begin({ output: null, basis: -1, head, updating: false, append: 0, lostBasis: null }, 0);
-      return true;
-    }
-    this.isHanded = this.handed?.take(item.ndx) === true;
-    if (this.isHanded && this.maySetAside && this.handed?.setAside(item.ndx, row)) {
-      if (isTold) this.itemLog.transfer(this.report());
-      return false;
-    }
-    this.place = this.landing.open(row, item, head, this.isRedo);
-    // A file that could not be made is told of by its error alone.
-    if (isTold && this.place.output !== null) this.itemLog.transfer(this.report());
-    this.files.begin(this.place, list.size(row));
-    this.startProgress(item.ndx, list.size(row));
-    return true;
-  }
-
-  private get maySetAside(): boolean {
-    return !this.isRedo && this.progress === null && (this.itemLog.beforeTransfer || this.itemLog.isSilent);
-  }
-
-  /** Takes data of the open file; true when all of it was there and the file has come to its end. */
-  private takeData(): boolean {
-    const { session, files, landing, row, itemLog } = this;
-    const { connection, list } = session;
-    if (!(this.isHanded ? this.handed!.piece() : files.step(connection.reader))) {
-      if (!this.isDropped) this.progress?.update(files.offset);
-      if (files.isTurnOver) this.rest.begin();
-      return false;
-    }
-    if (this.isDropped) return true;
-    this.progress?.endFile(list.size(row));
-    const place = this.place as Place;
-    this.place = null;
-    if (!itemLog.beforeTransfer && !itemLog.isSilent && place.output !== null) {
-      const bytesWritten = connection.reader.decoded - this.began;
-      const fileSum = digestHex(files.sum, session.algorithms.transferSum);
-      itemLog.transfer({ ...this.report(), bytesWritten, fileSum });
-    }
-    if (files.writeError !== null) landing.writeFailed(place, files.writeError);
-    const { ndx } = this.item;
-    const outcome = landing.close(ndx, place, files.sumMatches, this.isRedo);
-    if (outcome !== 'later') this.settlement.settle(ndx, row, outcome);
-    return true;
-  }
-
-  /** Lists have one number more each than entries, for their directories (8.1). */
-  private startProgress(ndx: number, size: number): void {
-    const { progress } = this;
-    if (progress === null) return;
-    const lists = this.session.incremental ? 1 + this.receiving.listOf(ndx).number : 0;
-    progress.startFile(size, ndx - lists);
-    progress.update(0);
   }
 
   /** The sender could not open a file that was asked for (4.3). */

@@ -56,6 +56,8 @@ export class Receiving {
 
   /** Told of new files that are asked for in a run: its first row, and how many they are. */
   onAsked: ((row: number, count: number) => void) | null = null;
+  /** Told about every file that is in its place or lost; `ok` is false when it failed for good. */
+  onFileDone: ((ndx: number, row: number, ok: boolean) => void) | null = null;
   /** Told when a directory was made that was not there. */
   onMade: (() => void) | null = null;
 

@@ -13,7 +13,6 @@ export class Settlement implements AsideListener {
   constructor(
     private readonly receiving: Receiving,
     private readonly handed: HandedCopy | null,
-    private readonly fileDone: (ndx: number, row: number, ok: boolean) => void,
   ) {
     const { hardLinks, removeSourceFiles } = receiving.session.options;
     this.tellsOfEach = hardLinks || removeSourceFiles;
@@ -32,7 +31,7 @@ export class Settlement implements AsideListener {
       segment.toRedo++;
       receiving.redo.push(ndx);
     } else if (outcome !== 'delayed') {
-      this.fileDone(ndx, row, outcome === 'ok');
+      receiving.onFileDone?.(ndx, row, outcome === 'ok');
     }
     segment.inProgress--;
     receiving.lists.changed.raise();
@@ -52,7 +51,7 @@ export class Settlement implements AsideListener {
   /** The same for many that are in their places; `copied` of them were handed over. */
   landed(ndxs: Int32Array, rows: Int32Array, from: number, count: number, copied: number): void {
     const { receiving } = this;
-    if (this.tellsOfEach) for (let at = from; at < from + count; at++) this.fileDone(ndxs[at], rows[at], true);
+    if (this.tellsOfEach) for (let at = from; at < from + count; at++) receiving.onFileDone?.(ndxs[at], rows[at], true);
     for (let at = from; at < from + count; ) {
       const segment = receiving.listOf(ndxs[at]);
       const inList = countInList(ndxs, at, from + count, segment);

@@ -1,5 +1,7 @@
 import { Item, S_IFDIR, S_IFMT, SIGNIFICANT_ITEM_FLAGS } from '../../protocol/constants.js';
+import type { FileList } from '../../protocol/flist/list.js';
 import type { ByteString } from '../../protocol/options.js';
+import type { ItemHeader } from '../../protocol/request.js';
 import { type ItemContext, ItemFormat, type ReportItem } from '../report/item.js';
 import type { Log } from '../report/log.js';
 import type { Session } from './session.js';
@@ -8,6 +10,11 @@ import type { Session } from './session.js';
 export interface TransferLog {
   format: string;
   log: Log;
+}
+
+/** An item as its header in the stream says. */
+export function itemOf(list: FileList, row: number, { iflags, xname }: ItemHeader): ReportItem {
+  return { list, row, iflags, xname };
 }
 
 /** Formats that show what a transfer cost can only be printed after it. */

@@ -31,15 +31,13 @@ export class ReceivingRoles {
     input: ReceivingInput,
     { blockDigest, files }: RoleTools,
   ) {
-    const { session, lists } = receiving;
+    const { session } = receiving;
     this.generator = new Generator(receiving, blockDigest, input.isLocal);
     const itemLog = new ItemLog(session, input.itemContext, input.transferLog);
     this.generator.itemizer.localItem = (row, iflags, xname) =>
       itemLog.change({ list: session.list, row, iflags, xname: xname === null ? null : Buffer.from(xname) });
     const landing = new Landing(receiving, (lost) => this.receiver.takeAside(lost));
-    this.receiver = new Receiver(receiving, lists, landing, files, itemLog, input.progress, (ndx, row, ok) =>
-      this.generator.links.fileDone(ndx, row, ok),
-    );
+    this.receiver = new Receiver(receiving, landing, files, { itemLog, progress: input.progress });
   }
 
   /** Runs both to the goodbye. */

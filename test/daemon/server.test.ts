@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { DaemonConfigObject } from '../../src/daemon/conf-text.js';
-import { type RunningDaemon, type StartOptions, startDaemon } from '../../src/daemon/server.js';
+import { type RunningDaemon, type ServeOptions, startDaemon } from '../../src/daemon/server.js';
 import { startDaemon as startReal } from '../lib/daemon.js';
 import { hostileClient } from '../lib/hostile.js';
 import { RSYNC } from '../lib/project.js';
@@ -16,7 +16,7 @@ const isRoot = process.getuid?.() === 0;
 async function start(
   t: Test,
   config: DaemonConfigObject,
-  options: StartOptions = {},
+  options: ServeOptions = {},
 ): Promise<RunningDaemon & { log(): string; dir: string }> {
   const dir = tempDir(t);
   const file = join(dir, 'log');

@@ -198,9 +198,10 @@ export interface Options {
   eightBit: boolean;
   /** Number of -i: 0, 1 or 2. */
   itemize: number;
-  /** '' when names are not to be printed. */
-  outFormat: string;
+  /** null when names are not to be printed. */
+  outFormat: string | null;
   logFile: ByteString;
+  /** '' when items are not to be logged. */
   logFileFormat: string;
   outbuf: string;
   qsort: boolean;

@@ -148,8 +148,9 @@ class Builder {
   /** Tells the server how much of an item it must report, not how the client prints it. */
   private logFormat(): void {
     const { o } = this;
-    if (o.outFormat === '') return;
-    const has = (letter: string) => new RegExp(`%-?'*\\d*'*${letter}`).test(o.outFormat.replaceAll('%%', ''));
+    if (o.outFormat === null) return;
+    const format = o.outFormat.replaceAll('%%', '');
+    const has = (letter: string) => new RegExp(`%-?'*\\d*'*${letter}`).test(format);
     const itemizes = has('i');
     if (itemizes && o.itemize > 1) this.push('--log-format=%i%I');
     else if (itemizes) this.push('--log-format=%i');

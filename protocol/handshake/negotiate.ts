@@ -109,6 +109,9 @@ export function readNegotiation(r: ByteReader, input: NegotiationInput): Algorit
   const compressions = negotiatesCompression(input) ? r.vstring(MAX_LIST, 'compression list') : null;
   if (!r.done()) return null;
   const chosen: Algorithms = { ...chooseSums(input, sums), compression: chooseCompression(input, compressions) };
+  if (input.options.checksum && chosen.listSum === 'none') {
+    throw new RsyncError(Exit.UNSUPPORTED, 'Invalid checksum-choice for --checksum: none (0)');
+  }
   const isOff = chosen.compression.startsWith('zlib') && input.options.compressLevel === 0;
   if (isOff && compressions === null) chosen.compression = 'none';
   if (input.trace !== null && (input.options.debug.nstr ?? 0) > 0) tell(input, sums, compressions, chosen);

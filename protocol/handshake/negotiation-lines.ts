@@ -42,7 +42,7 @@ export function negotiationLines(
   const { compression } = chosen;
   const fixed = o.checksumChoice !== '' && o.checksumChoice !== 'auto' ? o.checksumChoice : chosen.transferSum;
   lines.push(`${how(negotiated.sums)} checksum: ${negotiated.sums ? chosen.transferSum : fixed}\n`);
-  if (o.compress) {
+  if (o.compress && !(negotiated.compression && compression === 'none')) {
     const text = `${compression} (level ${levelOf(compression, o.compressLevel)})`;
     lines.push(`${how(negotiated.compression)} compress: ${text}\n`);
   }

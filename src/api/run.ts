@@ -47,7 +47,7 @@ export function itemConsumer(stream: ItemStream<RunItem>): Consumer {
 /** The other side is to tell of everything that -i would show. */
 export function itemize(o: CommandOptions): void {
   o.itemize ||= 1;
-  if (!/%[-'\d]*i/.test(o.outFormat)) o.outFormat = `%i ${o.outFormat}`;
+  if (o.outFormat === null || !/%[-'\d]*i/.test(o.outFormat)) o.outFormat = `%i ${o.outFormat ?? ''}`;
 }
 
 /** Runs a transfer in this process. Rejects with RsyncError, whose `exitCode` is rsync's, or with what the caller's functions throw. */

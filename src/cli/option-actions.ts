@@ -3,6 +3,7 @@ import { MAX_BLOCK_SIZE, OLD_MAX_BLOCK_SIZE } from '../../protocol/constants.js'
 import { RsyncError } from '../../protocol/errors.js';
 import { applyWords, type Levels, type WordKind, wordsHelp } from '../../protocol/handshake/levels.js';
 import type { BasisKind, FilterSource } from '../../protocol/options.js';
+import { TargetError } from '../client/target.js';
 import type { Settings } from './option-settings.js';
 import { parseStopAfter, parseStopAt } from './option-times.js';
 import { isChmod, parseSize, usageError } from './option-values.js';
@@ -57,6 +58,7 @@ function mapOnce(s: Settings, field: 'usermap' | 'groupmap', value: string): voi
   if (s[field] !== null) {
     throw usageError(byChown ? `--${field} conflicts with prior --chown.` : `You can only specify --${field} once.`);
   }
+  if (value === '') throw new TargetError(`No colon found in --${field}: `, 'Receiver');
   s[field] = value;
 }
 

@@ -2,7 +2,7 @@
 import { MAX_PATH } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { applyVerbosity, applyWords } from '../../protocol/handshake/levels.js';
-import { parseTarget } from '../client/target.js';
+import { parseTarget, TargetError } from '../client/target.js';
 import { NO_LEVEL, type Settings } from './option-settings.js';
 import {
   cleanPath,
@@ -29,7 +29,7 @@ const DAEMON_MAX_THREADS = 8;
 const MAX_BATCH_NAME = 256;
 
 export function implyAll(s: Settings, c: ImplyContext): void {
-  s.rshDefault = c.env.RSYNC_RSH ?? '';
+  s.rshDefault = c.env.RSYNC_RSH === '' ? ' ' : (c.env.RSYNC_RSH ?? '');
   implyMemory(s, c);
   implyArgumentStyle(s, c);
   implyAlgorithms(s, c);
@@ -43,6 +43,7 @@ export function implyTransfer(s: Settings, c: ImplyContext): void {
   checkBatch(s);
   if (s.superUser === -1 && s.xattrs > 1) throw usageError('--fake-super conflicts with -XX');
   if (s.tempDir !== null && s.tempDir.length >= MAX_PATH - 10) throw usageError('the --temp-dir path is WAY too long.');
+  if (s.tempDir === '') throw new TargetError('The temp-dir does not exist: ', 'Receiver');
   if (s.maxDelete < 0 && s.maxDelete !== Number.NEGATIVE_INFINITY) s.maxDelete = 0;
   implyDirs(s);
   implyDelete(s, c);
@@ -243,6 +244,7 @@ function implyPartial(s: Settings, c: ImplyContext): void {
 function checkFilesFrom(s: Settings, c: ImplyContext): void {
   if (s.filesFrom === null) return;
   if (s.args.length > 2 || (!c.isDaemon && s.server === 0 && s.args.length === 1)) throw new NeedUsage();
+  if (s.filesFrom === '') throw new RsyncError(1, 'rsync: failed to open files-from file : Invalid argument');
   if (s.filesFrom === '-') return;
   const source = parseTarget(s.filesFrom);
   if (source.kind === 'local') return;

@@ -56,7 +56,7 @@ function outputOptions(s: Settings) {
     humanReadable: Math.min(s.humanReadable, 3),
     eightBit: onOff(s.eightBit),
     itemize: Math.min(s.itemize, 2),
-    outFormat: s.server ? '' : (s.outFormat ?? ''),
+    outFormat: s.server ? null : s.outFormat,
     serverLogFormat: s.server ? (s.outFormat ?? '') : '',
     logFile: s.logFile ?? '',
     logFileFormat: s.logFileFormat ?? '',
@@ -191,7 +191,8 @@ function peerOptions(s: Settings) {
     server: onOff(s.server),
     sender: onOff(s.sender),
     daemon: false,
-    rsh: s.server ? '' : (s.rsh ?? s.rshDefault),
+    // An empty command has no words, as one of spaces; the remote host's name is run then.
+    rsh: s.server ? '' : s.rsh === '' ? ' ' : (s.rsh ?? s.rshDefault),
     clientInfo: s.server ? (s.rsh ?? '') : '',
     rsyncPath: s.rsyncPath,
     remoteOptions: s.remoteOptions,

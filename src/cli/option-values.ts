@@ -36,7 +36,8 @@ export interface SizeRule {
 }
 
 const UNITS = 'bkmgtp';
-const MACHINE_MAX = Number.MAX_SAFE_INTEGER;
+/** What does not fit into 63 bits. */
+const TOO_LARGE = 2 ** 63;
 
 /** A size such as 100, 1.5K, 2MB (units of 1000), 3GiB, 4m+1 or 4m-1, in bytes. */
 export function parseSize(text: string, rule: SizeRule): number {
@@ -49,9 +50,9 @@ export function parseSize(text: string, rule: SizeRule): number {
   if (m === null || (m[4] !== undefined && m[1] === '' && m[2] === undefined)) return fail('invalid');
   const power = UNITS.indexOf((m[2] ?? rule.unit).toLowerCase());
   const step = m[3] !== undefined && m[3].length === 1 ? 1000 : 1024;
-  const max = rule.max >= 0 ? rule.max : MACHINE_MAX;
   const value = Math.trunc((Number.parseFloat(m[1]) || 0) * step ** power) + (m[4] === undefined ? 0 : Number(m[4]));
-  if (value < 0 || value > max) return fail('too large', limitText('max', rule));
+  if (value < 0 || value >= TOO_LARGE || (rule.max >= 0 && value > rule.max))
+    return fail('too large', limitText('max', rule));
   if (value < rule.min && !(rule.zeroIsUnlimited && value === 0)) {
     return fail('too small', limitText('min', rule));
   }

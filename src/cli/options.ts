@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString, Options } from '../../protocol/options.js';
+import { TargetError } from '../client/target.js';
 import { daemonHelpText, helpText } from './help.js';
 import { HelpRequest } from './option-actions.js';
 import { DaemonHelp, type DaemonOptions, parseDaemonArgs } from './option-daemon.js';
@@ -116,7 +117,7 @@ export function parseCommand(argv: ByteString[], env: Environment): ParsedComman
       return { kind: 'version', options: toOptions(s), versionLevel: s.version, text: versionText(s.version) };
     implyAll(s, c);
     if (!(s.secludedArgs && s.server)) implyTransfer(s, c);
-    if (s.args.length === 0 && !s.server) throw new NeedUsage();
+    if (s.args.length === 0 && !s.server) throw new TargetError(helpText(), 'Receiver');
   } catch (e) {
     if (e instanceof ScanError) throw complaint(e, s);
     if (e instanceof HelpRequest) return help(s, e.text);

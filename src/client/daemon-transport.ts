@@ -24,27 +24,26 @@ export async function connectDaemon(
 ): Promise<Connection> {
   const { RSYNC_CONNECT_PROG: program, RSYNC_PROXY: proxy } = process.env;
   const debug = o.debug.connect ?? 0;
-  const asked = host === '' ? 'localhost' : host;
   if (program !== undefined) {
-    if (debug >= 1) log.info(`Using RSYNC_CONNECT_PROG instead of ${openingTcp(asked, port)}`);
+    if (debug >= 1) log.info(`Using RSYNC_CONNECT_PROG instead of ${openingTcp(host, port)}`);
     const command = connectCommand(program, host);
     if ((o.debug.cmd ?? 0) >= 1) log.info(runningProgram(command));
     return runProgram(command, role);
   }
-  if (debug >= 1) log.info(openingTcp(asked, port));
+  if (debug >= 1) log.info(openingTcp(host, port));
   const via = proxy ? parseProxy(proxy) : null;
   if (via !== null && debug >= 1) log.info(throughProxy(via.host, via.port));
   const target: TcpTarget = {
-    host: via?.host ?? asked,
+    host: via?.host ?? host,
     port: via?.port ?? port,
     localAddress: o.address,
     family: o.ipFamily,
     connectTimeout: o.contimeout,
-    connected: debug >= 2 ? (address) => log.info(connectedTo(via?.host ?? asked, address)) : undefined,
+    connected: debug >= 2 ? (address) => log.info(connectedTo(via?.host ?? host, address)) : undefined,
   };
   const connection = await connectTcp(target, role, errnoText);
   try {
-    if (via !== null) await openTunnel(connection, via, asked, port);
+    if (via !== null) await openTunnel(connection, via, host, port);
     return connection;
   } catch (error) {
     connection.destroy();

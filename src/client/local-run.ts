@@ -32,12 +32,12 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
     server: true,
     sender: false,
     args: [],
-    outFormat: '',
+    outFormat: null,
     clientInfo: capabilityString(o, true),
     // What the client's side does with link targets is enough.
     mungeLinks: false,
     iconv: o.iconv === '' ? '' : remoteCharset(o) || '.',
-    serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat.includes('%i') ? '%i' : '',
+    serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat?.includes('%i') ? '%i' : '',
   };
   here.role = 'sender';
   const server = serveLocal(plan, serverOptions, there);

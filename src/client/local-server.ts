@@ -4,7 +4,7 @@ import { serverArgParts } from '../../protocol/handshake/args.js';
 import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { exitLine } from '../report/exit.js';
 import { logLines } from '../report/log.js';
-import { logFileFormat, openLogFile } from '../report/open-log.js';
+import { openLogFile } from '../report/open-log.js';
 import { serveSession } from '../transfer/serve.js';
 import type { Connection } from '../transport/connection.js';
 import { connectMemory } from '../transport/memory.js';
@@ -44,7 +44,7 @@ async function serve(plan: RunPlan, connection: Connection): Promise<number> {
         protocol: options.protocol,
         log,
         record,
-        itemFormat: logFileFormat(options),
+        itemFormat: options.logFileFormat,
         refused: null,
       });
     } finally {

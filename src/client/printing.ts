@@ -1,7 +1,6 @@
 import { inForeground } from '../report/foreground.js';
 import { deletedLine, type ItemContext, ItemFormat, loggedDeletion } from '../report/item.js';
 import type { ClientLog } from '../report/log.js';
-import { logFileFormat } from '../report/open-log.js';
 import { Progress } from '../report/progress.js';
 import { logTotals, writeSummary } from '../report/stats.js';
 import { nowMs } from '../session/clock.js';
@@ -14,7 +13,7 @@ export function printing({ plan, session, context: itemContext }: BegunRun) {
   const { options: o, log } = plan;
   return {
     itemContext,
-    transferLog: log.file === null ? null : { format: logFileFormat(o), log: log.file },
+    transferLog: log.file === null ? null : { format: o.logFileFormat, log: log.file },
     progress: makeProgress(session, log),
     announcer: new ListAnnouncer(o, log, session.isSender),
     idsByNumber: false,
@@ -24,8 +23,8 @@ export function printing({ plan, session, context: itemContext }: BegunRun) {
 /** Lines about deletions that the other side, or this one, has made. */
 export function reportDeletions(session: Session, context: ItemContext, log: ClientLog): void {
   const { options: o, listener } = session;
-  const format = o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
-  const fileFormat = log.file === null ? null : new ItemFormat(logFileFormat(o), context);
+  const format = o.outFormat === null ? null : new ItemFormat(o.outFormat, context);
+  const fileFormat = log.file === null ? null : new ItemFormat(o.logFileFormat, context);
   session.onDeleted = (name, mode) => {
     const line = listener === null ? deletedLine(name, mode, o, format) : '';
     if (line !== '') log.client(line);

@@ -54,11 +54,11 @@ export function shellCommand(
     throw new RsyncError(Exit.SYNTAX, `rsync: invalid remote-shell hostname "${host}" (refusing to start with '-').`);
   }
   const words = splitCommand(o.rsh !== '' ? o.rsh : 'ssh');
-  const program = words[0].slice(words[0].lastIndexOf('/') + 1);
+  const program = words[0]?.slice(words[0].lastIndexOf('/') + 1);
   const command = [...words];
   if (user !== null && !words.slice(1).some((w) => w === '-l' || /^-l./.test(w))) command.push('-l', user);
   if (program === 'ssh' && o.ipFamily !== 0) command.push(o.ipFamily === 4 ? '-4' : '-6');
-  command.push(host, o.rsyncPath !== '' ? o.rsyncPath : 'rsync', ...args);
+  command.push(host, o.rsyncPath, ...args);
   return command;
 }
 

@@ -23,7 +23,7 @@ export async function runCommand(argv: ByteString[]): Promise<number> {
   try {
     command = parseCommand(argv, process.env);
   } catch (error) {
-    return complain(error, 'client');
+    return complain(error, error instanceof TargetError ? error.role : 'client');
   }
   switch (command.kind) {
     case 'help':

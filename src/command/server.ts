@@ -6,7 +6,7 @@ import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog, logLines } from '../report/log.js';
-import { logFileFormat, openLogFile } from '../report/open-log.js';
+import { openLogFile } from '../report/open-log.js';
 import { openCharset } from '../session/charset.js';
 import { exchangeVersions } from '../session/handshake.js';
 import { serveSession } from '../transfer/serve.js';
@@ -21,7 +21,11 @@ const MAX_ARGS = 16_000;
 export async function runServer(argv: ByteString[]): Promise<number> {
   if (argv.includes('--daemon')) {
     const { runDaemonOnStdio } = await import('../daemon/server.js');
-    return runDaemonOnStdio(argv);
+    try {
+      return await runDaemonOnStdio(argv);
+    } catch (error) {
+      return complain(error);
+    }
   }
   let options: CommandOptions;
   const connection = connectStdio();
@@ -33,14 +37,21 @@ export async function runServer(argv: ByteString[]): Promise<number> {
     if (options.secludedArgs) {
       const more = (await readSecluded(connection)).map((arg) => convertAnyhow(charset, 'toLocal', arg));
       options = parseServerArgs([...argv, ...more.slice(1)], { isDaemon: false, env: process.env, secludedDone: true });
+      const { expandAnywhere } = await import('../transfer/glob.js');
+      options.args = expandAnywhere(options.args);
     }
     confineProcess(options);
   } catch (error) {
-    if (!(error instanceof RsyncError)) throw error;
-    process.stderr.write(Buffer.from(`${error.message}\n${exitLine(error.exitCode, 'server')}`, 'latin1'));
-    return error.exitCode;
+    return complain(error);
   }
   return serve(options, connection);
+}
+
+/** An error in the arguments. */
+function complain(error: unknown): number {
+  if (!(error instanceof RsyncError)) throw error;
+  process.stderr.write(Buffer.from(`${error.message}\n${exitLine(error.exitCode, 'server')}`, 'latin1'));
+  return error.exitCode;
 }
 
 async function serve(options: CommandOptions, connection: Connection): Promise<number> {
@@ -55,7 +66,7 @@ async function serve(options: CommandOptions, connection: Connection): Promise<n
   let code: number;
   try {
     const protocol = await exchangeVersions(connection, options.protocol);
-    const itemFormat = logFileFormat(options);
+    const itemFormat = options.logFileFormat;
     const request = { connection, options, paths, module: null, protocol, log, record, itemFormat, refused: null };
     code = await serveSession(request);
   } catch (error) {

@@ -3,8 +3,8 @@ import { RsyncError } from '../../protocol/errors.js';
 import { excludedByParents, FilterList, type FilterReader } from '../../protocol/filter/rules.js';
 import type { ByteString } from '../../protocol/options.js';
 import { errnoText } from '../report/log.js';
+import type { Hidden } from '../transfer/glob.js';
 import type { ModuleConfig } from './config-params.js';
-import type { Hidden } from './glob.js';
 import { SetupError } from './identity.js';
 import { readTrusted } from './trusted-file.js';
 

@@ -41,8 +41,9 @@ export class Complaints {
   private tempPath(path: ByteString, temp: Buffer | null = null): ByteString {
     const { dir, name } = splitPath(path);
     const { tempDir } = this.receiving.session.options;
-    const text = `${tempDir === '' ? '.' : ''}${name.toString('latin1')}.XXXXXX`;
-    return pathBelow(tempDir === '' ? dir : tempDir, temp?.toString('latin1') ?? text);
+    const text = `${name.toString('latin1')}.XXXXXX`;
+    const made = tempDir === '' ? `.${text.replace(/^\./, '')}` : text;
+    return pathBelow(tempDir === '' ? dir : tempDir, temp?.toString('latin1') ?? made);
   }
 
   /** What a run ends with that is told to take blocks from a file that is not there. */

@@ -37,13 +37,20 @@ export class Deleter {
     return this.removeTree(path, false, true);
   }
 
-  /**
-   * Removes what is in the way of an entry: that is neither told nor counted, but what lies in a directory is. Without
-   * a --delete option or --force only an empty directory goes.
-   */
+  /** Removes what stands for an argument that the sender does not have. */
+  removeMissing(path: ByteString): Outcome {
+    return this.removeTree(path, false, this.mayEmpty);
+  }
+
+  /** Removes what is in the way of an entry: that is neither told nor counted, but what lies in a directory is. */
   makeRoom(path: ByteString): Outcome {
+    return this.removeTree(path, true, this.mayEmpty);
+  }
+
+  /** Without a --delete option or --force only an empty directory goes where nobody asked for that very one. */
+  private get mayEmpty(): boolean {
     const { options: o } = this.receiving.session;
-    return this.removeTree(path, true, o.force || o.deleteMode !== 'none');
+    return o.force || o.deleteMode !== 'none';
   }
 
   private removeTree(path: ByteString, forRoom: boolean, recurse: boolean): Outcome {

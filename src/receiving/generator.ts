@@ -226,7 +226,8 @@ export class Generator {
   private missing(row: number, path: string): void {
     if (!this.receiving.session.options.deleteMissingArgs) return;
     this.entries.look(row, this.stat);
-    if (this.stat.exists && this.receiving.parts.scope.verdict(path, this.stat.isDir) >= 0) this.deleter.remove(path);
+    if (this.stat.exists && this.receiving.parts.scope.verdict(path, this.stat.isDir) >= 0)
+      this.deleter.removeMissing(path);
   }
 
   /** With incremental recursion the transfer root is asked for through the index in front of its list (8.1). */

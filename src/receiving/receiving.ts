@@ -112,7 +112,7 @@ export class Receiving {
   /** True when items are printed as such (-i), so that nothing else need be said about them. */
   get printsItems(): boolean {
     const { options: o, isServer } = this.session;
-    return (isServer ? o.serverLogFormat : o.outFormat).includes('%i');
+    return (isServer ? o.serverLogFormat : (o.outFormat ?? '')).includes('%i');
   }
 
   /** Without -p a row's permissions are those that its file has or, when it is new, the source's as far as its directory lets. */

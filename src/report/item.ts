@@ -247,13 +247,15 @@ export class ItemFormat {
     const { ctx } = this;
     const { item } = s;
     const ofList = ctx.options.checksum;
+    // Without a checksum one byte stands in its place.
+    const isNone = ctx.transferSumLength === 1;
     if (item !== null && (s.mode & S_IFMT) === S_IFREG) {
       const { list, row } = item;
       if (ofList && list.sumLength > 0) {
         const sum = list.sum(row);
         return pad(digestHex(sum, ctx.listSum), d);
       }
-      if (!ofList && s.iflags & Item.TRANSFER && item.fileSum) return pad(item.fileSum, d);
+      if (!ofList && s.iflags & Item.TRANSFER && item.fileSum && !isNone) return pad(item.fileSum, d);
     }
     const length = ofList && item !== null && item.list.sumLength > 0 ? item.list.sumLength : ctx.transferSumLength;
     return ' '.repeat(2 * (length ?? 16));

@@ -1,4 +1,4 @@
-import type { ByteString, Options } from '../../protocol/options.js';
+import type { Options } from '../../protocol/options.js';
 import { errnoText } from './errno.js';
 import { FileLog } from './file-log.js';
 import { ConsoleLog, type Log } from './log.js';
@@ -28,9 +28,4 @@ export function openClientLog(o: Options): ConsoleLog {
   if (file === null) return log;
   log.close();
   return new ConsoleLog(o, file);
-}
-
-/** Format of a log file's lines about items, where it is not a daemon's. */
-export function logFileFormat(o: Options): ByteString {
-  return o.logFileFormat || '%i %n%L';
 }

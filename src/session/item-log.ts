@@ -37,7 +37,7 @@ export class ItemLog {
     private readonly file: TransferLog | null,
   ) {
     const { options: o, listener, log } = session;
-    const format = session.isServer || o.outFormat === '' ? null : new ItemFormat(o.outFormat, context);
+    const format = session.isServer || o.outFormat === null ? null : new ItemFormat(o.outFormat, context);
     if (format !== null) {
       this.toClient =
         listener === null
@@ -49,7 +49,8 @@ export class ItemLog {
     // A client's -ii reaches a server as a format.
     const given = session.isServer && o.serverLogFormat.includes('%I') ? 2 : o.itemize;
     this.itemizes = shown?.usesItemize ? Math.max(1, given) : 0;
-    this.needsResult = listener !== null || NEEDS_RESULT.test(o.outFormat) || NEEDS_RESULT.test(file?.format ?? '');
+    this.needsResult =
+      listener !== null || NEEDS_RESULT.test(o.outFormat ?? '') || NEEDS_RESULT.test(file?.format ?? '');
     this.beforeTransfer = !session.isServer && !this.needsResult;
   }
 
@@ -81,7 +82,7 @@ export class ItemLog {
   /** A file whose data was (or is about to be) transferred. */
   transfer(item: ReportItem): void {
     this.toClient?.(item);
-    if (!this.session.options.dryRun || !this.session.isServer) this.writeFile(item);
+    if (!this.session.options.dryRun) this.writeFile(item);
   }
 
   private writeFile(item: ReportItem): void {

@@ -133,7 +133,7 @@ export function openExisting(session: Session, dest: ByteString, base: Destinati
 
 /** The lines about directories that are made for the destination are wanted. */
 function tellsCreation({ options: o, isServer }: Session): boolean {
-  return (o.info.name ?? 0) >= 1 || (isServer ? o.serverLogFormat : o.outFormat).includes('%i');
+  return (o.info.name ?? 0) >= 1 || (isServer ? o.serverLogFormat : (o.outFormat ?? '')).includes('%i');
 }
 
 /**

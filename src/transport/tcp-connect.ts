@@ -19,9 +19,14 @@ export interface TcpTarget {
   connected?: (address: string) => void;
 }
 
+const LOOKUP_WORDS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'Name or service not known',
+  EAFNOSUPPORT: 'Address family for hostname not supported',
+};
+
 /** Who has no address, in the words of getaddrinfo. */
 function lookupFailure(what: string, error: NodeJS.ErrnoException): RsyncError {
-  const why = error.code === 'ENOTFOUND' ? 'Name or service not known' : 'Temporary failure in name resolution';
+  const why = LOOKUP_WORDS[error.code ?? ''] ?? 'Temporary failure in name resolution';
   return new RsyncError(Exit.SOCKETIO, `rsync: getaddrinfo${what}: ${why}`);
 }
 
@@ -46,7 +51,16 @@ export async function connectTcp(
   role: string,
   errnoText: (error: unknown) => string,
 ): Promise<Connection> {
+  const code = unreachable(target);
+  if (code !== '') throw lookupFailure(`: ${target.host} ${target.port}`, { code } as NodeJS.ErrnoException);
   return connectNumeric(target, role, errnoText) ?? connectAny(target, role, errnoText);
+}
+
+/** Why a host cannot be looked up at all: it has no name, or is an address of the family that was not asked for. */
+function unreachable({ host, family }: TcpTarget): string {
+  if (host === '') return 'ENOTFOUND';
+  const other = family === 6 ? /^\d+\.\d+\.\d+\.\d+$/ : /:/;
+  return family !== 0 && other.test(host) ? 'EAFNOSUPPORT' : '';
 }
 
 /** Connects to an address without `node:net`; null where that cannot be. Names, and the choice among addresses, are its business. */

@@ -125,7 +125,7 @@ t.test('implications', async (test) => {
   test.match(parse('--stats').info, { stats: 2 });
   test.match(parse('--stats -vv').info, { stats: 3 });
   test.match(parse('--info=stats0 --stats').info, { stats: 0 });
-  test.match(parse('--info=name0 -v'), { outFormat: '', info: { name: 0 } });
+  test.match(parse('--info=name0 -v'), { outFormat: null, info: { name: 0 } });
   test.match(parse('-v --info=none').info, { name: 0, nonreg: 0 });
   test.match(parse('--info=all2,del0').info, { name: 2, del: 0, progress: 2 });
   test.match(parse('-r --delete'), { deleteMode: 'during', deleteUntimed: true });
@@ -153,7 +153,7 @@ t.test('implications', async (test) => {
   test.match(parse('-hh'), { humanReadable: 3 });
   test.match(parse('--no-h'), { humanReadable: 0 });
   test.match(parse('--max-delete=-5'), { maxDelete: 0 });
-  test.match(parse(''), { maxDelete: -1, humanReadable: 1, outFormat: '', maxAlloc: 2 ** 30, protocol: 32, rsh: '' });
+  test.match(parse(''), { maxDelete: -1, humanReadable: 1, outFormat: null, maxAlloc: 2 ** 30, protocol: 32, rsh: '' });
   test.match(parse('--log-file=x'), { logFileFormat: '%i %n%L' });
   test.match(parse('--fuzzy -y --link-dest=a --link-dest=b'), { fuzzy: 3, basisKind: 'link', basisDirs: ['a', 'b'] });
   test.match(parseCommand(['dir/'], {}).options, { listOnly: true, dirs: 1 });
@@ -274,7 +274,7 @@ t.test('a server says which machine it is', async (test) => {
   });
   test.match(server('--server --append --append . d'), { append: 2, inplace: true });
   test.match(server('--server --info=newword,name2 . d').info, { name: 2 });
-  test.match(server('--server --log-format=%i%I . d'), { serverLogFormat: '%i%I', outFormat: '' });
+  test.match(server('--server --log-format=%i%I . d'), { serverLogFormat: '%i%I', outFormat: null });
   test.match(server('--server -se.LsfxCIvu'), { secludedArgs: true });
   test.match(server('--server -se.LsfxCIvu --delete -r . x', { secludedDone: true }), {
     deleteMode: 'during',

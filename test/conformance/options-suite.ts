@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import { diffTrees, readTree, type Tree } from '../lib/compare.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { normalize, type Route, referenceOf, routeName, World } from '../lib/routes.js';
-import { type RunResult, run, runProgram } from '../lib/run.js';
+import { type RunResult, run, runProgram, shellQuote } from '../lib/run.js';
 import type { OptionCase } from './options-cases.js';
 import { makeFixture } from './options-fixture.js';
 
@@ -43,6 +43,21 @@ export class OptionRunner {
         env: option.env,
       }),
     );
+  }
+
+  /** A line for a shell in which `rsync` is one of the programs, and $D a remote shell that leaves its words in `words`. */
+  async line(t: Test, line: string): Promise<void> {
+    const bin = this.world.makeDir('bin');
+    const named = [TSRSYNC.command, ...TSRSYNC.prefix].map(shellQuote).join(' ');
+    writeFileSync(`${bin}/rsync`, `#!/bin/sh\nexec ${named} "$@"\n`, { mode: 0o755 });
+    const noting = `#!/bin/sh\nprintf '<%s>' "$@" | sed "s#$PLACE#HERE#g" >>"$PLACE/words"\nexec ${this.world.remoteShell()} "$@"\n`;
+    writeFileSync(this.world.path('noting'), noting, { mode: 0o755 });
+    await this.compare(t, { args: line }, 'line', (program, place) => {
+      const cwd = this.world.path(place);
+      const path = program === TSRSYNC ? `${bin}:${process.env.PATH}` : process.env.PATH;
+      const env = { PATH: path, D: this.world.path('noting'), PLACE: cwd, HOME: cwd };
+      return run('/bin/sh', ['-c', line], { cwd, env });
+    });
   }
 
   /** One route against the same conversation between two real ones. */

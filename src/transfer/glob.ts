@@ -3,10 +3,10 @@ import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import { wildmatch } from '../../protocol/filter/wildmatch.js';
 import type { ByteString } from '../../protocol/options.js';
-import type { Root } from '../files/root.js';
+import { Root } from '../files/root.js';
 import { FileStat, lstatInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
-import { sanitizePath } from '../transfer/module-paths.js';
+import { sanitizePath } from './module-paths.js';
 
 /** Paths that the wildcards of one request may stand for. */
 const MAX_PATHS = 100_000;
@@ -24,6 +24,19 @@ export function expandPaths(root: Root, paths: readonly ByteString[], hidden: Hi
   const glob = new Glob(root, hidden);
   for (const path of paths) glob.add(sanitizePath(path));
   return glob.found;
+}
+
+/**
+ * The same for a server behind a remote shell whose arguments no shell has seen (-s): paths lie anywhere, and all is visible.
+ */
+export function expandAnywhere(paths: readonly ByteString[]): ByteString[] {
+  const shown: Hidden = () => false;
+  return paths.flatMap((path) => {
+    const rooted = /^\/*/.exec(path)![0];
+    const glob = new Glob(Root.plain(rooted === '' ? '.' : '/'), shown);
+    glob.add(path.slice(rooted.length));
+    return glob.found.map((found) => rooted + found);
+  });
 }
 
 class Glob {

@@ -1,5 +1,6 @@
 import type { Options } from '../options.js';
 import type { Algorithms, Compression } from './algorithms.js';
+import { AUTH_DIGESTS, chooseDigest } from './auth.js';
 
 /** Names of algorithms by kind; null where there was nothing to choose. */
 export interface OfferedNames {
@@ -47,6 +48,16 @@ export function negotiationLines(
     lines.push(`${how(negotiated.compression)} compress: ${text}\n`);
   }
   return lines;
+}
+
+/** The same of the digest of a login to a daemon, which has sent its list in the greeting; nothing where it has not. */
+export function authLines(level: number, digests: readonly string[] | null, protocol: number): string[] {
+  const chosen = digests === null ? null : chooseDigest({ digests, protocol }, false);
+  if (level < 1 || digests === null || chosen === null) return [];
+  const list = (whose: string, names: readonly string[]) =>
+    `${whose} daemon auth checksum list (on client): ${names.join(' ')}\n`;
+  const lists = level >= 2 ? [list('Client', AUTH_DIGESTS), list('Server', digests)] : [];
+  return [...lists, `Client negotiated daemon auth checksum: ${chosen.digest}\n`];
 }
 
 function listLines(whose: string, here: string, names: OfferedNames): string[] {

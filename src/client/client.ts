@@ -6,7 +6,7 @@ import { daemonPath, escapePath } from '../../protocol/handshake/escape.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
-import { commandLine } from '../report/messages.js';
+import { commandLine, protocolVersions } from '../report/messages.js';
 import type { WhatToList } from '../sending/list-sender.js';
 import { exchangeVersions } from '../session/handshake.js';
 import type { Session } from '../session/session.js';
@@ -220,7 +220,10 @@ async function openShell(plan: RunPlan, remote: ShellTarget): Promise<Opened> {
   if (o.timeout > 0) connection.setTimeout(o.timeout);
   if (o.secludedArgs) sendSecluded(connection, secludedForm(rest, plan));
   try {
-    return { connection, protocol: await exchangeVersions(connection, o.protocol), shell };
+    const protocol = await exchangeVersions(connection, o.protocol, (theirs, agreed) => {
+      if ((o.debug.proto ?? 0) >= 1) log.info(protocolVersions(false, theirs, agreed));
+    });
+    return { connection, protocol, shell };
   } catch (error) {
     connection.destroy();
     throw await withShellEnd(error, shell);

@@ -8,10 +8,11 @@ import {
   parseGreeting,
   parseServerLine,
 } from '../../protocol/handshake/greeting.js';
+import { authLines } from '../../protocol/handshake/negotiation-lines.js';
 import type { ByteString } from '../../protocol/options.js';
 import type { CommandOptions } from '../cli/options.js';
 import type { ClientLog } from '../report/log.js';
-import { commandLine } from '../report/messages.js';
+import { commandLine, protocolVersions } from '../report/messages.js';
 import type { Connection } from '../transport/connection.js';
 import { readEarlyInput } from './early-input.js';
 import { readPassword } from './password.js';
@@ -87,11 +88,13 @@ export async function startDaemon(
       if (o.motd) log.info(`${line.text}\n`);
       continue;
     }
+    for (const text of authLines(o.debug.nstr ?? 0, greeting.digests, protocol)) log.info(text);
     const password = await readPassword(o);
     writer.text(await clientAuthLine(request.user, password, greeting.digests, line.challenge, protocol));
   }
   if ((o.debug.cmd ?? 0) >= 1) log.client(commandLine('sending daemon args:', request.args));
   sendArguments(connection, request, protocol);
+  if ((o.debug.proto ?? 0) >= 1) log.info(protocolVersions(false, greeting.version, protocol));
   return protocol;
 }
 

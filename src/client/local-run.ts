@@ -4,6 +4,7 @@ import type { Options } from '../../protocol/options.js';
 import { ListGuard } from '../receiving/list-guard.js';
 import { exitLine } from '../report/exit.js';
 import { logLines } from '../report/log.js';
+import { protocolVersions } from '../report/messages.js';
 import { agree } from '../session/handshake.js';
 import { Session } from '../session/session.js';
 import { WireLog } from '../session/wire-log.js';
@@ -40,6 +41,10 @@ export async function beginLocal(plan: RunPlan): Promise<BegunRun> {
     serverLogFormat: o.itemize > 1 ? '%i%I' : o.outFormat?.includes('%i') ? '%i' : '',
   };
   here.role = 'sender';
+  if ((o.debug.proto ?? 0) >= 1) {
+    log.info(protocolVersions(false, o.protocol, o.protocol));
+    log.warning(protocolVersions(true, o.protocol, o.protocol));
+  }
   const server = serveLocal(plan, serverOptions, there);
   server.catch((error: Error) => here.fail(error));
   const agreement = await agree(here, o, CLIENT, o.protocol, (text) => log.info(text));

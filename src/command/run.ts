@@ -1,6 +1,7 @@
 import { Exit } from '../../protocol/constants.js';
 import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
+import { expandAliases, readAliases } from '../cli/option-aliases.js';
 import { type CommandOptions, type ParsedCommand, parseCommand } from '../cli/options.js';
 import { runClient } from '../client/client.js';
 import { TargetError } from '../client/target.js';
@@ -14,12 +15,14 @@ import { interruption } from '../transport/interrupt.js';
 import { confineProcess } from './confine.js';
 
 /** Runs a command line of the program and returns its exit code. */
-export async function runCommand(argv: ByteString[]): Promise<number> {
+export async function runCommand(given: ByteString[]): Promise<number> {
   let command: ParsedCommand;
-  if (argv.includes('--server')) {
+  if (given.includes('--server')) {
     const { runServer } = await import('./server.js');
-    return runServer(argv);
+    return runServer(given);
   }
+  const aliases = readAliases(process.env.HOME);
+  const argv = aliases.size === 0 ? given : expandAliases(given, aliases);
   try {
     command = parseCommand(argv, process.env);
   } catch (error) {

@@ -6,6 +6,7 @@ import { type CommandOptions, parseServerArgs } from '../cli/options.js';
 import { tempRegistry } from '../files/temp.js';
 import { exitLine } from '../report/exit.js';
 import { ConsoleLog, logLines } from '../report/log.js';
+import { protocolVersions } from '../report/messages.js';
 import { openLogFile } from '../report/open-log.js';
 import { openCharset } from '../session/charset.js';
 import { exchangeVersions } from '../session/handshake.js';
@@ -65,7 +66,9 @@ async function serve(options: CommandOptions, connection: Connection): Promise<n
   const paths = options.args[0] === '.' ? options.args.slice(1) : options.args;
   let code: number;
   try {
-    const protocol = await exchangeVersions(connection, options.protocol);
+    const protocol = await exchangeVersions(connection, options.protocol, (theirs, agreed) => {
+      if ((options.debug.proto ?? 0) >= 1) log.info(protocolVersions(true, theirs, agreed));
+    });
     const itemFormat = options.logFileFormat;
     const request = { connection, options, paths, module: null, protocol, log, record, itemFormat, refused: null };
     code = await serveSession(request);

@@ -94,6 +94,7 @@ export class IdMap {
     isRoot: boolean,
     private readonly names: PeerNames,
     complain: Complain = () => {},
+    private readonly trace: ((kind: 'uid' | 'gid', id: number, name: ByteString, here: number) => void) | null = null,
   ) {
     this.userRules = parseMap(o.usermap, 'usermap', userId, complain);
     this.groupRules = parseMap(o.groupmap, 'groupmap', groupId, complain);
@@ -108,7 +109,7 @@ export class IdMap {
     if (id === this.lastUid) return this.lastUidHere;
     let here = this.uids.get(id);
     if (here === undefined) {
-      here = this.mapUsers ? this.mapId(id, this.names.users, this.userRules, userId) : id;
+      here = this.mapUsers ? this.mapId('uid', id, this.names.users, this.userRules, userId) : id;
       this.uids.set(id, here);
     }
     this.lastUid = id;
@@ -121,7 +122,7 @@ export class IdMap {
     if (id === this.lastGid) return this.lastGidHere;
     let here = this.gids.get(id);
     if (here === undefined) {
-      here = this.mapGroups ? this.mapId(id, this.names.groups, this.groupRules, groupId) : id;
+      here = this.mapGroups ? this.mapId('gid', id, this.names.groups, this.groupRules, groupId) : id;
       this.gids.set(id, here);
     }
     this.lastGid = id;
@@ -135,6 +136,7 @@ export class IdMap {
   }
 
   private mapId(
+    kind: 'uid' | 'gid',
     id: number,
     names: ReadonlyMap<number, ByteString>,
     rules: readonly MapRule[],
@@ -144,7 +146,8 @@ export class IdMap {
     // An old peer does not name id 0; that is always root.
     if (id === 0 && name === '' && this.byName && !this.names.id0Names) name = 'root';
     const rule = ruleFor(rules, id, name);
-    if (rule !== null) return rule.to;
-    return name === '' || id === 0 ? id : (find(name) ?? id);
+    const here = rule !== null ? rule.to : name === '' || id === 0 ? id : (find(name) ?? id);
+    this.trace?.(kind, id, name, here);
+    return here;
   }
 }

@@ -75,7 +75,7 @@ export class Generator {
     const { receiving, closing } = this;
     const { session } = receiving;
     const { list, options: o } = session;
-    if ((o.debug.flist ?? 0) >= 1 && !o.listOnly) session.log.info(deltaTransmission(this.requests.wholeFile));
+    if ((o.debug.flist ?? 0) >= 1) session.log.info(deltaTransmission(this.requests.wholeFile));
     if (o.deleteMode === 'before') this.extraneous.everything();
     for (let i = 0; ; i++) {
       while (i >= list.segments.length && !receiving.lists.complete) {

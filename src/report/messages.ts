@@ -159,6 +159,16 @@ export function commandLine(what: string, argv: readonly ByteString[]): ByteStri
   return `${what} ${words.join('')} (${argv.length} args)\n`;
 }
 
+/** --debug=proto (-vvvv): the version of the other side, and what both speak. */
+export function protocolVersions(isServer: boolean, theirs: number, agreed: number): string {
+  return `(${isServer ? 'Server' : 'Client'}) Protocol versions: remote=${theirs}, negotiated=${agreed}\n`;
+}
+
+/** --debug=own2 (-vvvv): what a peer's user (`kind` uid) or group is here. */
+export function idMapping(kind: 'uid' | 'gid', id: number, name: ByteString, here: number): ByteString {
+  return `${kind} ${id}(${name}) maps to ${here}\n`;
+}
+
 /** --debug=connect1 (-vv). */
 export function openingTcp(host: string, port: number): string {
   return `opening tcp connection to ${host} port ${port}\n`;

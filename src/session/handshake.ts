@@ -19,12 +19,18 @@ import type { Agreement, Side } from './session.js';
 
 export const MISMATCH = 'protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)';
 
-/** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. */
-export async function exchangeVersions(connection: Connection, own: number): Promise<number> {
+/** Exchanges protocol numbers over a remote shell or pipe (3.1): int32, both sides at once. `told` gets the peer's. */
+export async function exchangeVersions(
+  connection: Connection,
+  own: number,
+  told: (theirs: number, agreed: number) => void = () => {},
+): Promise<number> {
   connection.writer.i32(own);
   const theirs = await decode(connection, (reader) => reader.i32());
   if (theirs < MIN_PROTOCOL_VERSION || theirs > MAX_PROTOCOL_VERSION) throw new RsyncError(Exit.PROTOCOL, MISMATCH);
-  return Math.min(own, theirs);
+  const agreed = Math.min(own, theirs);
+  told(theirs, agreed);
+  return agreed;
 }
 
 function mayCompress(o: Options): boolean {

@@ -11,7 +11,7 @@ import { openForReading, readText } from '../files/window.js';
 import type { ListReceiver } from '../receiving/list-receiver.js';
 import { Receiving, type ReceivingParts } from '../receiving/receiving.js';
 import { strerror } from '../report/errno.js';
-import { backedUp, defaultAclFault, notBackingUp } from '../report/messages.js';
+import { backedUp, defaultAclFault, idMapping, notBackingUp } from '../report/messages.js';
 import type { Session } from '../session/session.js';
 import { type Destination, type DestinationBase, joinPath } from './destination.js';
 import { settleOptionDirs } from './module-paths.js';
@@ -51,7 +51,13 @@ export async function makeReceiving(
   const idOptions = input.idsByNumber ? { ...o, numericIds: true } : o;
   const { users, groups } = decoder;
   const names = { users, groups, id0Names: (session.compatFlags & Compat.ID0_NAMES) !== 0 };
-  const ids = new IdMap(idOptions, isRoot, names, (text) => session.log.error(`${text}\n`));
+  const ids = new IdMap(
+    idOptions,
+    isRoot,
+    names,
+    (text) => session.log.error(`${text}\n`),
+    (o.debug.own ?? 0) >= 2 ? (...mapping) => session.log.info(idMapping(...mapping)) : null,
+  );
   const receiver = problemReporter(session, shown, module, 'receiver');
   // Users and groups in access control lists are mapped whatever becomes of files' owners.
   const aclIds = () => new IdMap({ ...idOptions, owner: true, group: true }, true, names);

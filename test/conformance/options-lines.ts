@@ -34,4 +34,24 @@ rsync -a -4 src/sub rsync://[::1]:1/x
 rsync -a -6 src/sub rsync://127.0.0.1:1/x
 `;
 
-export const OPTION_LINES: readonly string[] = BASIC.trim().split('\n');
+/** What a user's ~/.popt makes of options; a place is the home of its lines. */
+const ALIASES = `
+printf 'rsync alias -a -a@-1\\n' >.popt; rsync -ai -e $D src/ h:$PWD/new
+printf 'rsync alias --mine -i --out-format "%%n %%l"\\n# rsync alias -a -b\\n' >.popt; rsync -a --mine src/ new
+printf 'rsync alias -y -\\\\\\nv\\nother alias -a -r\\n' >.popt; rsync -ay src/sub new
+printf 'rsync alias -Z -e\\nrsync alias --sub --exclude\\n' >.popt; rsync -aiZ $D --sub=z src/sub h:$PWD/new
+printf 'rsync alias -x --exclude=*.c\\n' >.popt; rsync -aixM -v src/sub new; rsync -ai --exclude -x src/sub new2
+printf 'rsync alias -l --no-l\\nrsync alias --server -n\\n' >.popt; rsync -rilt -e $D src/ h:$PWD/new
+`;
+
+/** What is told of choices. */
+const TOLD = `
+rsync -rvv src/
+rsync -vv -e $D h:$PWD/src/sub/
+rsync -r --debug=proto,own2 src/sub new
+rsync -rog --debug=proto,own2 --usermap=*:1 -M--debug=proto,own2 -e $D src/sub h:$PWD/new | grep -v '^set'
+rsync -rog --debug=proto,own2 --protocol=30 -e $D h:$PWD/src/ new
+rsync -a --debug=own2 --numeric-ids src/sub new
+`;
+
+export const OPTION_LINES: readonly string[] = [BASIC, ALIASES, TOLD].flatMap((lines) => lines.trim().split('\n'));

@@ -1,7 +1,10 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import tap, { type Test } from 'tap';
+import { startDaemon } from '../lib/daemon.js';
 import { type Program, RSYNC, TSRSYNC } from '../lib/project.js';
 import { World } from '../lib/routes.js';
+import { runProgram } from '../lib/run.js';
+import { tempDir } from '../lib/temp.js';
 
 /** Lines of --debug that tell of choices: ours are those of the real program. */
 
@@ -59,5 +62,22 @@ tap.test('--debug=fuzzy: which file is the basis', async (t) => {
   put(`${other}/archive-v3.tar`, 'another', 900_000_000);
   for (const options of ['--fuzzy', '--fuzzy --fuzzy --compare-dest=../other']) {
     await compare(t, world, `-nrt --no-whole-file --debug=fuzzy2 ${options}`);
+  }
+});
+
+tap.test('--debug=nstr: the digest of a login', async (t) => {
+  const dir = tempDir(t);
+  const daemon = await startDaemon(t, RSYNC, {
+    dir,
+    secrets: ['joe:right'],
+    modules: { m: { path: dir, 'auth users': 'joe', 'secrets file': `${dir}/secrets` } },
+  });
+  for (const debug of ['nstr', 'nstr2', 'proto']) {
+    const args = [`--debug=${debug}`, '--include=/none', '--exclude=*', daemon.url('m/', 'joe')];
+    const [real, ours] = await Promise.all(
+      [RSYNC, TSRSYNC].map((program) => runProgram(program, args, { env: { RSYNC_PASSWORD: 'right' } })),
+    );
+    t.equal(ours.stdout, real.stdout, debug);
+    t.match(real.stdout, debug === 'proto' ? /^\(Client\) Protocol versions/ : /daemon auth checksum/);
   }
 });

@@ -56,6 +56,10 @@ export class FileList extends Rows {
   /** Rows of all directories in the order of dir_ndx (8.1); -1 when a directory's list has come. */
   readonly dirRows: number[] = [];
 
+  protected override get listStart(): number {
+    return this.segments.nextRow;
+  }
+
   // --- kinds -------------------------------------------------------------------------------------------------------
 
   isDir(row: number): boolean {

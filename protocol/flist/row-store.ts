@@ -7,6 +7,8 @@ import { CHUNK_ROWS, CHUNK_SHIFT, Chunk, rowIn } from './chunk.js';
 const SPARE_CHUNKS = 4;
 /** Row numbers are signed numbers of 32 bits in many places. */
 const MAX_ROWS = 0x7fff_fff0;
+/** What --max-alloc counts for a row: rsync has one piece of memory for the pointers to the entries of a list. */
+const ROW_BYTES = 8;
 
 /**
  * Where the rows of a list are: an entry is a row number. Rows are only appended, their numbers are not used again, and they
@@ -23,6 +25,9 @@ export class RowStore {
   chunksKept = 0;
   /** The most there were at once. */
   chunksMost = 0;
+  /** --max-alloc: the bytes that one list may count; what is thrown beyond is made by `tooLarge`. */
+  maxAlloc = Number.POSITIVE_INFINITY;
+  tooLarge: () => Error = () => new RsyncError(Exit.MALLOC, 'file list too large');
   private readonly chunks: (Chunk | null)[] = [];
   private readonly spare: Chunk[] = [];
 
@@ -72,8 +77,13 @@ export class RowStore {
     chunk.arenaUsed = chunk.nameOffset[rowIn(row)];
   }
 
+  /** The first row of the list that is being made. */
+  protected get listStart(): number {
+    return 0;
+  }
+
   private addChunk(): void {
-    if (this.count >= MAX_ROWS) throw new RsyncError(Exit.MALLOC, 'file list too large');
+    if (this.count >= MAX_ROWS || (this.count - this.listStart + 1) * ROW_BYTES > this.maxAlloc) throw this.tooLarge();
     this.chunks.at(-1)?.seal();
     this.chunks.push(this.spare.pop() ?? new Chunk(this.sumLength));
     this.chunksMost = Math.max(this.chunksMost, ++this.chunksKept);

@@ -1,7 +1,7 @@
 import { NdxReader, NdxWriter } from '../../protocol/bytes/ndx.js';
 import { type Charset, convertAnyhow } from '../../protocol/charset.js';
 import { Compat, Exit, IoError, Msg, S_IFDIR, S_IFREG } from '../../protocol/constants.js';
-import { PeerExit } from '../../protocol/errors.js';
+import { PeerExit, RsyncError } from '../../protocol/errors.js';
 import { FileList } from '../../protocol/flist/list.js';
 import type { Algorithms } from '../../protocol/handshake/algorithms.js';
 import { DIGEST_LENGTH } from '../../protocol/hash/digest.js';
@@ -107,6 +107,9 @@ export class Session implements Side {
     this.incremental = (this.compatFlags & Compat.INC_RECURSE) !== 0;
     const sumLength = options.checksum ? DIGEST_LENGTH[this.algorithms.listSum] : 0;
     this.list = new FileList(sumLength);
+    this.list.maxAlloc = options.maxAlloc;
+    this.list.tooLarge = () =>
+      new RsyncError(Exit.MALLOC, `[${connection.role}] exceeded --max-alloc=${options.maxAlloc} setting`);
     this.ndxIn = new NdxReader(this.protocol);
     this.ndxOut = new NdxWriter(this.protocol);
     this.sentBefore = connection.writer.total + connection.writer.unflushed;

@@ -80,3 +80,14 @@ t.test('rows keep their names and numbers while a chunk and the next one grow', 
   }
   t.pass();
 });
+
+t.test('--max-alloc: a list that is longer than its pointers may be', (t) => {
+  const list = new FileList();
+  list.maxAlloc = 1 << 20;
+  list.tooLarge = () => new Error('exceeded');
+  for (let i = 0; i < 131_072; i++) list.addRow();
+  t.throws(() => list.addRow(), { message: 'exceeded' });
+  list.maxAlloc = 2 << 20;
+  t.equal(list.addRow(), 131_072);
+  t.end();
+});

@@ -7,6 +7,7 @@ import { errnoText } from '../report/errno.js';
 import type { Log } from '../report/log.js';
 import { connectedTo, openingTcp, runningProgram, throughProxy } from '../report/messages.js';
 import type { Connection } from '../transport/connection.js';
+import { applySocketOptions, parseSocketOptions } from '../transport/socket-options.js';
 import { socketPair } from '../transport/streams.js';
 import { connectTcp, type TcpTarget } from '../transport/tcp-connect.js';
 import { openTunnel, parseProxy } from './web-proxy.js';
@@ -33,13 +34,17 @@ export async function connectDaemon(
   if (debug >= 1) log.info(openingTcp(host, port));
   const via = proxy ? parseProxy(proxy) : null;
   if (via !== null && debug >= 1) log.info(throughProxy(via.host, via.port));
+  const settings = parseSocketOptions(o.sockopts, (text) => log.error(text));
   const target: TcpTarget = {
     host: via?.host ?? host,
     port: via?.port ?? port,
     localAddress: o.address,
     family: o.ipFamily,
     connectTimeout: o.contimeout,
-    connected: debug >= 2 ? (address) => log.info(connectedTo(via?.host ?? host, address)) : undefined,
+    connected: (address, fd) => {
+      if (debug >= 2) log.info(connectedTo(via?.host ?? host, address));
+      applySocketOptions(fd, settings, (name) => log.error(`failed to set socket option ${name}\n`));
+    },
   };
   const connection = await connectTcp(target, role, errnoText);
   try {

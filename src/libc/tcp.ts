@@ -22,6 +22,15 @@ let setsockopt: KoffiFunction | null = null;
  */
 export function acknowledge(fd: number): void {
   if (!libcLoaded() && (++asked < FEW || !hasLibc())) return;
+  set(fd, IPPROTO_TCP, TCP_QUICKACK, ON);
+}
+
+function set(fd: number, level: number, name: number, value: Int32Array): boolean {
   setsockopt ??= bind('int setsockopt(int fd, int level, int name, void *value, unsigned int length)');
-  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, ON, ON.byteLength);
+  return setsockopt(fd, level, name, value, value.byteLength) === 0;
+}
+
+/** Gives a socket an option whose value is an int; false where it does not take it, or the C library cannot be reached. */
+export function setSocketOption(fd: number, level: number, name: number, value: number): boolean {
+  return hasLibc() && set(fd, level, name, Int32Array.of(value));
 }

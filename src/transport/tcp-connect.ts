@@ -15,8 +15,8 @@ export interface TcpTarget {
   family: 0 | 4 | 6;
   /** Seconds to wait for the connection, 0 for no limit. */
   connectTimeout: number;
-  /** Told the address that has answered, when it is of interest. */
-  connected?: (address: string) => void;
+  /** Told the address that has answered, and the connection's descriptor, when they are of interest. */
+  connected?: (address: string, fd: number) => void;
 }
 
 const LOOKUP_WORDS: Readonly<Record<string, string>> = {
@@ -90,7 +90,7 @@ function connectNumeric(
       handle.setKeepAlive(true, 0);
       const connection = overHandle(handle, all);
       connection.role = role;
-      target.connected?.(host);
+      target.connected?.(host, handle.fd);
       resolve(connection);
     };
   });
@@ -135,11 +135,15 @@ async function connectAny(target: TcpTarget, role: string, errnoText: (error: un
       clearTimeout(timer);
       connection = overSocket(socket, reader);
       connection.role = role;
-      target.connected?.(socket.remoteAddress ?? '');
+      target.connected?.(socket.remoteAddress ?? '', descriptorOf(socket));
       resolve(connection);
     });
   });
 }
+
+/** Node has no name for it. */
+const descriptorOf = (socket: net.Socket): number =>
+  (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 
 function connectFailure(
   target: TcpTarget,

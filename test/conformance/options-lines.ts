@@ -30,6 +30,8 @@ rsync -ac --cc=md5,none src/ dst 2>&1 | grep -v '(code' | sort -u
 RSYNC_COMPRESS_LIST=none rsync -az --debug=nstr src/ new
 rsync -a --max-size=8191p --max-alloc=8191p src/sub/ new
 rsync -a --max-size=8192p src/sub/ new
+rsync -a --sockopts=FOO,SO_KEEPALIVE=1,BAR=2 src/sub rsync://127.0.0.1:1/x
+rsync -a --sockopts=IPTOS_LOWDELAY=1,IPTOS_THROUGHPUT src/sub rsync://127.0.0.1:1/x
 rsync -a -4 src/sub rsync://[::1]:1/x
 rsync -a -6 src/sub rsync://127.0.0.1:1/x
 `;

@@ -205,6 +205,7 @@ export class ListReceiver {
     }
   }
 
+  /** Counts what was listed, duplicates and what is pruned among it. */
   private count(segment: Segment): void {
     const { list, stats } = this.session;
     const { files } = stats;
@@ -215,8 +216,9 @@ export class ListReceiver {
       return;
     }
     for (let row = segment.start; row < segment.start + segment.count; row++) {
-      if (list.isInactive(row)) continue;
+      if (isUnnamed(list, row)) continue;
       countType(files, list.mode(row));
+      if (list.isInactive(row)) continue;
       if (list.isRegular(row) || list.isLink(row)) stats.totalSize += list.size(row);
     }
   }

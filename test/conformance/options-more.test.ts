@@ -1,4 +1,5 @@
 import t from 'tap';
+import { TSRSYNC } from '../lib/project.js';
 import type { OptionCase } from './options-cases.js';
 import { inParallel, OptionRunner, REMOTE_ROUTES } from './options-suite.js';
 
@@ -94,4 +95,10 @@ t.test('options together, each over one of the remote ways in turn', { timeout: 
   await inParallel(remote, (option, index) =>
     runner.remote(t, option, REMOTE_ROUTES[(index + 3) % REMOTE_ROUTES.length]),
   );
+});
+
+t.test('a client that receives counts names that were listed twice', async (t) => {
+  const runner = new OptionRunner(t);
+  const pulls = REMOTE_ROUTES.filter(({ client, direction }) => client === TSRSYNC && direction === 'pull');
+  for (const route of pulls) await runner.remote(t, c('-am --stats', { from: 'ref/ src/' }), route);
 });

@@ -46,9 +46,9 @@ const PROGRAMS = [
   { name: 'tsinotifywatch', bundle: 'watch', source: 'src/inotify-tools/watch-main.ts', late: false, cached: false },
   { name: '', bundle: 'file-thread', source: 'src/files/thread/thread-main.ts', late: false, cached: false },
   { name: '', bundle: 'codec-thread', source: 'src/codec/thread/thread-main.ts', late: false, cached: false },
-  { name: '', bundle: 'lookout-thread', source: 'src/sending/lookout-main.ts', late: false, cached: false },
-  { name: '', bundle: 'sum-thread', source: 'src/receiving/sum-thread-main.ts', late: false, cached: false },
-  { name: 'worker', bundle: 'worker', source: 'src/daemon/worker-main.ts', late: false, cached: true },
+  { name: '', bundle: 'lookout-thread', source: 'src/sending/lookout/main.ts', late: false, cached: false },
+  { name: '', bundle: 'sum-thread', source: 'src/receiving/basis/sum-thread-main.ts', late: false, cached: false },
+  { name: 'worker', bundle: 'worker', source: 'src/daemon/workers/main.ts', late: false, cached: true },
 ];
 
 /**

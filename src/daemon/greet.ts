@@ -11,19 +11,19 @@ import {
 } from '../../protocol/handshake/greeting.js';
 import type { ByteString } from '../../protocol/options.js';
 import { errnoText, exitLine, type Log } from '../report/log.js';
-import { type Client, hostAllowed } from './access.js';
-import { type DaemonConfig, expandModule, findModule, type Module, type ModuleConfig } from './config.js';
-import { expandVars } from './config-lex.js';
+import { type Client, hostAllowed } from './clients/access.js';
+import { clientName, UNDETERMINED } from './clients/names.js';
+import { login, openChallenge } from './clients/secrets.js';
+import { readTrusted } from './clients/trusted-file.js';
+import { type DaemonConfig, expandModule, findModule, type Module, type ModuleConfig } from './config/config.js';
+import { expandVars } from './config/lex.js';
 import type { Dialogue } from './dialogue.js';
-import { CLIENT_GONE, type HookRun, NOT_SERVED } from './hook-process.js';
-import { Hooks } from './hooks.js';
-import { cleanPath, type Identity, lookedAtAgain, planIdentity, SetupError } from './identity.js';
-import { readFilterFiles } from './module-filters.js';
-import { clientName, UNDETERMINED } from './names.js';
-import { login, openChallenge } from './secrets.js';
-import type { Slot, Slots } from './slots.js';
-import { Stay } from './stay.js';
-import { readTrusted } from './trusted-file.js';
+import { Hooks } from './hooks/hooks.js';
+import { CLIENT_GONE, type HookRun, NOT_SERVED } from './hooks/process.js';
+import { readFilterFiles } from './modules/filters.js';
+import { cleanPath, type Identity, lookedAtAgain, planIdentity, SetupError } from './workers/identity.js';
+import type { Slot, Slots } from './workers/slots.js';
+import { Stay } from './workers/stay.js';
 
 /** Seconds at most for each part of a connection that waits for a client's text; a shorter "timeout" makes it shorter. */
 const HANDSHAKE_SECONDS = 60;

@@ -4,7 +4,7 @@ import { escapeForLog, escapeMessage } from '../report/escape.js';
 import { errnoText, FileLog, type Log } from '../report/log.js';
 import { Severity, Syslog } from '../report/syslog.js';
 import { dateString } from '../report/times.js';
-import type { ModuleConfig } from './config-params.js';
+import type { ModuleConfig } from './config/params.js';
 
 /** The daemon's log when it has no file: standard error, in the form of a log file. */
 export class StderrLog implements Log {

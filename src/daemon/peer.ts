@@ -14,14 +14,14 @@ import { serveSession } from '../transfer/serve.js';
 import type { ServedModule } from '../transfer/served-module.js';
 import type { Connection } from '../transport/connection.js';
 import { readArguments, requestText } from './arguments.js';
-import type { ModuleConfig } from './config-params.js';
-import { NOT_STARTED } from './hook-process.js';
-import { type HookRequest, preXferFailure } from './hooks.js';
-import type { Place } from './identity.js';
-import type { Job } from './job.js';
-import { hiddenBy, moduleFilters } from './module-filters.js';
-import { applyModule } from './module-options.js';
-import { askNames } from './name-channel.js';
+import type { ModuleConfig } from './config/params.js';
+import { type HookRequest, preXferFailure } from './hooks/hooks.js';
+import { NOT_STARTED } from './hooks/process.js';
+import { hiddenBy, moduleFilters } from './modules/filters.js';
+import { askNames } from './modules/name-channel.js';
+import { applyModule } from './modules/options.js';
+import type { Place } from './workers/identity.js';
+import type { Job } from './workers/job.js';
 
 /** What a client's arguments came to. */
 interface Request {

@@ -5,14 +5,14 @@ import { RsyncError } from '../../protocol/errors.js';
 import type { ByteString } from '../../protocol/options.js';
 import { type DaemonOptions, parseDaemonArgs } from '../cli/option-daemon.js';
 import { exitLine } from '../report/exit.js';
-import { confText, type DaemonConfigObject } from './conf-text.js';
-import { checkDparams, type DaemonConfig, loadConfig, parseConfig } from './config.js';
+import { confText, type DaemonConfigObject } from './config/conf-text.js';
+import { checkDparams, type DaemonConfig, loadConfig, parseConfig } from './config/config.js';
 import { detach, isDetachedCopy, reportStart } from './detach.js';
 import { checkSocketOptions } from './listen.js';
-import { Daemon } from './parent.js';
-import { serveStdio, stdinIsSocket } from './stdio.js';
+import { serveStdio, stdinIsSocket } from './stdio/stdio.js';
+import { Daemon } from './workers/parent.js';
 
-export type { DaemonConfigObject } from './conf-text.js';
+export type { DaemonConfigObject } from './config/conf-text.js';
 
 const SYSTEM_CONFIG = '/etc/rsyncd.conf';
 /** Of a user whose remote shell starts a daemon, relative to the home directory. */
@@ -20,9 +20,9 @@ const USER_CONFIG = 'rsyncd.conf';
 
 /** The script that workers run: beside the bundle, or beside this module. */
 function workerEntry(): string {
-  for (const name of ['./worker-main.js', './worker.js']) {
+  for (const name of ['./workers/main.js', './worker.js']) {
     const path = fileURLToPath(new URL(name, import.meta.url));
-    // In the bundles worker-main does not exist; unbundled, worker.js is a module that runs nothing by itself.
+    // In the bundles workers/main does not exist; unbundled, worker.js is a module that runs nothing by itself.
     if (existsSync(path)) return path;
   }
   throw new RsyncError(Exit.IPC, 'the program for worker processes is missing');

@@ -1,6 +1,6 @@
 import type { ByteString } from '../../protocol/options.js';
 import { parentOf } from '../../protocol/path.js';
-import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
+import type { WantedContent, WantedEntry } from '../sending/scan/wanted.js';
 import { Change } from '../watch/changes.js';
 import { DirtySet, LEVEL, type Mark, TREE } from './dirty-set.js';
 import type { HardLinks } from './hard-links.js';

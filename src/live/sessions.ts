@@ -5,7 +5,7 @@ import type { CommandOptions } from '../cli/options.js';
 import { prepareClient, type ReadyRun } from '../client/client.js';
 import type { ClientLog } from '../report/log.js';
 import type { WhatToList } from '../sending/list-sender.js';
-import type { WantedEntry } from '../sending/scan-wanted.js';
+import type { WantedEntry } from '../sending/scan/wanted.js';
 import type { Session } from '../session/session.js';
 import { SessionLog } from './session-log.js';
 import type { TargetOptions } from './target-options.js';

@@ -3,7 +3,7 @@ import type { FilterList, FilterReader, FilterScope } from '../../protocol/filte
 import type { ByteString } from '../../protocol/options.js';
 import { lastName, parentOf } from '../../protocol/path.js';
 import type { CommandOptions } from '../cli/options.js';
-import { SourceBase } from '../sending/scan-base.js';
+import { SourceBase } from '../sending/scan/base.js';
 import { buildFilters } from '../transfer/filters.js';
 
 /**

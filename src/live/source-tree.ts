@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import type { ByteString } from '../../protocol/options.js';
 import { parentOf } from '../../protocol/path.js';
 import type { CommandOptions } from '../cli/options.js';
-import { NameKind, parseArgument, type SourceArgument } from '../sending/scan-argument.js';
-import type { WantedContent, WantedEntry } from '../sending/scan-wanted.js';
+import { NameKind, parseArgument, type SourceArgument } from '../sending/scan/argument.js';
+import type { WantedContent, WantedEntry } from '../sending/scan/wanted.js';
 import { SourceRules } from './source-rules.js';
 
 /** Where the parts of a source argument lie, whatever the options say. */

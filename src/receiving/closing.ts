@@ -1,11 +1,11 @@
 import { NDX_DONE } from '../../protocol/constants.js';
 import { rowOf } from '../../protocol/flist/list.js';
 import { writeDelStats } from '../../protocol/stats.js';
-import type { ExtraneousFiles } from './extraneous.js';
-import type { LinkQueue } from './link-queue.js';
+import type { ExtraneousFiles } from './deleting/extraneous.js';
+import type { LinkQueue } from './hard-links/link-queue.js';
+import type { TouchUp } from './landing/touch-up.js';
 import type { Receiving } from './receiving.js';
 import type { Requests } from './requests.js';
-import type { TouchUp } from './touch-up.js';
 
 /** The generator's word that lists and phases have come to their end, with what is left to do then (8.5, 13.1). */
 export class Closing {

@@ -5,8 +5,8 @@ import { FIRST_FREE, type Kernel } from '../../protocol/kernel/kernel.js';
 import { loadCodecs } from '../codec/load.js';
 import { LongFiles } from '../session/long-files.js';
 import type { Session } from '../session/session.js';
-import { BASIS_WINDOW } from './basis-window.js';
-import { FileReceiver } from './file-receiver.js';
+import { BASIS_WINDOW } from './basis/window.js';
+import { FileReceiver } from './landing/file-receiver.js';
 
 async function tokenReader(session: Session): Promise<TokenReader> {
   const { compression } = session.algorithms;

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../protocol/errors.js';
 import type { Segment } from '../../protocol/flist/list.js';
 import type { Progress } from '../report/progress.js';
-import type { Landing } from './landing.js';
+import type { Landing } from './landing/landing.js';
 import type { Receiving } from './receiving.js';
 
 /** Takes the ends of lists and phases (13.1), of which the data stream has one each. */

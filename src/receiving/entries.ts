@@ -19,11 +19,11 @@ import { FileStat, lstatInto, statInto } from '../files/stat.js';
 import { Errno, errnoOf } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isUptodate, skippingContents } from '../report/messages.js';
-import type { BasisDirs } from './basis.js';
-import type { Deleter } from './delete.js';
-import type { HardLinks } from './hard-links.js';
+import type { BasisDirs } from './basis/basis.js';
+import type { Deleter } from './deleting/delete.js';
+import type { HardLinks } from './hard-links/hard-links.js';
+import { LinkMaker } from './hard-links/link-maker.js';
 import type { Itemizer } from './itemize.js';
-import { LinkMaker } from './link-maker.js';
 import { NodeMaker } from './node-maker.js';
 import type { Receiving } from './receiving.js';
 

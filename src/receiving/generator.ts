@@ -8,19 +8,19 @@ import { deltaTransmission, nonRegular, refusedToReceive, skippingContents } fro
 import { sharesTurns } from '../session/hand-over.js';
 import { Pace } from '../session/pace.js';
 import { Closing } from './closing.js';
-import { Deleter } from './delete.js';
-import { DirectoryReader } from './directory-reader.js';
+import { Deleter } from './deleting/delete.js';
+import { DirectoryReader } from './deleting/directory-reader.js';
+import { ExtraneousFiles } from './deleting/extraneous.js';
 import { EntryMaker } from './entries.js';
-import { ExtraneousFiles } from './extraneous.js';
-import { HardLinks } from './hard-links.js';
+import { HardLinks } from './hard-links/hard-links.js';
+import { LinkQueue } from './hard-links/link-queue.js';
 import { Itemizer } from './itemize.js';
+import { TouchUp } from './landing/touch-up.js';
 import { LeftOut } from './left-out.js';
-import { LinkQueue } from './link-queue.js';
-import { MissingFiles } from './missing-files.js';
+import { MissingFiles } from './new-files/missing-files.js';
 import type { Receiving } from './receiving.js';
 import { Requests } from './requests.js';
-import { Sweep } from './sweep.js';
-import { TouchUp } from './touch-up.js';
+import { Sweep } from './right-files/sweep.js';
 
 /** Walks the file list, makes what needs no data, and asks for the rest (9). */
 export class Generator {

@@ -5,9 +5,9 @@ import { digestHex } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { type ItemLog, itemOf } from '../session/item-log.js';
 import { Rest } from '../session/pace.js';
-import type { FileReceiver } from './file-receiver.js';
-import { HandedCopy } from './handed-copy.js';
-import type { Landing, Place } from './landing.js';
+import type { FileReceiver } from './landing/file-receiver.js';
+import type { Landing, Place } from './landing/landing.js';
+import { HandedCopy } from './new-files/handed-copy.js';
 import type { Receiving } from './receiving.js';
 import { Settlement } from './settlement.js';
 

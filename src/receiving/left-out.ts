@@ -3,8 +3,8 @@ import type { FileStat } from '../files/stat.js';
 import { Errno } from '../libc/errno.js';
 import { type ExistsDetail, exists, notCreating } from '../report/messages.js';
 import type { EntryMaker } from './entries.js';
+import type { LinkQueue } from './hard-links/link-queue.js';
 import type { Itemizer } from './itemize.js';
-import type { LinkQueue } from './link-queue.js';
 import type { Receiving } from './receiving.js';
 import type { Requests } from './requests.js';
 

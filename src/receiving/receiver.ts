@@ -12,12 +12,12 @@ import { itemOf } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import { Ends } from './ends.js';
-import type { FileReceiver } from './file-receiver.js';
 import { type FileReport, IncomingFile } from './incoming-file.js';
-import type { Landing } from './landing.js';
+import type { FileReceiver } from './landing/file-receiver.js';
+import type { Landing } from './landing/landing.js';
+import { WholeFiles } from './new-files/whole-files.js';
 import type { Receiving } from './receiving.js';
 import type { Settlement } from './settlement.js';
-import { WholeFiles } from './whole-files.js';
 
 /** What comes next in the data stream. */
 const Next = { INDEX: 0, ITEM: 1, XATTRS: 2, SUM_HEAD: 3, OPEN: 4, DATA: 5, DONE: 6 } as const;

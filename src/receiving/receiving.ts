@@ -11,11 +11,11 @@ import { destMode } from '../files/modes.js';
 import type { Root } from '../files/root.js';
 import { fullName } from '../report/messages.js';
 import type { Session } from '../session/session.js';
+import type { RowAcls } from './attributes/row-acls.js';
+import type { RowFurther } from './attributes/row-further.js';
+import type { RowXattrs } from './attributes/row-xattrs.js';
 import type { ListReceiver } from './list-receiver.js';
 import { Replay } from './replay.js';
-import type { RowAcls } from './row-acls.js';
-import type { RowFurther } from './row-further.js';
-import type { RowXattrs } from './row-xattrs.js';
 
 export interface ReceivingParts {
   /** The destination. Absolute paths, which only options name, start from the root of a module or of the system. */

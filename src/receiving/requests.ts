@@ -10,15 +10,15 @@ import { accessFlags, openForReading } from '../files/window.js';
 import { Errno } from '../libc/errno.js';
 import { errnoText } from '../report/errno.js';
 import { isNewer, overMaxSize, underMinSize } from '../report/messages.js';
-import { BasisDirs } from './basis.js';
-import { partialPath } from './basis-path.js';
-import { BasisSums } from './basis-sums.js';
+import { BasisDirs } from './basis/basis.js';
+import { partialPath } from './basis/path.js';
+import { SimilarFiles } from './basis/similar-files.js';
+import { BasisSums } from './basis/sums.js';
 import type { EntryMaker } from './entries.js';
-import type { HardLinks } from './hard-links.js';
+import type { HardLinks } from './hard-links/hard-links.js';
 import type { Itemizer } from './itemize.js';
 import type { Receiving } from './receiving.js';
-import { SimilarFiles } from './similar-files.js';
-import { QuickCheck } from './unchanged.js';
+import { QuickCheck } from './right-files/quick-check.js';
 
 /** A basis whose block sums are still to be sent. */
 interface Pending {

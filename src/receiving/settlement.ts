@@ -1,9 +1,9 @@
 import { EntryFlag, type Segment } from '../../protocol/flist/list.js';
 import { systemError } from '../libc/errno.js';
-import type { HandedCopy } from './handed-copy.js';
-import type { Outcome } from './landing.js';
+import type { Outcome } from './landing/landing.js';
+import type { HandedCopy } from './new-files/handed-copy.js';
+import type { AsideListener } from './new-files/set-aside.js';
 import type { Receiving } from './receiving.js';
-import type { AsideListener } from './set-aside.js';
 
 /** Keeps the lists' account of files that were asked for: each comes to an end once, and the generator waits for that. */
 export class Settlement implements AsideListener {

@@ -22,8 +22,8 @@ import type { ItemLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';
 import { allows, Shortcut } from '../session/shortcuts.js';
 import type { FileSender } from './file-sender.js';
-import type { Scanner } from './scan.js';
-import type { SourceFiles } from './source-files.js';
+import type { Scanner } from './scan/scan.js';
+import type { SourceFiles } from './sources/source-files.js';
 
 /** Requests that are answered one by one first: for a few, the kernel would not be worth its start. */
 const FIRST = 100;

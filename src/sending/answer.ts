@@ -19,8 +19,8 @@ import type { ItemLog } from '../session/item-log.js';
 import { countCreated } from '../session/run-stats.js';
 import type { Session } from '../session/session.js';
 import type { FileSender } from './file-sender.js';
-import type { Scanner } from './scan.js';
-import { SourceFiles } from './source-files.js';
+import type { Scanner } from './scan/scan.js';
+import { SourceFiles } from './sources/source-files.js';
 import type { XattrAnswers } from './xattr-answers.js';
 
 /** Bytes of a block sum header (9.6). */

@@ -10,7 +10,7 @@ import type { OpenStream } from '../codec/compression.js';
 import { Errno, systemError } from '../libc/errno.js';
 import { readAt } from '../libc/files.js';
 import type { LongFiles } from '../session/long-files.js';
-import { LookoutThread } from './lookout-thread.js';
+import { LookoutThread } from './lookout/thread.js';
 
 /** How one file is to be sent. */
 export interface SendMode {

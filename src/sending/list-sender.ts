@@ -8,8 +8,8 @@ import { countListed } from '../session/engine.js';
 import { sharesTurns } from '../session/hand-over.js';
 import { Pace } from '../session/pace.js';
 import type { Session } from '../session/session.js';
-import type { Scanner } from './scan.js';
-import type { WantedEntry } from './scan-wanted.js';
+import type { Scanner } from './scan/scan.js';
+import type { WantedEntry } from './scan/wanted.js';
 
 /** Entries that should lie beyond the list being worked on (8.4): at least, and while there is nothing else to do. */
 const LOOKAHEAD = 1000;

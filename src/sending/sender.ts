@@ -15,8 +15,8 @@ import { AnswerRuns } from './answer-runs.js';
 import { createFileSender, mayTakeLong } from './create.js';
 import type { FileSender } from './file-sender.js';
 import type { ListSender } from './list-sender.js';
-import type { Scanner } from './scan.js';
-import { SourceRemover } from './source-remover.js';
+import type { Scanner } from './scan/scan.js';
+import { SourceRemover } from './sources/source-remover.js';
 import { XattrAnswers } from './xattr-answers.js';
 
 /** What comes next: what stands in the request stream, or data to be sent. */

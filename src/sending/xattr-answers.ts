@@ -4,7 +4,7 @@ import type { ByteWriter } from '../../protocol/bytes/writer.js';
 import { movesData } from '../../protocol/options.js';
 import type { Xattrs } from '../files/xattrs.js';
 import type { Session } from '../session/session.js';
-import type { Scanner } from './scan.js';
+import type { Scanner } from './scan/scan.js';
 
 /** Answers requests for values of extended attributes that are too long for the list (12.4). */
 export class XattrAnswers {

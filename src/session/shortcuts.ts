@@ -2,19 +2,19 @@ import type { Options } from '../../protocol/options.js';
 
 /** Ways that are faster than the usual one because they know only of plain files under plain options. One bit each. */
 export const Shortcut = {
-  /** The generator passes over files that are right already (`receiving/sweep.ts`). */
+  /** The generator passes over files that are right already (`receiving/right-files/sweep.ts`). */
   SWEEP: 1,
-  /** It does so for many at once (`receiving/run-check.ts`). */
+  /** It does so for many at once (`receiving/right-files/run-check.ts`). */
   SWEEP_RUNS: 2,
-  /** It asks for missing files in runs (`receiving/missing-files.ts`). */
+  /** It asks for missing files in runs (`receiving/new-files/missing-files.ts`). */
   MISSING: 4,
   /** The sender answers requests in runs (`sending/answer-runs.ts`). */
   ANSWERS: 8,
-  /** The receiver takes whole files in runs (`receiving/whole-files.ts`). */
+  /** The receiver takes whole files in runs (`receiving/new-files/whole-files.ts`). */
   WHOLE: 16,
-  /** A thread makes small files (`receiving/aside.ts`). */
+  /** A thread makes small files (`receiving/new-files/aside.ts`). */
   ASIDE: 32,
-  /** A directory in which nothing was done is not looked at again at the end of its list (`receiving/touch-up.ts`). */
+  /** A directory in which nothing was done is not looked at again at the end of its list (`receiving/landing/touch-up.ts`). */
   SPARE_DIRS: 64,
 } as const;
 

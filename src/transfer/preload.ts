@@ -4,8 +4,8 @@ import { loadCodecs } from '../codec/load.js';
 import { preloadThread as preloadCodecThread } from '../codec/thread/aside-compressor.js';
 import { preloadThread } from '../files/thread/file-thread.js';
 import { preload as preloadLibc } from '../libc/libc.js';
-import { preloadThread as preloadSums } from '../receiving/sum-thread.js';
-import { preloadThread as preloadLookout } from '../sending/lookout-thread.js';
+import { preloadThread as preloadSums } from '../receiving/basis/sum-thread.js';
+import { preloadThread as preloadLookout } from '../sending/lookout/thread.js';
 import { preloadRole } from './roles.js';
 
 /**

@@ -1,8 +1,8 @@
 import { type BlockDigest, createBlockDigest } from '../../protocol/hash/digest.js';
 import { createFileReceiver } from '../receiving/create.js';
-import type { FileReceiver } from '../receiving/file-receiver.js';
 import { Generator } from '../receiving/generator.js';
-import { Landing } from '../receiving/landing.js';
+import type { FileReceiver } from '../receiving/landing/file-receiver.js';
+import { Landing } from '../receiving/landing/landing.js';
 import { Receiver } from '../receiving/receiver.js';
 import type { Receiving } from '../receiving/receiving.js';
 import { ItemLog } from '../session/item-log.js';

@@ -10,7 +10,7 @@ import { accessFlags } from '../files/window.js';
 import type { ItemContext } from '../report/item.js';
 import type { Progress } from '../report/progress.js';
 import { ListSender, type WhatToList } from '../sending/list-sender.js';
-import { Scanner } from '../sending/scan.js';
+import { Scanner } from '../sending/scan/scan.js';
 import { Sender } from '../sending/sender.js';
 import { ItemLog, type TransferLog } from '../session/item-log.js';
 import type { Session } from '../session/session.js';

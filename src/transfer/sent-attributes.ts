@@ -3,7 +3,7 @@ import { ExtrasEncoder } from '../../protocol/flist/extras.js';
 import { Acls } from '../files/acls.js';
 import type { Reporter } from '../files/report.js';
 import { Xattrs } from '../files/xattrs.js';
-import { RowAttributes } from '../sending/row-attributes.js';
+import { RowAttributes } from '../sending/scan/row-attributes.js';
 import type { Session } from '../session/session.js';
 import { listWire } from './list-wire.js';
 import { xattrNames } from './xattr-names.js';

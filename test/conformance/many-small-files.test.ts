@@ -20,7 +20,7 @@ import { buildTree } from '../lib/tree.js';
 import { waitFor } from '../lib/wait.js';
 
 /*
- * Runs of so many files that a thread takes a part of the work (src/receiving/aside.ts). Node has seven threads by itself:
+ * Runs of so many files that a thread takes a part of the work (src/receiving/new-files/aside.ts). Node has seven threads by itself:
  * an eighth is that one.
  */
 const NODES_THREADS = 7;

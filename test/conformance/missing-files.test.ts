@@ -7,7 +7,7 @@ import { Random } from '../lib/random.js';
 import { type Route, routeName, World } from '../lib/routes.js';
 
 /*
- * Files that are missing are asked for in runs (src/receiving/missing-files.ts): directories that a run makes, and others where
+ * Files that are missing are asked for in runs (src/receiving/new-files/missing-files.ts): directories that a run makes, and others where
  * stretches of files are missing, among those that are right or changed.
  */
 const FILES = 400;

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { hostAllowed, isTrustedProxy } from '../../src/daemon/access.js';
-import { matchAddress, parseAddress, plainAddress } from '../../src/daemon/address.js';
-import { defaultModule } from '../../src/daemon/config-params.js';
-import { UNKNOWN } from '../../src/daemon/names.js';
-import { parseProxyBody, parseProxyLine } from '../../src/daemon/proxy.js';
+import { hostAllowed, isTrustedProxy } from '../../src/daemon/clients/access.js';
+import { matchAddress, parseAddress, plainAddress } from '../../src/daemon/clients/address.js';
+import { UNKNOWN } from '../../src/daemon/clients/names.js';
+import { parseProxyBody, parseProxyLine } from '../../src/daemon/clients/proxy.js';
+import { defaultModule } from '../../src/daemon/config/params.js';
 import { tempDir } from '../lib/temp.js';
 import { askRealDaemon } from './stdio-oracle.js';
 

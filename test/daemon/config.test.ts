@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { RsyncError } from '../../protocol/errors.js';
 import { listingLine } from '../../protocol/handshake/greeting.js';
-import { confText } from '../../src/daemon/conf-text.js';
+import { confText } from '../../src/daemon/config/conf-text.js';
 import {
   checkDparams,
   type DaemonConfig,
@@ -12,9 +12,9 @@ import {
   isStale,
   loadConfig,
   parseConfig,
-} from '../../src/daemon/config.js';
-import { expandVars } from '../../src/daemon/config-lex.js';
-import { findParam, GLOBAL_PARAMS, MODULE_PARAMS } from '../../src/daemon/config-params.js';
+} from '../../src/daemon/config/config.js';
+import { expandVars } from '../../src/daemon/config/lex.js';
+import { findParam, GLOBAL_PARAMS, MODULE_PARAMS } from '../../src/daemon/config/params.js';
 import { tempDir } from '../lib/temp.js';
 import { askRealDaemon } from './stdio-oracle.js';
 

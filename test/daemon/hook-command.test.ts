@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
-import { expandCommand } from '../../src/daemon/hook-command.js';
-import { type HookRun, runHook } from '../../src/daemon/hook-process.js';
+import { expandCommand } from '../../src/daemon/hooks/command.js';
+import { type HookRun, runHook } from '../../src/daemon/hooks/process.js';
 
 const REFUSED = { exitCode: 4, message: 'refusing to run shell hook: %RSYNC_USER_NAME% holds a shell metacharacter' };
 

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { DaemonConfigObject } from '../../src/daemon/conf-text.js';
+import type { DaemonConfigObject } from '../../src/daemon/config/conf-text.js';
 import { type RunningDaemon, type ServeOptions, startDaemon } from '../../src/daemon/server.js';
 import { startDaemon as startReal } from '../lib/daemon.js';
 import { hostileClient } from '../lib/hostile.js';

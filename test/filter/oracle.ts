@@ -8,7 +8,7 @@ import type { Options } from '../../protocol/options.js';
 import { parseCommand } from '../../src/cli/options.js';
 import type { Root } from '../../src/files/root.js';
 import { listLine } from '../../src/report/listing.js';
-import { Scanner } from '../../src/sending/scan.js';
+import { Scanner } from '../../src/sending/scan/scan.js';
 import { cleanEnv } from '../lib/run.js';
 
 /** What a sender's scan came to. */

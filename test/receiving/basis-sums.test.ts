@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { chooseSumHead, type SumHead, SumWriter } from '../../protocol/delta/blocks.js';
 import { type BlockDigest, createBlockDigest, type DigestName } from '../../protocol/hash/digest.js';
-import { BasisSums } from '../../src/receiving/basis-sums.js';
+import { BasisSums } from '../../src/receiving/basis/sums.js';
 import { connectMemory } from '../../src/transport/memory.js';
 import { recorder } from '../delta/recorder.js';
 import { Random } from '../lib/random.js';

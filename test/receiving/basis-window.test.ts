@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { BASIS_WINDOW, BasisWindow } from '../../src/receiving/basis-window.js';
+import { BASIS_WINDOW, BasisWindow } from '../../src/receiving/basis/window.js';
 import { Random } from '../lib/random.js';
 import { tempDir } from '../lib/temp.js';
 

@@ -5,7 +5,7 @@ import { TSRSYNC } from '../lib/project.js';
 import { runProgram } from '../lib/run.js';
 import { tempDir } from '../lib/temp.js';
 
-/* A directory whose files are all right is not looked at again (src/receiving/touch-up.ts), unless something was done in it. */
+/* A directory whose files are all right is not looked at again (src/receiving/landing/touch-up.ts), unless something was done in it. */
 const FILES = 40;
 const LONG_AGO = 1_000_000_000;
 const DIRS = ['changed', 'extra', 'missing', 'right', 'sub'];

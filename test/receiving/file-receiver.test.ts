@@ -4,7 +4,7 @@ import t from 'tap';
 import { ByteReader } from '../../protocol/bytes/reader.js';
 import { PlainTokenReader } from '../../protocol/delta/tokens.js';
 import { createFileDigest } from '../../protocol/hash/digest.js';
-import { FileReceiver } from '../../src/receiving/file-receiver.js';
+import { FileReceiver } from '../../src/receiving/landing/file-receiver.js';
 import { LongFiles } from '../../src/session/long-files.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';

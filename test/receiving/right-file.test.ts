@@ -6,7 +6,7 @@ import { ListKernel } from '../../protocol/kernel/list-kernel.js';
 import type { Options } from '../../protocol/options.js';
 import { IdMap } from '../../src/files/ids.js';
 import { FileStat, fromStatx } from '../../src/files/stat.js';
-import { RightFile } from '../../src/receiving/right-file.js';
+import { RightFile } from '../../src/receiving/right-files/right-file.js';
 import { addEntry } from '../flist/make-list.js';
 
 /** What a file is about to be, or is: few values, so that two of them often agree. */

@@ -2,7 +2,7 @@ import t from 'tap';
 import { S_IFDIR, S_IFREG } from '../../protocol/constants.js';
 import { EntryFlag, FileList } from '../../protocol/flist/list.js';
 import { hasLibc } from '../../src/libc/libc.js';
-import { ThreadWorth } from '../../src/receiving/thread-worth.js';
+import { ThreadWorth } from '../../src/receiving/new-files/thread-worth.js';
 import { addEntry } from '../flist/make-list.js';
 
 const DIRS = 40;

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { EntryFlag, type FileList } from '../../protocol/flist/list.js';
 import { hasLibc, libcLoaded } from '../../src/libc/libc.js';
-import { SourceFiles } from '../../src/sending/source-files.js';
+import { SourceFiles } from '../../src/sending/sources/source-files.js';
 import { ourList } from '../filter/oracle.js';
 import { tempDir } from '../lib/temp.js';
 

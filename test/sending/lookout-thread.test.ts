@@ -7,7 +7,7 @@ import { BlockSums, chooseSumHead, SumWriter } from '../../protocol/delta/blocks
 import type { SearchAhead } from '../../protocol/delta/lookout.js';
 import { BlockSearch } from '../../protocol/delta/search.js';
 import { createBlockDigest, createFileDigest } from '../../protocol/hash/digest.js';
-import { LookoutThread } from '../../src/sending/lookout-thread.js';
+import { LookoutThread } from '../../src/sending/lookout/thread.js';
 import { recorder } from '../delta/recorder.js';
 import { Random } from '../lib/random.js';
 import { tempDir } from '../lib/temp.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isUnsafeLink } from '../../src/files/unsafe-link.js';
-import { parseArgument } from '../../src/sending/scan-argument.js';
+import { parseArgument } from '../../src/sending/scan/argument.js';
 
 t.test('arguments taken apart', (t) => {
   const plain = (arg: string) => {

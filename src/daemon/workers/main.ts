@@ -1,0 +1,5 @@
+import { allowEngineLimits } from '../../session/engine.js';
+import { runWorker } from './worker.js';
+
+allowEngineLimits();
+runWorker();

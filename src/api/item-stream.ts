@@ -53,7 +53,8 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.taken < this.items.length) {
       const value = this.items[this.taken++];
-      if (this.taken === this.items.length) this.clear();
+      // A consumer that is always behind must not keep what it has taken.
+      if (this.taken >= HIGH || this.taken === this.items.length) this.forget();
       if (this.items.length - this.taken <= LOW) this.release();
       return Promise.resolve({ done: false, value });
     }
@@ -72,7 +73,8 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
   async return(): Promise<IteratorResult<T, undefined>> {
     this.isOver = true;
     this.failure = null;
-    this.clear();
+    this.taken = this.items.length;
+    this.forget();
     this.leaving.abort(new Error('the loop over its items was left'));
     this.release();
     await this.ended;
@@ -80,8 +82,8 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
     return { done: true, value: undefined };
   }
 
-  private clear(): void {
-    this.items = [];
+  private forget(): void {
+    this.items.splice(0, this.taken);
     this.taken = 0;
   }
 

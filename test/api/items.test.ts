@@ -2,7 +2,9 @@ import { linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSyn
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { ItemStream } from '../../src/api/item-stream.js';
 import { type ChangedItem, list, pull, push, RsyncError, type RunItem, type RunProgress } from '../../src/index.js';
+import type { Connection } from '../../src/transport/connection.js';
 import { startDaemon } from '../lib/daemon.js';
 import { RSYNC, TSRSYNC } from '../lib/project.js';
 import { memoryDir } from '../lib/temp.js';
@@ -188,4 +190,17 @@ t.test('a listing is iterated over, or comes as one', async (t) => {
     t.same(await run, []);
     t.same((await list(place, { options: ['-r'] })).map(({ path }) => path).sort(), names);
   }
+});
+
+t.test('a consumer that is always behind does not make what waits longer', async (test) => {
+  const stream = new ItemStream<number>();
+  const held: string[] = [];
+  const connection = { hold: () => held.push('held'), release: () => held.push('released') } as unknown as Connection;
+  let next = 0;
+  for (let taken = 0; taken < 10_000; taken++) {
+    while (next < taken + 100) stream.push(next++, connection);
+    if ((await stream.next()).value !== taken) test.fail(`item ${taken}`);
+  }
+  test.same(held, []);
+  test.ok((Reflect.get(stream, 'items') as number[]).length < 1000);
 });

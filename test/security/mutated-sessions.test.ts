@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { startDaemon } from '../lib/daemon.js';
 import { hostileServer } from '../lib/hostile.js';
 import { PROJECT, RSYNC, TSRSYNC } from '../lib/project.js';
@@ -51,6 +51,25 @@ function textEnd(bytes: Buffer, mark: string): number {
   return at < 0 ? 0 : at + mark.length;
 }
 
+/** A server that says what it is given, and a client of ours that has to come to an end with it. */
+async function damagedServer(t: Test) {
+  let answer: Buffer = Buffer.alloc(0);
+  const port = await hostileServer(t, async (peer) => {
+    await peer.bytes(20);
+    peer.send(answer);
+    peer.socket.end();
+    await peer.rest();
+  });
+  const endsWell = async (what: string, body: Buffer, args: string[]): Promise<void> => {
+    answer = body;
+    const result: RunResult = await runProgram(TSRSYNC, args, { timeout: PATIENCE });
+    if (result.timedOut || result.code === null || CRASH.test(result.stderr)) {
+      t.fail(`${what}: code ${result.code} ${result.stderr.slice(-700)}`);
+    }
+  };
+  return { port, endsWell };
+}
+
 const PULLS = [
   { name: 'pull-new', args: ['-a'] },
   { name: 'pull-new-p30', args: ['-a', '--protocol=30'] },
@@ -60,25 +79,16 @@ const PULLS = [
 
 t.test('a damaged server ends our client in a known way', async (t) => {
   const dir = tempDir(t);
-  const bodies: Buffer[] = [];
-  const port = await hostileServer(t, async (peer) => {
-    await peer.bytes(20);
-    peer.send(bodies.shift() ?? Buffer.alloc(0));
-    peer.socket.end();
-    await peer.rest();
-  });
+  const server = await damagedServer(t);
   for (let run = 0; run < RUNS; run++) {
     const random = new Random(SEED * 7919 + run);
     const { name, args } = PULLS[run % PULLS.length];
     const whole = recorded(name, 's2c');
-    bodies.push(damage(whole, textEnd(whole, '@RSYNCD: OK\n'), random));
+    const body = damage(whole, textEnd(whole, '@RSYNCD: OK\n'), random);
     const target = join(dir, `o${run}`);
     mkdirSync(target);
-    const all = [...args, '--timeout=3', `rsync://127.0.0.1:${port}/src/`, `${target}/`];
-    const result: RunResult = await runProgram(TSRSYNC, all, { timeout: PATIENCE });
-    if (result.timedOut || result.code === null || CRASH.test(result.stderr)) {
-      t.fail(`${name}, run ${run} of seed ${SEED}: code ${result.code} ${result.stderr.slice(-700)}`);
-    }
+    const all = [...args, '--timeout=3', `rsync://127.0.0.1:${server.port}/src/`, `${target}/`];
+    await server.endsWell(`${name}, run ${run} of seed ${SEED}`, body, all);
   }
   t.pass(`${RUNS} runs`);
 });
@@ -92,23 +102,14 @@ t.test('a damaged server ends our client in a known way when it sends', async (t
     makeRecordedTrees(dir, readRecording(name));
     sources.set(name, join(dir, 'src'));
   }
-  const bodies: Buffer[] = [];
-  const port = await hostileServer(t, async (peer) => {
-    await peer.bytes(20);
-    peer.send(bodies.shift() ?? Buffer.alloc(0));
-    peer.socket.end();
-    await peer.rest();
-  });
+  const server = await damagedServer(t);
   for (let run = 0; run < RUNS; run++) {
     const random = new Random(SEED * 15_485_863 + run);
     const name = PUSHES[run % PUSHES.length];
     const { args, s2c } = readRecording(name);
-    bodies.push(damage(s2c, textEnd(s2c, '@RSYNCD: OK\n'), random));
-    const all = [...args, '--timeout=2', `${sources.get(name)}/`, `rsync://127.0.0.1:${port}/dst/`];
-    const result: RunResult = await runProgram(TSRSYNC, all, { timeout: PATIENCE });
-    if (result.timedOut || result.code === null || CRASH.test(result.stderr)) {
-      t.fail(`${name}, run ${run} of seed ${SEED}: code ${result.code} ${result.stderr.slice(-700)}`);
-    }
+    const body = damage(s2c, textEnd(s2c, '@RSYNCD: OK\n'), random);
+    const all = [...args, '--timeout=2', `${sources.get(name)}/`, `rsync://127.0.0.1:${server.port}/dst/`];
+    await server.endsWell(`${name}, run ${run} of seed ${SEED}`, body, all);
   }
   t.pass(`${RUNS} runs`);
 });
